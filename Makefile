@@ -1,0 +1,54 @@
+# The commands of the house. `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/installed: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "wirewatch needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=python3.12, say." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "could not make .venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing pinned dependencies into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements/dev.txt .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+install: .venv/installed  ## make .venv with the `wirewatch` command
+
+demo: .venv/installed  ## the whole job on a sample newsroom, in under a minute
+	@$(BIN)/wirewatch demo
+
+run: .venv/installed  ## watch the feeds of watch/feeds.opml for the alerts of watch/alerts.toml
+	@$(BIN)/wirewatch up --watch watch
+
+test: .venv/installed-dev  ## all tests; what needs a server finds or starts one
+	@$(BIN)/python -m pytest
+
+check: .venv/installed-dev  ## what CI runs: format, lint, types, import rules, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest
+
+format: .venv/installed-dev  ## put the code into its form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: .venv/installed-dev  ## pin the newest allowed dependencies, with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --upgrade --group dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:  ## remove what was installed and cached
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help install demo run test check format lock clean

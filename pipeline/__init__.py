@@ -1,0 +1,1 @@
+"""Wirewatch, the library: the things, the stages and the ports between them."""

@@ -1,0 +1,129 @@
+"""One tree of errors. Each carries the ids a person needs and reads as one clear line with the cure.
+
+    WirewatchError
+      SettingError            a setting that can't be used
+      BadInput                something a person gave: a file, a line, a name, an address
+        QueryError            an alert query that is refused; has `position`, `reason`, `cure`
+      NotFound                no such feed, alert, story, entry
+      Unavailable             may pass next time: retried
+        StoreUnavailable      the store does not answer
+        FetchUnavailable      timeout, connection refused, 429, 5xx
+        MailUnavailable       the mail server does not take it now (4xx, connection)
+        ExtractorDied         the child process that extracts was killed by a page, or ran out of time
+      Refused                 will not pass next time either: one owner, no retry
+        FetchRefused          403, 404, 410, a forbidden address, too large
+        MailRefused           the mail server refuses for good (5xx)
+        ParseError            not a feed
+        ExtractError          a page out of which no article comes
+      StoreError              the store answered, and not as it should (a mapping, a query it can't run)
+
+Adapters translate the errors of their libraries into these, in one place each.
+"""
+
+from __future__ import annotations
+
+
+class WirewatchError(Exception):
+    """Base of all: `str(error)` is a line for a person."""
+
+
+class SettingError(WirewatchError):
+    """A setting that can't be used."""
+
+    def __init__(self, name: str, value: str, cure: str) -> None:
+        super().__init__(f"WIREWATCH_{name.upper()}={value!r} can't be used: {cure}")
+        self.name, self.value, self.cure = name, value, cure
+
+
+class BadInput(WirewatchError):
+    """Something a person gave can't be used."""
+
+
+class QueryError(BadInput):
+    """A query that is refused. `position` is the 0-based offset in `query` where the trouble begins."""
+
+    def __init__(self, query: str, position: int, reason: str, cure: str) -> None:
+        super().__init__(f"{reason} (at {position + 1} in {query!r}): {cure}")
+        self.query, self.position, self.reason, self.cure = query, position, reason, cure
+
+
+class NotFound(WirewatchError):
+    """There is no such thing under this id or name."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"no {kind} {name!r}: see `wirewatch {kind}s list`")
+        self.kind, self.name = kind, name
+
+
+class Unavailable(WirewatchError):
+    """May pass next time; whoever owns the work tries again."""
+
+
+class StoreUnavailable(Unavailable):
+    """The store does not answer, or asks to be left alone for now."""
+
+
+class FetchUnavailable(Unavailable):
+    """The server could not be had this time. `retry_after` is in seconds when the server said so."""
+
+    def __init__(
+        self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.url, self.reason, self.status, self.retry_after = url, reason, status, retry_after
+
+
+class MailUnavailable(Unavailable):
+    """The mail server does not take the message now."""
+
+    def __init__(self, recipient: str, answer: str) -> None:
+        super().__init__(f"mail to {recipient} not taken for now: {answer}")
+        self.recipient, self.answer = recipient, answer
+
+
+class ExtractorDied(Unavailable):
+    """The process that extracts articles died of this page, or ran out of its time on it."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: extractor {reason}")
+        self.url, self.reason = url, reason
+
+
+class Refused(WirewatchError):
+    """Will not pass next time either; recorded, not retried."""
+
+
+class FetchRefused(Refused):
+    """The server, or our own rules, will not give this address."""
+
+    def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.url, self.reason, self.status = url, reason, status
+
+
+class MailRefused(Refused):
+    """The mail server refuses this message for good."""
+
+    def __init__(self, recipient: str, answer: str) -> None:
+        super().__init__(f"mail to {recipient} refused: {answer}")
+        self.recipient, self.answer = recipient, answer
+
+
+class ParseError(Refused):
+    """What came is not a feed."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.url, self.reason = url, reason
+
+
+class ExtractError(Refused):
+    """No article comes out of this page."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.url, self.reason = url, reason
+
+
+class StoreError(WirewatchError):
+    """The store answered, and not as it should."""

@@ -1,0 +1,269 @@
+"""The things: frozen records that pass between stages and stand in the stores. No behaviour but their identity.
+
+All times are aware and in UTC. Ids are deterministic (`identify`), so that doing a thing twice does it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+def identify(*parts: str) -> str:
+    """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+class FeedState(StrEnum):
+    """Whether a feed is polled."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by a person
+    DEAD = "dead"  # too many failures
+    GONE = "gone"  # the server said 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """An address that is polled, and what is known of its habits. `id` is identify("feed", url as added)."""
+
+    id: str
+    url: str
+    added_at: datetime
+    title: str = ""
+    site_url: str = ""
+    tags: tuple[str, ...] = ()
+    state: FeedState = FeedState.ACTIVE
+    etag: str = ""
+    last_modified: str = ""
+    body_hash: str = ""
+    interval: float = 0.0  # seconds; 0 until the first poll
+    next_poll_at: datetime
+    lease_until: datetime | None = None  # a worker is polling it
+    polled_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    new_entry_at: datetime | None = None
+    failures: float = 0.0  # weighted count since the last success
+    error: str = ""  # the last failure in words, empty after a success
+    moved_to: str = ""  # a permanent redirect seen once; saved when seen again
+    notes: tuple[str, ...] = ()  # what was odd about the last body, for `feeds list`
+
+
+class EntryState(StrEnum):
+    """Where an entry stands on its way to a story."""
+
+    PENDING = "pending"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a feed said of one story. `id` is identify("entry", feed_id, identity)."""
+
+    id: str
+    feed_id: str
+    identity: str  # guid, else link, else a hash of title and date
+    url: str  # absolute, as the feed gave it; may be empty
+    title: str  # plain text
+    summary: str = ""  # HTML as given
+    content: str = ""  # HTML as given (content:encoded, atom:content)
+    authors: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    language: str = ""  # the feed's own claim
+    published: datetime | None = None
+    updated: datetime | None = None
+    content_hash: str = ""  # changes when what the feed says changes
+    first_seen_at: datetime
+    notes: tuple[str, ...] = ()
+    state: EntryState = EntryState.PENDING
+    due_at: datetime  # when it is to be ingested (first, again after a failure, or the later look at a young page)
+    looks: int = 0  # how often its page has been ingested with success
+    attempts: int = 0  # written before the work; back to 0 when it succeeds
+    lease_until: datetime | None = None
+    error: str = ""
+    failed_stage: str = ""
+    story_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """What a page said. `url` is where it was found after redirects; empty fields were not stated."""
+
+    url: str
+    canonical_url: str = ""
+    title: str = ""
+    paragraphs: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    site: str = ""
+    section: str = ""
+    language: str = ""  # the page's own claim
+    image: str = ""
+
+
+class EntityKind(StrEnum):
+    """Kinds of named entities, as CoNLL and IPTC name them."""
+
+    PERSON = "person"
+    PLACE = "place"
+    ORGANISATION = "organisation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """Somebody or something named in a story. `code` is ISO 3166-1 alpha-2 for a country."""
+
+    name: str
+    kind: EntityKind
+    code: str = ""
+    mentions: int = 1
+
+
+class TextFrom(StrEnum):
+    """Where the body of a story comes from."""
+
+    PAGE = "page"
+    FEED = "feed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """The enriched article that is indexed and matched. `id` is identify("story", canonical url)."""
+
+    id: str
+    url: str  # canonical
+    title: str
+    body: str  # paragraphs set apart by a blank line
+    authors: tuple[str, ...] = ()
+    published: datetime
+    site: str = ""
+    section: str = ""
+    language: str = "unknown"  # ISO 639-1
+    tags: tuple[str, ...] = ()
+    feed_ids: tuple[str, ...] = ()
+    feed_titles: tuple[str, ...] = ()
+    sentiment: str = ""  # negative, neutral or positive where it can be told honestly
+    entities: tuple[Entity, ...] = ()
+    image: str = ""
+    text_from: TextFrom = TextFrom.PAGE
+    text_reason: str = ""  # why the feed's text had to do
+    version: int = 1
+    content_hash: str = ""  # of title and body: a new version is one whose hash differs
+    first_seen_at: datetime
+    updated_at: datetime
+
+
+class AlertState(StrEnum):
+    """Whether an alert is matched."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A saved query with recipients. `id` is identify("alert", name)."""
+
+    id: str
+    name: str
+    query: str
+    recipients: tuple[str, ...] = ()
+    state: AlertState = AlertState.ACTIVE
+    health: str = ""  # why it could not be evaluated the last time, in words; empty when all is well
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One stretch of a story that made a clause true: offsets are into `Story.title` or `Story.body` …"""
+
+    clause: str  # the clause as the query has it
+    field: str  # title, body, author …
+    start: int
+    end: int
+    text: str  # the words as they stand in the story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An alert fired on a story. `id` is identify("match", alert_id, story_id): once for all versions."""
+
+    id: str
+    alert_id: str
+    story_id: str
+    story_version: int
+    matched_at: datetime
+    evidence: tuple[Evidence, ...]
+    delivered: bool = False  # all its deliveries have been written
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands: every match ends in exactly one of the last three."""
+
+    PENDING = "pending"
+    SENDING = "sending"  # claimed by a worker until `lease_until`
+    SENT = "sent"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a delivery's history."""
+
+    at: datetime
+    state: DeliveryState
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One recipient's message about a match. `id` is identify("delivery", match_id, channel, recipient)."""
+
+    id: str
+    match_id: str
+    alert_id: str
+    story_id: str
+    recipient: str
+    channel: str = "mail"
+    state: DeliveryState = DeliveryState.PENDING
+    due_at: datetime
+    lease_until: datetime | None = None
+    attempts: int = 0
+    reason: str = ""  # why suppressed or failed
+    answer: str = ""  # what the server said
+    message_id: str = ""
+    repeated: bool = False  # an earlier attempt may have been delivered: sent again under the same Message-ID
+    created_at: datetime
+    updated_at: datetime
+    history: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """What to get. `etag` and `last_modified` make it conditional (RFC 9110, section 13)."""
+
+    url: str
+    etag: str = ""
+    last_modified: str = ""
+    max_bytes: int
+    accept: str = "*/*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchResponse:
+    """What came: `headers` have lower-case names, `body` is decoded of its transfer and content encodings."""
+
+    url: str  # after redirects
+    status: int  # 2xx or 304; all else is an error
+    headers: dict[str, str]
+    body: bytes
+    redirects: tuple[tuple[int, str], ...] = ()  # (status, address it led to), in order

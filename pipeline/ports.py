@@ -1,0 +1,217 @@
+"""What the flow needs of the world, as Protocols. Adapters implement them; contract tests hold them to it.
+
+Every store of things is a `Records`: create under a deterministic id, read by id, change atomically. What must be
+exact (claims, leases, identity) goes through `get` and `update`; the searches of each store may be late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Protocol, TypeVar
+
+from pipeline.errors import FetchRefused, FetchUnavailable
+from pipeline.model import (
+    Alert,
+    Article,
+    Delivery,
+    Entry,
+    Feed,
+    FetchRequest,
+    FetchResponse,
+    Match,
+    Story,
+)
+from pipeline.query.document import Document
+from pipeline.query.syntax import Query
+
+Thing = TypeVar("Thing")
+
+
+class Records(Protocol[Thing]):
+    """Things by id. All methods raise StoreUnavailable or StoreError."""
+
+    def create(self, things: Sequence[Thing]) -> list[bool]:
+        """Write those that are not there yet; for each, whether it was written. Never overwrites."""
+        ...
+
+    def get(self, ids: Sequence[str]) -> dict[str, Thing]:
+        """Return those that exist, by id: always the last write, never late."""
+        ...
+
+    def update(self, ids: Sequence[str], change: Callable[[Thing], Thing | None]) -> list[Thing]:
+        """Replace each by `change(thing)` atomically, and return the new ones.
+
+        `change` may be called again when somebody else wrote meanwhile, and returns None to leave the thing as
+        it is (such a thing is not returned). Ids that don't exist are passed over.
+        """
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove them; how many there were."""
+        ...
+
+    def all(self) -> Iterator[Thing]:
+        """Every thing, in the order of ids, in pages. What was written just now is included."""
+        ...
+
+    def count(self) -> int:
+        """How many there are, exactly."""
+        ...
+
+
+class FeedStore(Records[Feed], Protocol):
+    """The feeds."""
+
+    def due(self, now: datetime, limit: int) -> list[Feed]:
+        """Active feeds with next_poll_at <= now and no lease beyond now, longest waiting first."""
+        ...
+
+
+class EntryStore(Records[Entry], Protocol):
+    """The entries, from pending to done or quarantined."""
+
+    def due(self, now: datetime, limit: int) -> list[Entry]:
+        """Pending entries with due_at <= now and no lease beyond now, longest waiting first. Never late."""
+        ...
+
+    def quarantined(self) -> Iterator[Entry]:
+        """Entries in quarantine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryFilter:
+    """Which stories a search looks at. `since` is inclusive, `until` exclusive, both of `published`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class StoryStore(Records[Story], Protocol):
+    """The stories and their search."""
+
+    def put(self, stories: Sequence[Story]) -> None:
+        """Write, replacing what stands under the same id."""
+        ...
+
+    def resolve(self, keys: Sequence[str], story_id: str) -> str:
+        """Return the story these identity keys belong to: that of the first key that is known, else `story_id`.
+
+        Keys not known yet are bound to the outcome. Atomic: two callers with a key in common get one story.
+        """
+        ...
+
+    def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
+        """Candidates, latest published first: every story that `query` matches, and perhaps others.
+
+        The evaluator judges them. What was put just now is included.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An alert that may match some of the documents asked about (by their place in the call)."""
+
+    alert: Alert
+    documents: tuple[int, ...]
+
+
+class AlertStore(Records[Alert], Protocol):
+    """The alerts, and the engine that narrows which of them a story may match."""
+
+    def put(self, alerts: Sequence[Alert]) -> None:
+        """Write, replacing what stands under the same id; matched against from the next `narrow` on."""
+        ...
+
+    def narrow(self, documents: Sequence[Document]) -> list[Candidate]:
+        """Active alerts that may match: every one that does, and perhaps others. All of them, not the first ten.
+
+        An alert whose query can't be run never stops the others: it gets its `health` set.
+        """
+        ...
+
+
+class MatchStore(Records[Match], Protocol):
+    """The matches."""
+
+    def undelivered(self, before: datetime) -> list[Match]:
+        """Matches older than `before` whose deliveries were not all written: a worker died in between."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFilter:
+    """Which deliveries to list; empty means all."""
+
+    alert_id: str = ""
+    recipient: str = ""
+    story_id: str = ""
+    since: datetime | None = None
+
+
+class DeliveryStore(Records[Delivery], Protocol):
+    """The ledger: one row for each match, recipient and channel."""
+
+    def due(self, now: datetime, limit: int) -> list[Delivery]:
+        """Pending with due_at <= now, or sending with a lease that ran out, longest waiting first. Never late."""
+        ...
+
+    def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
+        """Deliveries, newest first."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """How many deliveries there are in each state."""
+        ...
+
+
+class Fetcher(Protocol):
+    """HTTP, politely."""
+
+    def fetch(
+        self, requests: Sequence[FetchRequest]
+    ) -> list[FetchResponse | FetchUnavailable | FetchRefused]:
+        """Get them all, concurrently, and answer in their order. Failures are answers: one never stops the rest."""
+        ...
+
+
+class Extractor(Protocol):
+    """Extraction where it can be killed."""
+
+    def extract(self, html: bytes, url: str, content_type: str) -> Article:
+        """As `pipeline.extract.extract`; raises ExtractError, or ExtractorDied when the page killed it."""
+        ...
+
+
+class Mailer(Protocol):
+    """Where mails go."""
+
+    def send(self, message: EmailMessage) -> str:
+        """Hand over to the server; return its answer. Raises MailUnavailable or MailRefused."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """All that a backend keeps."""
+
+    feeds: FeedStore
+    entries: EntryStore
+    stories: StoryStore
+    alerts: AlertStore
+    matches: MatchStore
+    deliveries: DeliveryStore
+    prepare: Callable[[], list[str]]  # create what is missing and probe it; what was done, in lines. Idempotent.
+    close: Callable[[], None]

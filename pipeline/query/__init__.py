@@ -1,0 +1,1 @@
+"""The alert language: syntax, evaluation, and the forms in which engines narrow."""

@@ -1,0 +1,207 @@
+"""One table of settings: name, default, parser, meaning. The only reader of the environment.
+
+A setting is `WIREWATCH_<NAME>` in the environment, `<name>` in the TOML file given by `--config`, else its default.
+`{data}` in a default is the data folder. `docs/settings.md` is written from this table (`python -m pipeline.settings`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import SettingError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _plain(text: str) -> str:
+    return text.strip()
+
+
+def _address_of(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
+            raise ValueError(f"give {wanted}")
+        return text.strip()
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"give one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError("give a number") from None
+        if not least <= value <= most:
+            raise ValueError(f"give a number from {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
+def _count(least: int, most: int) -> Callable[[str], int]:
+    number = _number(least, most)
+
+    def parse(text: str) -> int:
+        value = number(text)
+        if value != int(value):
+            raise ValueError("give a whole number")
+        return int(value)
+
+    return parse
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"give address ranges such as 10.0.0.0/8,127.0.0.1/32 ({error})") from None
+
+
+def _flag(text: str) -> bool:
+    known = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    if text.lower() not in known:
+        raise ValueError("give true or false")
+    return known[text.lower()]
+
+
+def _mail_address(text: str) -> str:
+    if text.count("@") != 1 or any(char.isspace() for char in text):
+        raise ValueError("give one mail address, such as wirewatch@example.org")
+    return text
+
+
+def _setting(default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False) -> Any:
+    return field(metadata={"default": default, "parse": parse, "meaning": meaning, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, parsed. `load` is the way to get one."""
+
+    data: Path = _setting("data", Path, "folder of the embedded store, the Maildir and the keys")
+    store: str = _setting(
+        "sqlite:///{data}/wirewatch.db",
+        _address_of("sqlite", "http", "https"),
+        "where things are kept: sqlite:///FILE, or http(s)://[user@]host:9200 of Elasticsearch",
+    )
+    store_password: str = _setting("", _plain, "password of the Elasticsearch user", secret=True)
+    store_prefix: str = _setting("wirewatch", _plain, "what the names of Elasticsearch indices begin with")
+    store_timeout: float = _setting("20", _number(1, 600), "seconds to wait for one answer of Elasticsearch")
+    broker: str = _setting(
+        "memory://", _address_of("memory", "redis", "rediss"), "Celery's broker: memory:// or redis://host:6379/0"
+    )
+    mail: str = _setting(
+        "maildir:///{data}/mail",
+        _address_of("maildir", "smtp", "smtps"),
+        "where mails go: maildir:///FOLDER, smtp://[user@]host:25 (STARTTLS when offered) or smtps://host:465",
+    )
+    mail_password: str = _setting("", _plain, "password of the SMTP user", secret=True)
+    mail_from: str = _setting("wirewatch@localhost.localdomain", _mail_address, "sender of the mails")
+    mail_timeout: float = _setting("30", _number(1, 300), "seconds to wait for one answer of the mail server")
+    public_url: str = _setting("", _plain, "address of the console as readers reach it, for links in mails")
+    contact: str = _setting(
+        "https://wirewatch.example/bot", _plain, "address in the User-Agent where publishers can complain"
+    )
+    allow_private: tuple[Network, ...] = _setting(
+        "", _networks, "address ranges that may be fetched although private, such as 127.0.0.1/32"
+    )
+    pages: str = _setting(
+        "when-short",
+        _one_of("always", "when-short", "never"),
+        "whether to fetch the page of an entry: always, when the feed's text is short, or never",
+    )
+    poll_floor: float = _setting("300", _number(0, 86_400), "seconds between polls of a feed, at the least")
+    poll_ceiling: float = _setting("14400", _number(1, 2_592_000), "seconds between polls of a feed, at the most")
+    host_spacing: float = _setting("1", _number(0, 60), "seconds between the starts of two requests to one host")
+    host_parallel: int = _setting("2", _count(1, 32), "requests to one host at once")
+    fetch_parallel: int = _setting("64", _count(1, 1000), "requests of one process at once")
+    connect_timeout: float = _setting("10", _number(0.1, 120), "seconds to wait for a connection")
+    read_timeout: float = _setting("15", _number(0.1, 300), "seconds to wait for the next bytes")
+    fetch_timeout: float = _setting("60", _number(0.1, 600), "seconds one fetch may take in all")
+    feed_bytes: int = _setting("10000000", _count(1000, 1_000_000_000), "bytes of a feed, unpacked, at the most")
+    page_bytes: int = _setting("5000000", _count(1000, 1_000_000_000), "bytes of a page, unpacked, at the most")
+    extract_timeout: float = _setting("20", _number(0.1, 300), "seconds one page may take to extract")
+    attempts: int = _setting("3", _count(1, 20), "how often an entry or a mail server that fails is tried")
+    lease: float = _setting("120", _number(1, 3600), "seconds a worker has for a piece of work before others may take it")
+    sweep_every: float = _setting("10", _number(0.1, 3600), "seconds between two looks for due and abandoned work")
+    look_again: float = _setting("3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never")
+    variants: bool = _setting("true", _flag, "whether queries find spelling and name variants unless told otherwise")
+    log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
+
+
+def load(
+    environment: Mapping[str, str] | None = None, config: Path | None = None, **overrides: str | None
+) -> Settings:
+    """Read the settings: `overrides` (command line) before environment before config file before defaults.
+
+    Raises SettingError naming the setting and the cure.
+    """
+    environment = os.environ if environment is None else environment
+    given = _from_file(config) if config else {}
+    names = {item.name for item in fields(Settings)}
+    for key, value in environment.items():
+        if key.startswith("WIREWATCH_") and key != "WIREWATCH_CONFIG":
+            given[key.removeprefix("WIREWATCH_").lower()] = value
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    for name in given.keys() - names:
+        raise SettingError(name, given[name], "there is no such setting: see docs/settings.md")
+    data = given.get("data", "data")
+    return Settings(**{item.name: _parse(item, given, data) for item in fields(Settings)})
+
+
+def _parse(item: Any, given: Mapping[str, str], data: str) -> Any:
+    text = given.get(item.name, item.metadata["default"]).replace("{data}", str(Path(data).absolute()))
+    try:
+        return item.metadata["parse"](text)
+    except ValueError as error:
+        shown = "…" if item.metadata["secret"] else text
+        raise SettingError(item.name, shown, str(error)) from None
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError("config", str(path), error.strerror or "can't be read") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError("config", str(path), f"not TOML: {error}") from None
+    return {name: _as_text(value) for name, value in content.items()}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def table() -> str:
+    """Render all settings as the Markdown table of docs/settings.md."""
+    lines = ["| setting | default | meaning |", "|-|-|-|"]
+    for item in fields(Settings):
+        default = f"`{item.metadata['default']}`" if item.metadata["default"] else "–"
+        lines.append(f"| `WIREWATCH_{item.name.upper()}` | {default} | {item.metadata['meaning']} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201

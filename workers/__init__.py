@@ -1,0 +1,1 @@
+"""Wirewatch, the processes: Celery workers, command line, console."""
