@@ -66,9 +66,7 @@ class StoreUnavailable(Unavailable):
 class FetchUnavailable(Unavailable):
     """The server could not be had this time. `retry_after` is in seconds when the server said so."""
 
-    def __init__(
-        self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.status, self.retry_after = url, reason, status, retry_after
 

@@ -172,9 +172,7 @@ class DeliveryStore(Records[Delivery], Protocol):
 class Fetcher(Protocol):
     """HTTP, politely."""
 
-    def fetch(
-        self, requests: Sequence[FetchRequest]
-    ) -> list[FetchResponse | FetchUnavailable | FetchRefused]:
+    def fetch(self, requests: Sequence[FetchRequest]) -> list[FetchResponse | FetchUnavailable | FetchRefused]:
         """Get them all, concurrently, and answer in their order. Failures are answers: one never stops the rest."""
         ...
 

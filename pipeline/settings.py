@@ -1,7 +1,8 @@
 """One table of settings: name, default, parser, meaning. The only reader of the environment.
 
-A setting is `WIREWATCH_<NAME>` in the environment, `<name>` in the TOML file given by `--config`, else its default.
-`{data}` in a default is the data folder. `docs/settings.md` is written from this table (`python -m pipeline.settings`).
+A setting is `WIREWATCH_<NAME>` in the environment, `<name>` in the TOML file given by `--config`, else its
+default. `{data}` in a default is the data folder. `docs/settings.md` is written from this table
+(`python -m pipeline.settings`).
 """
 
 from __future__ import annotations
@@ -76,7 +77,16 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 def _flag(text: str) -> bool:
-    known = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    known = {
+        "true": True,
+        "yes": True,
+        "1": True,
+        "on": True,
+        "false": False,
+        "no": False,
+        "0": False,
+        "off": False,
+    }
     if text.lower() not in known:
         raise ValueError("give true or false")
     return known[text.lower()]
@@ -106,7 +116,9 @@ class Settings:
     store_prefix: str = _setting("wirewatch", _plain, "what the names of Elasticsearch indices begin with")
     store_timeout: float = _setting("20", _number(1, 600), "seconds to wait for one answer of Elasticsearch")
     broker: str = _setting(
-        "memory://", _address_of("memory", "redis", "rediss"), "Celery's broker: memory:// or redis://host:6379/0"
+        "memory://",
+        _address_of("memory", "redis", "rediss"),
+        "Celery's broker: memory:// or redis://host:6379/0",
     )
     mail: str = _setting(
         "maildir:///{data}/mail",
@@ -140,16 +152,18 @@ class Settings:
     page_bytes: int = _setting("5000000", _count(1000, 1_000_000_000), "bytes of a page, unpacked, at the most")
     extract_timeout: float = _setting("20", _number(0.1, 300), "seconds one page may take to extract")
     attempts: int = _setting("3", _count(1, 20), "how often an entry or a mail server that fails is tried")
-    lease: float = _setting("120", _number(1, 3600), "seconds a worker has for a piece of work before others may take it")
+    lease: float = _setting(
+        "120", _number(1, 3600), "seconds a worker has for a piece of work before others may take it"
+    )
     sweep_every: float = _setting("10", _number(0.1, 3600), "seconds between two looks for due and abandoned work")
-    look_again: float = _setting("3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never")
+    look_again: float = _setting(
+        "3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never"
+    )
     variants: bool = _setting("true", _flag, "whether queries find spelling and name variants unless told otherwise")
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
 
 
-def load(
-    environment: Mapping[str, str] | None = None, config: Path | None = None, **overrides: str | None
-) -> Settings:
+def load(environment: Mapping[str, str] | None = None, config: Path | None = None, **overrides: str | None) -> Settings:
     """Read the settings: `overrides` (command line) before environment before config file before defaults.
 
     Raises SettingError naming the setting and the cure.

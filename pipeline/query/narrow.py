@@ -1,0 +1,94 @@
+"""What a story must at least hold for a query to match: a tree without NOT, order, distance or case.
+
+Engines use it to leave out what can't match; they may return more than matches, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipeline.query.document import UNFIELDED, Field
+from pipeline.query.syntax import And, AtLeast, Choice, Element, Near, Node, Not, Or, Phrase, Wildcard
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Nothing is required."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A folded token stands in one of `fields`; with `prefix`, one that begins with it."""
+
+    token: str
+    fields: tuple[Field, ...]
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part is required."""
+
+    parts: tuple[Required, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one part is required."""
+
+    parts: tuple[Required, ...]
+
+
+Required = Anything | Token | All | Some
+ANYTHING = Anything()
+
+
+def required(node: Node) -> Required:
+    """What every document that `node` matches holds."""
+    match node:
+        case And(parts):
+            return every(map(required, parts))
+        case Or(parts):
+            return some(map(required, parts))
+        case Not(Not(part)):
+            return required(part)
+        case Not():
+            return ANYTHING
+        case Near(operands):
+            return every(some(map(_phrase, phrases)) for phrases in operands)
+        case AtLeast(_, phrases):
+            return some(map(_phrase, phrases))
+        case Phrase():
+            return _phrase(node)
+
+
+def every(parts: Iterable[Required]) -> Required:
+    """All of `parts`, simplified."""
+    kept = tuple(dict.fromkeys(part for part in parts if part != ANYTHING))
+    if not kept:
+        return ANYTHING
+    return kept[0] if len(kept) == 1 else All(kept)
+
+
+def some(parts: Iterable[Required]) -> Required:
+    """Any of `parts`, simplified."""
+    kept = tuple(dict.fromkeys(parts))
+    if not kept or ANYTHING in kept:
+        return ANYTHING
+    return kept[0] if len(kept) == 1 else Some(kept)
+
+
+def _phrase(phrase: Phrase) -> Required:
+    fields = (phrase.field,) if phrase.field else UNFIELDED
+    return every(_choice(choice, fields) for choice in phrase.choices)
+
+
+def _choice(choice: Choice, fields: tuple[Field, ...]) -> Required:
+    return some(every(_element(element, fields) for element in run.elements) for run in choice)
+
+
+def _element(element: Element, fields: tuple[Field, ...]) -> Required:
+    if isinstance(element, Wildcard):
+        return Token(element.prefix, fields, prefix=True)
+    return Token(element.token, fields)

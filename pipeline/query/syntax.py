@@ -1,0 +1,543 @@
+"""The alert language, from text to tree. The grammar, as docs/query.md explains it to analysts:
+
+    query    = or
+    or       = and { OR and }
+    and      = near { [AND] near }                       a bare space means AND
+    near     = unary { (NEAR/n | ONEAR/n) unary }        one operator and one n a chain, 2 to 4 operands
+    unary    = (NOT | -) unary | primary
+    primary  = ( or ) | field: primary | ATLEAST/n primary | =word | ="phrase" | "phrase" | word
+    phrase   = { word | ( words { | words } ) }          alternatives: "mutual (defence|aid) pact"
+
+Operators are known in any case, inside quotes they are words. What people type for quotes, dashes, brackets and
+spaces (curly, guillemets, full-width, non-breaking) is taken as meant. A word is cut by the one analysis
+(pipeline/text.py), so `long-range` is the phrase "long range".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from dataclasses import field as attribute
+from typing import NoReturn
+
+from pipeline.errors import QueryError
+from pipeline.query.document import WHOLE, Field
+from pipeline.text import Tokens, is_solid
+
+MAX_CHARACTERS = 10_000
+MAX_LEAVES = 500
+MAX_DEPTH = 50
+MAX_DISTANCE = 100
+MAX_NEAR_OPERANDS = 4
+MAX_PHRASE_READINGS = 200
+WILDCARD_LETTERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One token. `case` is the token with its case when the case must be right (`=KCNA`), else empty."""
+
+    token: str
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """A pattern for one token: `*` is any characters or none, `?` exactly one; begins with three letters."""
+
+    pattern: str
+
+    @property
+    def prefix(self) -> str:
+        """The letters before the first wildcard."""
+        return re.split(r"[*?]", self.pattern, maxsplit=1)[0]
+
+
+Element = Word | Wildcard
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Tokens in a row: one alternative at one place of a phrase. `variant` says that no person typed it."""
+
+    elements: tuple[Element, ...]
+    variant: bool = False
+
+
+Choice = tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Choices in a row, without gaps; a single word is the shortest. `field` None looks in title or body."""
+
+    choices: tuple[Choice, ...]
+    field: Field | None = None
+    at: tuple[int, int] = attribute(default=(0, 0), compare=False)  # where in the query it was typed
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of them, anywhere in the story."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of them."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The story where `part` does not match."""
+
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Operands in one field, no token shared, with at most `distance` tokens between each and the next.
+
+    `ordered` keeps the order typed. Each operand is one or more phrases, any of which will do.
+    """
+
+    operands: tuple[tuple[Phrase, ...], ...]
+    distance: int
+    ordered: bool
+    at: tuple[int, int] = attribute(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Any of `phrases` stands in at least `count` places of the story."""
+
+    count: int
+    phrases: tuple[Phrase, ...]
+    at: tuple[int, int] = attribute(default=(0, 0), compare=False)
+
+
+Node = And | Or | Not | Near | AtLeast | Phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was typed, and what it means."""
+
+    text: str
+    root: Node
+
+
+def parse(text: str) -> Query:
+    """Read a query. Raises QueryError with position, reason and cure."""
+    if len(text) > MAX_CHARACTERS:
+        raise QueryError(text[:40] + "…", MAX_CHARACTERS, f"longer than {MAX_CHARACTERS} characters", "split it")
+    parser = _Parser(text)
+    root = parser.whole()
+    if not needs_something(root):
+        raise QueryError(text, 0, "a query of only NOT matches everything else", "add a word that must be there")
+    return Query(text, root)
+
+
+def needs_something(node: Node) -> bool:
+    """Whether a story must have at least one word to match: false for `NOT a` and for `a OR NOT b`."""
+    match node:
+        case And(parts):
+            return any(map(needs_something, parts))
+        case Or(parts):
+            return all(map(needs_something, parts))
+        case Not(part):
+            return isinstance(part, Not) and needs_something(part.part)
+        case _:
+            return True
+
+
+def leaves(node: Node) -> Iterator[Phrase | Near | AtLeast]:
+    """The clauses of a query, in the order typed, negated ones included."""
+    match node:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+        case _:
+            yield node
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Lexing. `_as_meant` gives a text of the same length, so positions are those of the text typed.
+
+_QUOTES = '"“”„‟«»″‶〝〞〟＂「」『』'
+_DASHES = "-‐‑‒–—―−﹣－"
+_PAIRED = str.maketrans(dict.fromkeys(_QUOTES, '"') | dict.fromkeys(_DASHES, "-"))
+_FIELD = re.compile(r"([A-Za-z_]+):(?!//)")
+_OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR|ATLEAST)(?:/(\d{1,4}))?", re.IGNORECASE)
+_WORD = re.compile(r'[^\s()"]+')
+_FIELD_NAMES = ", ".join(name.value for name in Field)
+# Letters of an extinct script that stand for wildcards while a word is cut into tokens: they fold to themselves.
+_STAR, _MARK = "\U00010000", "\U00010001"
+_TO_LETTERS = str.maketrans({"*": _STAR, "?": _MARK})
+_FROM_LETTERS = str.maketrans({_STAR: "*", _MARK: "?"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexeme:
+    kind: str  # open close and or not near onear atleast field exact phrase word end
+    text: str
+    start: int
+    end: int
+    number: int = 0
+
+
+def _as_meant(text: str) -> str:
+    return "".join(_one_as_meant(char) for char in text.translate(_PAIRED))
+
+
+def _one_as_meant(char: str) -> str:
+    if char.isascii():
+        return char
+    normal = unicodedata.normalize("NFKC", char)
+    return normal if len(normal) == 1 and normal.isascii() and not normal.isalnum() else char
+
+
+def _lex(text: str) -> Iterator[_Lexeme]:
+    meant = _as_meant(text)
+    at = 0
+    while at < len(meant):
+        if meant[at].isspace():
+            at += 1
+            continue
+        lexeme = _lexeme(text, meant, at)
+        at = lexeme.end
+        if lexeme.kind:
+            yield lexeme
+    yield _Lexeme("end", "", len(meant), len(meant))
+
+
+def _lexeme(text: str, meant: str, at: int) -> _Lexeme:
+    char = meant[at]
+    if char in "()":
+        return _Lexeme("open" if char == "(" else "close", char, at, at + 1)
+    if char == '"':
+        return _quoted(text, meant, at)
+    if char == "=":
+        return _Lexeme("exact", char, at, at + 1)
+    if char == "-":
+        return _dash(meant, at)
+    if found := _FIELD.match(meant, at):
+        return _field(text, found)
+    found = _WORD.match(meant, at)
+    if found is None:
+        raise AssertionError("what is neither space, bracket nor quote is a word")
+    return _word_or_operator(text, found)
+
+
+def _quoted(text: str, meant: str, at: int) -> _Lexeme:
+    end = meant.find('"', at + 1)
+    if end < 0:
+        raise QueryError(text, at, f"the quote opened at {at + 1} is never closed", "close it")
+    return _Lexeme("phrase", meant[at + 1 : end], at, end + 1)
+
+
+def _dash(meant: str, at: int) -> _Lexeme:
+    follows = meant[at + 1 : at + 2]
+    if follows in ("", "-", ")") or follows.isspace():
+        return _Lexeme("", "-", at, at + 1)  # a dash between words, as headlines have it
+    return _Lexeme("not", "-", at, at + 1)
+
+
+def _field(text: str, found: re.Match[str]) -> _Lexeme:
+    name = found.group(1).lower()
+    if name not in Field.__members__.values():
+        follows = found.string[found.end() : found.end() + 1]
+        if follows in ("", ")") or follows.isspace():
+            return _Lexeme("word", found.group(1), found.start(), found.end())
+        raise QueryError(
+            text,
+            found.start(),
+            f"there is no field {name!r}",
+            f"use one of {_FIELD_NAMES}, or put it in quotes",
+        )
+    return _Lexeme("field", name, found.start(), found.end())
+
+
+def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
+    start, end, word = found.start(), found.end(), found.group()
+    operator = _OPERATOR.fullmatch(word)
+    if operator is None:
+        return _Lexeme("word", word, start, end)
+    if operator.group(1):
+        return _Lexeme(operator.group(1).lower(), word, start, end)
+    name, number = operator.group(2), operator.group(3)
+    if number is not None:
+        return _Lexeme(name.lower(), word, start, end, int(number))
+    if name.isupper():
+        raise QueryError(text, start, f"{name} without a number", f'write {name}/5, or "{name.lower()}" for the word')
+    return _Lexeme("word", word, start, end)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Parsing, by recursive descent over the lexemes.
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lexemes = list(_lex(text))
+        self.at = 0
+        self.depth = 0
+        self.leaves = 0
+
+    @property
+    def next(self) -> _Lexeme:
+        return self.lexemes[self.at]
+
+    def take(self) -> _Lexeme:
+        lexeme = self.next
+        self.at += 1
+        return lexeme
+
+    def fail(self, lexeme: _Lexeme, reason: str, cure: str) -> NoReturn:
+        raise QueryError(self.text, lexeme.start, reason, cure)
+
+    def whole(self) -> Node:
+        if self.next.kind == "end":
+            self.fail(self.next, "the query is empty", "give a word to look for")
+        node = self.any_of(None)
+        if self.next.kind == "close":
+            self.fail(self.next, "a closing bracket that nothing opened", "take it out")
+        return node
+
+    def any_of(self, within: Field | None) -> Node:
+        parts = [self.all_of(within)]
+        while self.next.kind == "or":
+            self.take()
+            parts.append(self.all_of(within))
+        return parts[0] if len(parts) == 1 else Or(_flat(Or, parts))
+
+    def all_of(self, within: Field | None) -> Node:
+        parts = [self.near(within)]
+        while self.next.kind not in ("end", "close", "or"):
+            if self.next.kind == "and":
+                self.take()
+            parts.append(self.near(within))
+        return parts[0] if len(parts) == 1 else And(_flat(And, parts))
+
+    def near(self, within: Field | None) -> Node:
+        start = self.next
+        first = self.unary(within)
+        if self.next.kind not in ("near", "onear"):
+            return first
+        operator = self.next
+        if operator.number > MAX_DISTANCE:
+            self.fail(operator, f"{operator.text} is too far", f"use at most {MAX_DISTANCE}")
+        operands = [self.phrases(first, start)]
+        while self.next.kind in ("near", "onear"):
+            again = self.take()
+            if (again.kind, again.number) != (operator.kind, operator.number):
+                self.fail(again, f"{again.text} after {operator.text} in one chain", "use brackets and AND instead")
+            beginning = self.next
+            operands.append(self.phrases(self.unary(within), beginning))
+        if len(operands) > MAX_NEAR_OPERANDS:
+            self.fail(operator, f"a chain of {len(operands)} operands", f"use at most {MAX_NEAR_OPERANDS}")
+        if len({phrase.field for operand in operands for phrase in operand}) > 1:
+            self.fail(operator, "a chain over different fields", "name one field before a group: title:(a NEAR/5 b)")
+        span = (start.start, self.lexemes[self.at - 1].end)
+        return Near(tuple(operands), operator.number, operator.kind == "onear", span)
+
+    def phrases(self, node: Node, start: _Lexeme) -> tuple[Phrase, ...]:
+        """`node` as the alternatives of a NEAR or ATLEAST operand."""
+        if isinstance(node, Phrase):
+            return (node,)
+        if isinstance(node, Or) and all(isinstance(part, Phrase) for part in node.parts):
+            return tuple(part for part in node.parts if isinstance(part, Phrase))
+        self.fail(
+            start,
+            "NEAR and ATLEAST take words, phrases, wildcards or an OR group of these",
+            "use AND between the parts",
+        )
+
+    def unary(self, within: Field | None) -> Node:
+        if self.next.kind != "not":
+            return self.primary(within)
+        sign = self.take()
+        if self.next.kind in ("end", "close", "and", "or", "near", "onear"):
+            self.fail(sign, "NOT without what is not wanted", "name it, or take NOT out")
+        return self.nested(sign, lambda: Not(self.unary(within)))
+
+    def nested(self, opening: _Lexeme, inner: Callable[[], Node]) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.fail(opening, f"nested deeper than {MAX_DEPTH}", "simplify the query")
+        node = inner()
+        self.depth -= 1
+        return node
+
+    def primary(self, within: Field | None) -> Node:
+        lexeme = self.take()
+        match lexeme.kind:
+            case "open":
+                return self.nested(lexeme, lambda: self.group(lexeme, within))
+            case "field":
+                return self.nested(lexeme, lambda: self.bound(lexeme, within))
+            case "exact":
+                return self.exact(lexeme, within)
+            case "atleast":
+                return self.nested(lexeme, lambda: self.at_least(lexeme, within))
+            case "word" | "phrase":
+                return self.leaf(lexeme, within)
+            case "end":
+                self.fail(lexeme, "the query ends where a word is wanted", "add one, or take the operator out")
+            case "close":
+                self.fail(lexeme, "a closing bracket where a word is wanted", "take it out")
+            case _:
+                self.fail(lexeme, f"{lexeme.text} where a word is wanted", "put it in quotes to look for the word")
+
+    def group(self, opening: _Lexeme, within: Field | None) -> Node:
+        if self.next.kind == "close":
+            self.fail(opening, "empty brackets", "put a word in, or take them out")
+        node = self.any_of(within)
+        if self.next.kind != "close":
+            self.fail(opening, f"the bracket opened at {opening.start + 1} is never closed", "close it")
+        self.take()
+        return node
+
+    def bound(self, lexeme: _Lexeme, within: Field | None) -> Node:
+        if within is not None:
+            self.fail(lexeme, f"{lexeme.text}: inside {within}:", "a clause looks in one field: take one out")
+        return self.primary(Field(lexeme.text))
+
+    def at_least(self, lexeme: _Lexeme, within: Field | None) -> Node:
+        if lexeme.number < 1:
+            self.fail(lexeme, f"{lexeme.text} asks for nothing", "use ATLEAST/2 or more")
+        start = self.next
+        phrases = self.phrases(self.primary(within), start)
+        return AtLeast(lexeme.number, phrases, (lexeme.start, self.lexemes[self.at - 1].end))
+
+    def exact(self, sign: _Lexeme, within: Field | None) -> Phrase:
+        lexeme = self.next
+        if lexeme.kind not in ("word", "phrase", "and", "or", "not", "near", "onear") or lexeme.start != sign.end:
+            self.fail(sign, "= without a word behind it", 'write =KCNA or ="New Year"')
+        self.take()
+        return self.leaf(replace(lexeme, kind="word" if lexeme.kind != "phrase" else "phrase"), within, exact=True)
+
+    def leaf(self, lexeme: _Lexeme, within: Field | None, *, exact: bool = False) -> Phrase:
+        self.leaves += 1
+        if self.leaves > MAX_LEAVES:
+            self.fail(lexeme, f"more than {MAX_LEAVES} clauses", "split it into several alerts")
+        choices = self.choices(lexeme, within, exact=exact)
+        if not choices:
+            self.fail(lexeme, f"{lexeme.text!r} has no letter or digit to look for", "take it out")
+        readings = 1
+        for choice in choices:
+            readings *= len(choice)
+        if readings > MAX_PHRASE_READINGS:
+            self.fail(lexeme, f"a phrase with {readings} readings", f"use at most {MAX_PHRASE_READINGS}")
+        return Phrase(choices, within, (lexeme.start, lexeme.end))
+
+    def choices(self, lexeme: _Lexeme, within: Field | None, *, exact: bool) -> tuple[Choice, ...]:
+        if within in WHOLE:
+            elements = self.elements(lexeme, lexeme.text, exact=False)
+            return () if not elements else ((Run((_joined(elements),)),),)
+        if lexeme.kind == "word":
+            return tuple((Run((element,)),) for element in self.elements(lexeme, lexeme.text, exact=exact))
+        choices: list[Choice] = []
+        for piece in re.split(r"(\([^()]*\|[^()]*\))", lexeme.text):
+            if piece.startswith("(") and "|" in piece:
+                runs = [self.elements(lexeme, part, exact=exact) for part in piece[1:-1].split("|")]
+                if not all(runs):
+                    self.fail(lexeme, f"an empty alternative in {piece}", "name it, or take the | out")
+                choices.append(tuple(dict.fromkeys(map(Run, runs))))
+            else:
+                choices += [(Run((element,)),) for element in self.elements(lexeme, piece, exact=exact)]
+        return tuple(choices)
+
+    def elements(self, lexeme: _Lexeme, text: str, *, exact: bool) -> tuple[Element, ...]:
+        wild = "*" in text or "?" in text
+        tokens = Tokens(text.translate(_TO_LETTERS) if wild else text)
+        return tuple(
+            self.element(lexeme, folded.translate(_FROM_LETTERS), cased if exact else "")
+            for folded, cased in zip(tokens.folded, tokens.cased, strict=True)
+        )
+
+    def element(self, lexeme: _Lexeme, token: str, cased: str) -> Element:
+        if "*" not in token and "?" not in token:
+            return Word(token, cased)
+        wildcard = Wildcard(re.sub(r"\*+", "*", token))
+        if cased:
+            self.fail(lexeme, "a wildcard in an exact word", "take the = or the wildcard out")
+        if not wildcard.prefix:
+            self.fail(lexeme, f"leading wildcard: {token} would look at every word", "begin with three letters")
+        if len(wildcard.prefix) < WILDCARD_LETTERS or is_solid(wildcard.prefix):
+            self.fail(lexeme, f"{token} would look at too many words", "begin with three letters")
+        return wildcard
+
+
+def _joined(elements: tuple[Element, ...]) -> Element:
+    """The elements of a whole name as the one token that stands for it (see document.whole)."""
+    pattern = "_".join(part.token if isinstance(part, Word) else part.pattern for part in elements)
+    return Word(pattern) if all(isinstance(part, Word) for part in elements) else Wildcard(pattern)
+
+
+def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:
+    flat: list[Node] = []
+    for part in parts:
+        if isinstance(part, kind):
+            flat += part.parts
+        else:
+            flat.append(part)
+    return tuple(flat)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Back to text: the query as understood. `parse(render(node))` gives `node` again, but for variants.
+
+
+def render(node: Node) -> str:
+    """The query as understood, in full: every AND written out, every word as it is looked for."""
+    match node:
+        case And(parts):
+            return " AND ".join(_bracketed(part, Or) for part in parts)
+        case Or(parts):
+            return " OR ".join(map(render, parts))
+        case Not(part):
+            return "NOT " + _bracketed(part, And, Or, Near)
+        case Near(operands, distance, ordered):
+            operator = f" {'ONEAR' if ordered else 'NEAR'}/{distance} "
+            return operator.join(_alternatives(operand) for operand in operands)
+        case AtLeast(count, phrases):
+            return f"ATLEAST/{count} {_alternatives(phrases)}"
+        case Phrase():
+            return render_phrase(node)
+
+
+def _bracketed(node: Node, *kinds: type) -> str:
+    return f"({render(node)})" if isinstance(node, kinds) else render(node)
+
+
+def _alternatives(phrases: tuple[Phrase, ...]) -> str:
+    return render_phrase(phrases[0]) if len(phrases) == 1 else f"({' OR '.join(map(render_phrase, phrases))})"
+
+
+def render_phrase(phrase: Phrase) -> str:
+    """A phrase as it would be typed, with its variants left out."""
+    prefix = f"{phrase.field}:" if phrase.field else ""
+    typed = [tuple(run for run in choice if not run.variant) or choice for choice in phrase.choices]
+    first = typed[0][0].elements[0]
+    exact = "=" if isinstance(first, Word) and first.case else ""
+    words = " ".join(map(_render_choice, typed))
+    bare = len(typed) == 1 and words.isalnum() and not _OPERATOR.fullmatch(words)
+    return f"{prefix}{exact}{words}" if bare else f'{prefix}{exact}"{words}"'
+
+
+def _render_choice(choice: Choice) -> str:
+    runs = [" ".join(map(_render_element, run.elements)) for run in choice]
+    return runs[0] if len(runs) == 1 else f"({'|'.join(runs)})"
+
+
+def _render_element(element: Element) -> str:
+    return element.pattern if isinstance(element, Wildcard) else element.case or element.token
