@@ -46,6 +46,7 @@ class Feed:
     interval: float = 0.0  # seconds; 0 until the first poll
     next_poll_at: datetime
     lease_until: datetime | None = None  # a worker is polling it
+    queued_until: datetime | None = None  # a message in the broker names it: no need to queue it again
     polled_at: datetime | None = None
     succeeded_at: datetime | None = None
     new_entry_at: datetime | None = None
@@ -87,6 +88,7 @@ class Entry:
     looks: int = 0  # how often its page has been ingested with success
     attempts: int = 0  # written before the work; back to 0 when it succeeds
     lease_until: datetime | None = None
+    queued_until: datetime | None = None
     error: str = ""
     failed_stage: str = ""
     story_id: str = ""
@@ -237,6 +239,7 @@ class Delivery:
     state: DeliveryState = DeliveryState.PENDING
     due_at: datetime
     lease_until: datetime | None = None
+    queued_until: datetime | None = None
     attempts: int = 0
     reason: str = ""  # why suppressed or failed
     answer: str = ""  # what the server said
@@ -267,3 +270,9 @@ class FetchResponse:
     headers: dict[str, str]
     body: bytes
     redirects: tuple[tuple[int, str], ...] = ()  # (status, address it led to), in order
+
+
+def ready_at(thing: Feed | Entry | Delivery) -> datetime:
+    """When `thing` may be queued (again): it is due, under no lease, and no message in the broker should name it."""
+    due = thing.next_poll_at if isinstance(thing, Feed) else thing.due_at
+    return max(due, thing.lease_until or due, thing.queued_until or due)

@@ -26,6 +26,7 @@ from pipeline.model import (
 )
 from pipeline.query.document import Document
 from pipeline.query.syntax import Query
+from pipeline.settings import Settings
 
 Thing = TypeVar("Thing")
 
@@ -66,7 +67,7 @@ class FeedStore(Records[Feed], Protocol):
     """The feeds."""
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
-        """Active feeds with next_poll_at <= now and no lease beyond now, longest waiting first."""
+        """Active feeds with `model.ready_at(feed)` <= now, longest ready first. Never late."""
         ...
 
 
@@ -74,7 +75,7 @@ class EntryStore(Records[Entry], Protocol):
     """The entries, from pending to done or quarantined."""
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Pending entries with due_at <= now and no lease beyond now, longest waiting first. Never late."""
+        """Pending entries with `model.ready_at(entry)` <= now, longest ready first. Never late."""
         ...
 
     def quarantined(self) -> Iterator[Entry]:
@@ -157,7 +158,7 @@ class DeliveryStore(Records[Delivery], Protocol):
     """The ledger: one row for each match, recipient and channel."""
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
-        """Pending with due_at <= now, or sending with a lease that ran out, longest waiting first. Never late."""
+        """Pending or sending deliveries with `model.ready_at(delivery)` <= now, longest ready first. Never late."""
         ...
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
@@ -213,3 +214,15 @@ class Stores:
     deliveries: DeliveryStore
     prepare: Callable[[], list[str]]  # create what is missing and probe it; what was done, in lines. Idempotent.
     close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The world as the flow sees it; made in workers/bootstrap.py, and in tests."""
+
+    stores: Stores
+    fetcher: Fetcher
+    extractor: Extractor
+    mailer: Mailer
+    clock: Clock
+    settings: Settings
