@@ -64,11 +64,23 @@ class StoreUnavailable(Unavailable):
 
 
 class FetchUnavailable(Unavailable):
-    """The server could not be had this time. `retry_after` is in seconds when the server said so."""
+    """The server could not be had this time.
 
-    def __init__(self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        nameless: bool = False,
+    ) -> None:
         super().__init__(f"{url}: {reason}")
-        self.url, self.reason, self.status, self.retry_after = url, reason, status, retry_after
+        self.url, self.reason, self.status = url, reason, status
+        self.retry_after, self.nameless = retry_after, nameless
 
 
 class MailUnavailable(Unavailable):

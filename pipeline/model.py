@@ -276,3 +276,34 @@ def ready_at(thing: Feed | Entry | Delivery) -> datetime:
     """When `thing` may be queued (again): it is due, under no lease, and no message in the broker should name it."""
     due = thing.next_poll_at if isinstance(thing, Feed) else thing.due_at
     return max(due, thing.lease_until or due, thing.queued_until or due)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedEntry:
+    """One entry of a feed as it stands there. Times are as stated, with UTC where no zone is."""
+
+    identity: str
+    url: str
+    title: str
+    summary: str = ""
+    content: str = ""
+    authors: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    language: str = ""
+    published: datetime | None = None
+    updated: datetime | None = None
+    content_hash: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFeed:
+    """A feed document. `least_interval` is how long it asks to be left alone, in seconds (ttl, sy:updatePeriod)."""
+
+    title: str = ""
+    site_url: str = ""
+    language: str = ""
+    hub: str = ""  # WebSub, W3C Recommendation 2018
+    least_interval: float = 0.0
+    entries: tuple[ParsedEntry, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,16 @@
+"""The stages strung together over the ports: poll, ingest, notify, and the sweep that takes up what was left.
+
+    poll     fetch → parse → entries written `pending`
+    ingest   fetch the page → extract → enrich → dedupe → index → match → deliveries written `pending`
+    notify   decide → render → send → recorded in the ledger
+    sweep    what is due, abandoned or half-written is named again
+
+Each takes ids and returns a report with the ids for the next, so that it does not matter who carries them.
+"""
+
+from pipeline.flow.ingest import IngestReport, ingest
+from pipeline.flow.notify import NotifyReport, notify
+from pipeline.flow.poll import PollReport, poll
+from pipeline.flow.sweep import Work, sweep
+
+__all__ = ["IngestReport", "NotifyReport", "PollReport", "Work", "ingest", "notify", "poll", "sweep"]

@@ -1,0 +1,266 @@
+"""ingest: pending entries become stories, and stories that alerts match become pending deliveries.
+
+Every step is idempotent: ids are deterministic and matches are created, never overwritten, so an entry may be
+ingested again at any time by anybody.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from pipeline import dedupe, enrich, extract, fetch, index, match
+from pipeline.deliver import decide
+from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, WirewatchError
+from pipeline.model import Article, Delivery, Entry, EntryState, Feed, FetchResponse, Match, Story, TextFrom
+from pipeline.ports import Ports
+from pipeline.query.document import Document
+
+log = logging.getLogger(__name__)
+
+YOUNG = timedelta(days=1)
+"""A page younger than this is fetched once more later: a stub that becomes the story."""
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What one ingest came to. `delivery_ids` are to be notified."""
+
+    stories: int = 0
+    matches: int = 0
+    failed: dict[str, str] = field(default_factory=dict)  # entry id to the error in words
+    quarantined: dict[str, str] = field(default_factory=dict)
+    delivery_ids: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One entry on its way: what came of each stage."""
+
+    entry: Entry
+    feed: Feed
+    article: Article | None = None
+    text_reason: str = ""
+    story: Story | None = None
+    error: str = ""
+    failed_stage: str = ""
+
+
+def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
+    """Ingest the pending entries among these that nobody else is at work on."""
+    report = IngestReport()
+    items = _claim(ports, entry_ids, report)
+    _fetch_pages(ports, items)
+    for item in items:
+        _attempt(item, "enrich", partial(_compose, ports, item))
+    stories = _store(ports, items)
+    report.stories = len(stories)
+    _match(ports, stories, report)
+    for item in items:
+        _finish(ports, item, report)
+    return report
+
+
+def _claim(ports: Ports, entry_ids: Sequence[str], report: IngestReport) -> list[_Item]:
+    """Take the entries under a lease. The attempt is counted before the work, so that work which kills counts too."""
+    now = ports.clock.now()
+    settings = ports.settings
+    claimed = ports.stores.entries.update(
+        entry_ids, lambda entry: _claimed(entry, now, timedelta(seconds=settings.lease), settings.attempts)
+    )
+    feeds = ports.stores.feeds.get(list({entry.feed_id for entry in claimed}))
+    items: list[_Item] = []
+    for entry in claimed:
+        if entry.state is EntryState.QUARANTINED:
+            report.quarantined[entry.id] = entry.error
+            continue
+        gone = Feed(id=entry.feed_id, url="", added_at=now, next_poll_at=now)
+        items.append(_Item(entry, feeds.get(entry.feed_id, gone)))
+    return items
+
+
+def _claimed(entry: Entry, now: datetime, lease: timedelta, most: int) -> Entry | None:
+    if entry.state is not EntryState.PENDING or (entry.lease_until or now) > now or entry.due_at > now:
+        return None
+    if entry.attempts > most:
+        quarantined = replace(entry, state=EntryState.QUARANTINED, lease_until=None, queued_until=None)
+        return replace(quarantined, error=entry.error or _died(entry))
+    return replace(entry, attempts=entry.attempts + 1, lease_until=now + lease, queued_until=None)
+
+
+def _fetch_pages(ports: Ports, items: Sequence[_Item]) -> None:
+    """Fetch and extract the pages that are wanted. A page that can't be had leaves the feed's text and says why."""
+    wanted = [item for item in items if _wants_page(ports, item)]
+    requests = [fetch.page_request(item.entry.url, ports.settings) for item in wanted]
+    for item, outcome in zip(wanted, ports.fetcher.fetch(requests), strict=True):
+        if isinstance(outcome, FetchUnavailable | FetchRefused):
+            item.text_reason = outcome.reason
+        else:
+            _attempt(item, "extract", partial(_extract, ports, item, outcome))
+
+
+def _wants_page(ports: Ports, item: _Item) -> bool:
+    entry = item.entry
+    if not entry.url:
+        item.text_reason = "the entry has no link"
+        return False
+    if entry.attempts > ports.settings.attempts:
+        item.text_reason = "its page killed the extractor"
+        return False
+    if ports.settings.pages == "never":
+        item.text_reason = "pages are not fetched"
+        return False
+    if ports.settings.pages == "when-short" and extract.is_whole_text(entry.content):
+        item.text_reason = "the feed carries the whole text"
+        return False
+    return True
+
+
+def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
+    try:
+        item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
+    except ExtractError as error:
+        item.text_reason = error.reason
+
+
+def _attempt(item: _Item, stage: str, work: Callable[[], None]) -> None:
+    """Do `work` unless an earlier stage failed; an error is this entry's own and stops no other."""
+    if item.error:
+        return
+    try:
+        work()
+    except ExtractorDied as error:
+        item.error, item.failed_stage = str(error), "extract"
+    except WirewatchError:
+        raise  # the store or the broker: nobody's entry, the whole task is done again
+    except Exception as error:
+        log.exception("entry %s: %s failed", item.entry.id, stage)
+        item.error, item.failed_stage = f"{type(error).__name__}: {error}", stage
+
+
+def _compose(ports: Ports, item: _Item) -> None:
+    entry, article = item.entry, item.article
+    paragraphs = extract.feed_text(entry.content or entry.summary, entry.url or item.feed.url)
+    story = index.compose(
+        entry,
+        item.feed,
+        article,
+        url=dedupe.story_url(entry, article),
+        feed_paragraphs=paragraphs,
+        text_reason=item.text_reason,
+        now=ports.clock.now(),
+    )
+    story = replace(story, content_hash=dedupe.content_hash(story.title, story.body))
+    claim = article.language if article and article.language else entry.language
+    item.story = enrich.enrich(story, claim=claim)
+
+
+def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
+    """Fold each story into the one it is a copy or a later version of, and write them all at once."""
+    stories = ports.stores.stories
+    folded: dict[str, Story] = {}
+    for item in items:
+        if item.story is None:
+            continue
+        own = item.entry.story_id or item.story.id
+        story_id = stories.resolve(dedupe.identity_keys(item.entry, item.article), own)
+        known = folded.get(story_id) or stories.get([story_id]).get(story_id)
+        story = index.with_id(item.story, story_id)
+        item.story = folded[story_id] = dedupe.merge(known, story) if known else story
+    stories.put(list(folded.values()))
+    return list(folded.values())
+
+
+def _match(ports: Ports, stories: Sequence[Story], report: IngestReport) -> None:
+    if not stories:
+        return
+    now = ports.clock.now()
+    documents = [Document(story) for story in stories]
+    verdict = match.judge(ports.stores.alerts.narrow(documents), documents, now)
+    for alert_id, why in verdict.unhealthy.items():
+        ports.stores.alerts.update([alert_id], partial(replace, health=why))
+    created = ports.stores.matches.create(verdict.matches)
+    fresh = [one for one, new in zip(verdict.matches, created, strict=True) if new]
+    report.matches = len(fresh)
+    report.delivery_ids = [delivery.id for delivery in write_deliveries(ports, fresh)]
+
+
+def write_deliveries(ports: Ports, matches: Sequence[Match]) -> list[Delivery]:
+    """Write the deliveries of `matches`, then mark the matches: a set left half-written is completed by the sweep."""
+    now = ports.clock.now()
+    queued = now + timedelta(seconds=ports.settings.lease)
+    alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
+    deliveries = [
+        replace(delivery, queued_until=queued)
+        for one in matches
+        if one.alert_id in alerts
+        for delivery in decide.deliveries_for(one, alerts[one.alert_id], now)
+    ]
+    created = ports.stores.deliveries.create(deliveries)
+    ports.stores.matches.update([one.id for one in matches], lambda one: replace(one, delivered=True))
+    return [delivery for delivery, new in zip(deliveries, created, strict=True) if new]
+
+
+def _finish(ports: Ports, item: _Item, report: IngestReport) -> None:
+    now = ports.clock.now()
+    if item.error:
+        report.failed[item.entry.id] = item.error
+        log.warning("entry %s: %s", item.entry.id, item.error)
+    finished = ports.stores.entries.update([item.entry.id], lambda entry: _finished(ports, item, entry, now))
+    for entry in finished:
+        if entry.state is EntryState.QUARANTINED:
+            report.quarantined[entry.id] = entry.error
+
+
+def _finished(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry | None:
+    if entry.content_hash != item.entry.content_hash:
+        return replace(entry, lease_until=None)  # the feed changed it meanwhile: it stays pending
+    entry = replace(entry, lease_until=None, queued_until=None)
+    if item.error:
+        return _failed(ports, item, entry, now)
+    if item.entry.attempts > ports.settings.attempts:
+        # The story stands, with the feed's text; its page waits for a person.
+        error = entry.error or _died(entry)
+        return replace(entry, state=EntryState.QUARANTINED, error=error, story_id=_story_id(item))
+    again = _look_again_at(ports, item, now)
+    return replace(
+        entry,
+        state=EntryState.PENDING if again else EntryState.DONE,
+        due_at=again or entry.due_at,
+        looks=entry.looks + 1,
+        attempts=0,
+        error="",
+        failed_stage="",
+        story_id=_story_id(item),
+    )
+
+
+def _failed(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry:
+    """Try again a little later. The try after the last one does without the page; when that fails too, quarantine."""
+    failed = replace(entry, error=item.error, failed_stage=item.failed_stage)
+    if entry.attempts > ports.settings.attempts:
+        return replace(failed, state=EntryState.QUARANTINED)
+    return replace(failed, due_at=now + timedelta(seconds=2**entry.attempts))
+
+
+def _died(entry: Entry) -> str:
+    return f"its worker died at work on it, {entry.attempts} times"
+
+
+def _story_id(item: _Item) -> str:
+    return item.story.id if item.story else ""
+
+
+def _look_again_at(ports: Ports, item: _Item, now: datetime) -> datetime | None:
+    """When the page is to be fetched once more: once, while the story is young, if it has a page."""
+    story, after = item.story, ports.settings.look_again
+    if story is None or after <= 0 or item.entry.looks > 0 or not item.entry.url:
+        return None
+    if ports.settings.pages == "never" or now - story.published > YOUNG:
+        return None
+    if story.text_from is TextFrom.FEED and item.text_reason == "the feed carries the whole text":
+        return None
+    return now + timedelta(seconds=after)

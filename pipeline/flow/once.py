@@ -1,0 +1,129 @@
+"""once: one round in this process, without a broker. For cron, and for every check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from pipeline.flow.ingest import IngestReport, ingest
+from pipeline.flow.notify import NotifyReport, notify
+from pipeline.flow.poll import PollReport, poll
+from pipeline.flow.sweep import batches, batches_of_entries, by_host
+from pipeline.model import FeedState
+from pipeline.ports import Ports
+
+PAGE = 2_000
+"""How many pending things are looked for at a time."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how many are done, and how many there are."""
+Report = TypeVar("Report")
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round came to."""
+
+    feeds: int = 0
+    unchanged: int = 0
+    failed_feeds: dict[str, str] = field(default_factory=dict)
+    entries: int = 0
+    changed: int = 0
+    stories: int = 0
+    failed_entries: dict[str, str] = field(default_factory=dict)
+    quarantined: dict[str, str] = field(default_factory=dict)
+    matches: int = 0
+    sent: int = 0
+    postponed: int = 0
+    failed: int = 0
+    suppressed: int = 0
+
+    def counts(self) -> dict[str, object]:
+        """The keys of `wirewatch once --json` (docs/cli.md)."""
+        return asdict(self)
+
+
+def once(ports: Ports, *, everything: bool, progress: Progress, threads: int = 4) -> Round:
+    """Poll due feeds (`everything`: every active one now), then ingest and deliver all that is pending."""
+    outcome = Round()
+    with ThreadPoolExecutor(threads, thread_name_prefix="once") as pool:
+        _poll(ports, pool, outcome, everything=everything, progress=progress)
+        _ingest(ports, pool, outcome, progress)
+        _notify(ports, pool, outcome, progress)
+    return outcome
+
+
+def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything: bool, progress: Progress) -> None:
+    if everything:
+        feeds = [feed for feed in ports.stores.feeds.all() if feed.state is FeedState.ACTIVE]
+    else:
+        feeds = ports.stores.feeds.due(ports.clock.now(), 1_000_000)
+
+    def work(batch: Sequence[str]) -> PollReport:
+        return poll(ports, batch, forced=everything)
+
+    for report in _in_parallel(pool, "poll", by_host(feeds, 50), work, progress):
+        outcome.feeds += report.polled
+        outcome.unchanged += report.unchanged
+        outcome.entries += report.new
+        outcome.changed += report.changed
+        outcome.failed_feeds |= report.failed
+
+
+def _ingest(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress) -> None:
+    def work(batch: Sequence[str]) -> IngestReport:
+        return ingest(ports, batch)
+
+    seen: set[str] = set()
+    # What a message in a broker names is looked at too: the claim sees to it that nobody does it twice.
+    beyond = timedelta(seconds=ports.settings.lease)
+    while True:
+        found = ports.stores.entries.due(ports.clock.now() + beyond, PAGE + len(seen))
+        entries = [entry for entry in found if entry.id not in seen]
+        if not entries:
+            return
+        seen |= {entry.id for entry in entries}
+        for report in _in_parallel(pool, "ingest", batches_of_entries(entries, 10), work, progress):
+            outcome.stories += report.stories
+            outcome.matches += report.matches
+            outcome.failed_entries |= report.failed
+            outcome.quarantined |= report.quarantined
+
+
+def _notify(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress) -> None:
+    def work(batch: Sequence[str]) -> NotifyReport:
+        return notify(ports, batch)
+
+    seen: set[str] = set()
+    beyond = timedelta(seconds=ports.settings.lease)
+    while True:
+        found = ports.stores.deliveries.due(ports.clock.now() + beyond, PAGE + len(seen))
+        ids = [delivery.id for delivery in found if delivery.id not in seen]
+        if not ids:
+            return
+        seen |= set(ids)
+        for report in _in_parallel(pool, "notify", batches(ids, 50), work, progress):
+            outcome.sent += report.sent
+            outcome.postponed += report.postponed
+            outcome.failed += report.failed
+            outcome.suppressed += report.suppressed
+
+
+def _in_parallel(
+    pool: ThreadPoolExecutor,
+    stage: str,
+    work: Sequence[Sequence[str]],
+    do: Callable[[Sequence[str]], Report],
+    progress: Progress,
+) -> list[Report]:
+    reports: list[Report] = []
+    total, done = sum(map(len, work)), 0
+    progress(stage, 0, total)
+    for batch, report in zip(work, pool.map(do, work), strict=True):
+        reports.append(report)
+        done += len(batch)
+        progress(stage, done, total)
+    return reports

@@ -1,0 +1,137 @@
+"""poll: due feeds are fetched and parsed, and what is new or changed is written as pending entries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pipeline import fetch, parse
+from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
+from pipeline.model import Entry, EntryState, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.ports import Ports
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class PollReport:
+    """What one poll came to. `entry_ids` are to be ingested."""
+
+    polled: int = 0
+    unchanged: int = 0
+    new: int = 0
+    changed: int = 0
+    failed: dict[str, str] = field(default_factory=dict)  # feed url to the error in words
+    entry_ids: list[str] = field(default_factory=list)
+
+
+Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
+
+
+def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> PollReport:
+    """Poll the feeds that are due (`forced`: all active ones) and not being polled by somebody else."""
+    now = ports.clock.now()
+    until = now + timedelta(seconds=ports.settings.lease)
+    feeds = ports.stores.feeds.update(feed_ids, lambda feed: _claimed(feed, now, until, forced=forced))
+    report = PollReport(polled=len(feeds))
+    outcomes = ports.fetcher.fetch([fetch.request_for(feed, ports.settings) for feed in feeds])
+    read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
+    written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
+    for feed, (outcome, parsed), new in zip(feeds, read, written, strict=True):
+        _finish(ports, feed, outcome, parsed, new, report)
+    return report
+
+
+def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Feed | None:
+    if feed.state is not FeedState.ACTIVE or (feed.lease_until or now) > now:
+        return None
+    if feed.next_poll_at > now and not forced:
+        return None
+    return replace(feed, lease_until=until, queued_until=None)
+
+
+def _read(feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFeed | None]:
+    if not isinstance(outcome, FetchResponse) or fetch.unchanged(feed, outcome):
+        return outcome, None
+    try:
+        return outcome, parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
+    except ParseError as error:
+        return error, None
+
+
+def _write_entries(
+    ports: Ports, feeds: Sequence[Feed], parsed: Sequence[ParsedFeed | None], report: PollReport
+) -> list[int]:
+    """Write what is new or changed in one go; the number of new entries for each feed.
+
+    The entries stand before the feed's validators do: a poll that dies in between is simply done again.
+    """
+    now = ports.clock.now()
+    queued = now + timedelta(seconds=ports.settings.lease)
+    owners = [number for number, one in enumerate(parsed) if one for _ in one.entries]
+    entries = [
+        _entry(feed, item, one, now, queued)
+        for feed, one in zip(feeds, parsed, strict=True)
+        if one
+        for item in one.entries
+    ]
+    created = ports.stores.entries.create(entries)
+    known = {entry.id: entry for entry, new in zip(entries, created, strict=True) if not new}
+    changed = ports.stores.entries.update(list(known), lambda old: _changed(old, known[old.id]))
+    report.entry_ids += [entry.id for entry, new in zip(entries, created, strict=True) if new]
+    report.entry_ids += [entry.id for entry in changed]
+    report.new += sum(created)
+    report.changed += len(changed)
+    counts = [0] * len(feeds)
+    for owner, new in zip(owners, created, strict=True):
+        counts[owner] += new
+    return counts
+
+
+def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, queued: datetime) -> Entry:
+    return Entry(
+        id=identify("entry", feed.id, item.identity),
+        feed_id=feed.id,
+        identity=item.identity,
+        url=item.url,
+        title=item.title,
+        summary=item.summary,
+        content=item.content,
+        authors=item.authors,
+        tags=item.tags,
+        language=item.language or parsed.language,
+        published=item.published,
+        updated=item.updated,
+        content_hash=item.content_hash,
+        first_seen_at=now,
+        notes=item.notes,
+        due_at=now,
+        queued_until=queued,
+    )
+
+
+def _changed(old: Entry, new: Entry) -> Entry | None:
+    """The entry as the feed has it now, to be ingested again; None when the feed says what it said before."""
+    if old.content_hash == new.content_hash:
+        return None
+    kept = {"first_seen_at": old.first_seen_at, "story_id": old.story_id, "looks": old.looks}
+    return replace(new, state=EntryState.PENDING, **kept)
+
+
+def _finish(
+    ports: Ports, feed: Feed, outcome: Outcome, parsed: ParsedFeed | None, new: int, report: PollReport
+) -> None:
+    if isinstance(outcome, FetchResponse):
+        report.unchanged += parsed is None
+    else:
+        report.failed[feed.url] = outcome.reason
+        log.warning("feed %s: %s", feed.id, outcome)
+    now = ports.clock.now()
+    ports.stores.feeds.update(
+        [feed.id],
+        lambda current: fetch.after_poll(
+            current, outcome, parsed=parsed, new_entries=new, now=now, settings=ports.settings
+        ),
+    )

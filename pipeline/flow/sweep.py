@@ -1,0 +1,82 @@
+"""sweep: names what is due, what was abandoned, and what was left half-written.
+
+The store is the truth and a broker message only carries ids, so a lost broker loses nothing: what no message names
+any more is ready again when its `queued_until` or its lease has run out (model.ready_at).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pipeline.flow.ingest import write_deliveries
+from pipeline.model import Delivery, Entry, Feed, ready_at
+from pipeline.ports import Ports, Records
+
+MOST = 2_000
+"""How many things of a kind one sweep names; the next one goes on."""
+
+
+@dataclass(slots=True)
+class Work:
+    """Batches of ids, one task each."""
+
+    polls: list[list[str]]
+    ingests: list[list[str]]
+    notifies: list[list[str]]
+
+
+def sweep(ports: Ports) -> Work:
+    """Find what is ready and mark it as queued; whoever calls puts the batches into the queue."""
+    now = ports.clock.now()
+    stores = ports.stores
+    grace = timedelta(seconds=ports.settings.lease)
+    write_deliveries(ports, stores.matches.undelivered(now - grace))
+    until = now + grace
+    feeds = _mark(stores.feeds, stores.feeds.due(now, MOST), now, until)
+    entries = _mark(stores.entries, stores.entries.due(now, MOST), now, until)
+    deliveries = _mark(stores.deliveries, stores.deliveries.due(now, MOST), now, until)
+    return Work(
+        polls=by_host(feeds, 50),
+        ingests=batches_of_entries(entries, 10),
+        notifies=batches([delivery.id for delivery in deliveries], 50),
+    )
+
+
+Queued = TypeVar("Queued", Feed, Entry, Delivery)
+
+
+def _mark(store: Records[Queued], found: Sequence[Queued], now: datetime, until: datetime) -> list[Queued]:
+    """Mark what is still ready as queued; of two sweeps at once only one gets each thing."""
+    change: Callable[[Queued], Queued | None] = lambda one: (  # noqa: E731
+        replace(one, queued_until=until) if ready_at(one) <= now else None
+    )
+    return store.update([one.id for one in found], change)
+
+
+def by_host(feeds: Sequence[Feed], size: int) -> list[list[str]]:
+    """Batches of feed ids with the hosts dealt out in turn, so that one host's feeds don't fill a batch."""
+    waiting: dict[str, list[str]] = {}
+    for feed in feeds:
+        waiting.setdefault(urlsplit(feed.url).netloc, []).append(feed.id)
+    dealt: list[str] = []
+    while waiting:
+        for host in list(waiting):
+            dealt.append(waiting[host].pop(0))
+            if not waiting[host]:
+                del waiting[host]
+    return batches(dealt, size)
+
+
+def batches_of_entries(entries: Sequence[Entry], size: int) -> list[list[str]]:
+    """Batches of entry ids. An entry that came back goes alone: it may be what killed its batch."""
+    back = [[entry.id] for entry in entries if entry.attempts > 0]
+    return back + batches([entry.id for entry in entries if entry.attempts == 0], size)
+
+
+def batches(ids: Sequence[str], size: int) -> list[list[str]]:
+    """`ids` in rows of at most `size`."""
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]

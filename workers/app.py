@@ -1,0 +1,95 @@
+"""Celery: how tasks travel. What they do is in workers/tasks.py.
+
+A task carries ids only and may run twice, late, or never: leases, attempts and deterministic ids in the store make
+that harmless, and the sweep names again what no message names any more. The bounds (docs/operations.md):
+
+- a task is ended after `lease` - 10 seconds, so a lease never runs out under work that is still going on
+  (the threads pool has no time limits: there the extractor, the fetcher and the mailer have their own);
+- work of a killed worker is taken up again after at most `lease` + `sweep_every` seconds;
+- Redis hands an unacknowledged message out again after `lease` + 60 seconds, later than any task lasts.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+from pipeline.errors import WirewatchError
+from pipeline.settings import Settings
+from workers import bootstrap
+
+QUEUES = ("poll", "ingest", "notify", "sweep")
+
+app = Celery("wirewatch", include=["workers.tasks"])
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Celery's settings out of ours."""
+    return {
+        "broker_url": settings.broker,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": _transport(settings),
+        # A connection that is lost under a task would leave it running beside its redelivered twin.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_soft_time_limit": max(1.0, settings.lease - 20),
+        "task_time_limit": max(2.0, settings.lease - 10),
+        "task_create_missing_queues": True,
+        "task_default_queue": "sweep",
+        "task_routes": {f"wirewatch.{queue}": {"queue": queue} for queue in QUEUES},
+        "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.3},
+        "beat_schedule": {
+            "sweep": {
+                "task": "wirewatch.sweep",
+                "schedule": settings.sweep_every,
+                # A sweep that waited until the next one is due has nothing to add to it.
+                "options": {"expires": settings.sweep_every},
+            }
+        },
+        "beat_max_loop_interval": max(0.1, min(5.0, settings.sweep_every)),
+        "timezone": "UTC",
+    }
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    if settings.broker.startswith("memory"):
+        return {"polling_interval": 0.01}  # kombu's own is 1 s: 4 tasks a second
+    return {
+        "visibility_timeout": int(settings.lease) + 60,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry_on_timeout": True,
+    }
+
+
+def _configuration_of_this_process() -> dict[str, Any]:
+    try:
+        return configuration(bootstrap.settings())
+    except WirewatchError as error:
+        print(f"wirewatch: {error}", file=sys.stderr)  # noqa: T201 -- `celery -A workers.app` has no better place
+        raise SystemExit(2) from None
+
+
+app.add_defaults(_configuration_of_this_process)
+
+
+@setup_logging.connect
+def _log(**_: object) -> None:
+    bootstrap.set_up_logging(bootstrap.settings().log_level)
+
+
+@worker_process_init.connect
+def _after_fork(**_: object) -> None:
+    bootstrap.forget()

@@ -1,0 +1,108 @@
+"""The only place that wires adapters to the flow, and the one that knows this process's settings."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urlsplit
+
+from pipeline.adapters.extractor import ProcessExtractor
+from pipeline.adapters.maildir import MaildirMailer
+from pipeline.adapters.smtp import SmtpMailer
+
+from pipeline import settings as settings_table
+from pipeline.adapters import elastic, sqlite
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.http import HttpFetcher
+from pipeline.errors import SettingError
+from pipeline.ports import Mailer, Ports, Stores
+from pipeline.settings import Settings
+
+_chosen: list[Settings] = []
+_lock = Lock()
+
+
+def choose(settings: Settings) -> None:
+    """Use these settings in this process, as the command line gave them; before the first use of `settings()`."""
+    _chosen[:] = [settings]
+
+
+def settings() -> Settings:
+    """The settings of this process: those chosen, else those of the environment. Raises SettingError."""
+    if not _chosen:
+        choose(settings_table.load())
+    return _chosen[0]
+
+
+@cache
+def _shared() -> Ports:
+    made = make_ports(settings())
+    atexit.register(close, made)
+    return made
+
+
+def ports() -> Ports:
+    """The ports of this process, made when first asked for (in a Celery child: after the fork)."""
+    with _lock:
+        return _shared()
+
+
+def forget() -> None:
+    """Drop the ports of a parent process after a fork; connections must not be shared between processes."""
+    _shared.cache_clear()
+
+
+def make_ports(settings: Settings) -> Ports:
+    """Wire everything. Nothing is connected or started yet but the store's file or client."""
+    return Ports(
+        stores=make_stores(settings),
+        fetcher=HttpFetcher(settings),
+        extractor=ProcessExtractor(settings),
+        mailer=make_mailer(settings),
+        clock=SystemClock(),
+        settings=settings,
+    )
+
+
+def make_stores(settings: Settings) -> Stores:
+    """The store that `settings.store` names."""
+    if urlsplit(settings.store).scheme == "sqlite":
+        return sqlite.open_stores(_path_of("store", settings.store))
+    return elastic.open_stores(settings)
+
+
+def make_mailer(settings: Settings) -> Mailer:
+    """The way out that `settings.mail` names."""
+    if urlsplit(settings.mail).scheme == "maildir":
+        return MaildirMailer(Path(_path_of("mail", settings.mail)))
+    return SmtpMailer(settings)
+
+
+def close(made: Ports) -> None:
+    """Stop what was started and let go of what is open."""
+    for part in (made.fetcher, made.extractor, made.mailer):
+        stop = getattr(part, "close", None)
+        if stop:
+            stop()
+    made.stores.close()
+
+
+def set_up_logging(level: str) -> None:
+    """Log to stderr, one line an event; stdout is for what was asked."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    for noisy in ("elastic_transport", "httpx2", "httpcore2", "trafilatura", "htmldate", "py3langid", "asyncio"):
+        logging.getLogger(noisy).setLevel("ERROR")
+
+
+def _path_of(name: str, address: str) -> str:
+    """The file or folder of `sqlite:///…` or `maildir:///…`: absolute after three slashes, as in RFC 8089."""
+    parts = urlsplit(address)
+    if parts.netloc or not parts.path:
+        scheme = parts.scheme
+        raise SettingError(name, address, f"give {scheme}:///FOLDER/FILE with three slashes before the path")
+    path = Path(parts.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return str(path)

@@ -1,0 +1,122 @@
+"""Commands that run the pipeline: setup, up, once, demo."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+import click
+
+from pipeline.adapters import watchlist
+from pipeline.flow.once import Round, once
+from pipeline.ports import Ports
+from workers import bootstrap
+from workers.cli import demo as demo_room
+from workers.cli import show
+
+watch_option = click.option(
+    "--watch",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="WIREWATCH_WATCH",
+    help="Folder with feeds.opml and alerts.toml to take in; what is known already is kept as it is.",
+)
+
+
+@click.command()
+@watch_option
+def setup(watch: Path | None) -> None:
+    """Prepare the store and probe it; may be done again at any time."""
+    ports = bootstrap.ports()
+    for line in prepare(ports, watch):
+        show.note(line)
+
+
+def prepare(ports: Ports, watch: Path | None) -> list[str]:
+    """Prepare the store and take in the watch folder; what was done, in lines."""
+    lines = ports.stores.prepare()
+    if watch is not None:
+        lines += watchlist.take_in(ports, watch)
+    return lines
+
+
+@click.command("once")
+@click.option("--all", "everything", is_flag=True, help="Poll every active feed now, due or not.")
+@watch_option
+@show.json_option
+def once_command(*, everything: bool, watch: Path | None, as_json: bool) -> None:
+    """Poll what is due, process and deliver all that is pending, and exit.
+
+    Exits 0 though some feeds failed: they are named and counted.
+    """
+    ports = bootstrap.ports()
+    prepare(ports, watch)
+    outcome = once(ports, everything=everything, progress=show.progress(), threads=os.cpu_count() or 2)
+    if as_json:
+        show.as_json(outcome.counts())
+        return
+    summarise(outcome)
+
+
+def summarise(outcome: Round) -> None:
+    """Tell a person what a round came to."""
+    for url, why in outcome.failed_feeds.items():
+        show.note(f"feed {url}: {why}")
+    for entry, why in outcome.failed_entries.items():
+        show.note(f"entry {entry}: {why}")
+    click.echo(
+        f"{outcome.feeds} feeds polled ({outcome.unchanged} unchanged, {len(outcome.failed_feeds)} failed), "
+        f"{outcome.entries} new entries, {outcome.stories} stories, {outcome.matches} matches, "
+        f"{outcome.sent} mails sent"
+        + (f", {outcome.failed + outcome.postponed} mails not sent" if outcome.failed + outcome.postponed else "")
+    )
+
+
+@click.command()
+@watch_option
+@click.option("--threads", default=8, show_default=True, help="Tasks at once.")
+def up(watch: Path | None, threads: int) -> None:
+    """Run everything in this process until Ctrl-C."""
+    from workers.tasks import app  # noqa: PLC0415 -- Celery takes half a second that other commands need not wait
+
+    settings = bootstrap.settings()
+    bootstrap.set_up_logging(settings.log_level)
+    ports = bootstrap.ports()
+    for line in prepare(ports, watch):
+        show.note(line)
+    show.note(f"store {settings.store}")
+    show.note(f"mail  {settings.mail}")
+    show.note("running; stop with Ctrl-C, look with `wirewatch status`")
+    beat = _beat(app)
+    worker = app.Worker(
+        pool="threads",
+        concurrency=threads,
+        queues=",".join(app.conf.task_queues or ("poll", "ingest", "notify", "sweep")),
+        without_gossip=True,
+        without_mingle=True,
+        loglevel=logging.getLevelName(settings.log_level),
+    )
+    try:
+        worker.start()
+    finally:
+        beat.stop()
+        bootstrap.close(ports)
+
+
+def _beat(app: object) -> object:
+    from celery.beat import Scheduler, Service  # noqa: PLC0415
+
+    service = Service(app, scheduler_cls=Scheduler)
+    threading.Thread(target=service.start, name="beat", daemon=True).start()
+    return service
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Keep the demo's folder and name it.")
+def demo(*, keep: bool) -> None:
+    """The whole job on a sample newsroom served from loopback; shows the mails."""
+    demo_room.run(keep=keep)
+
+
+COMMANDS = (setup, once_command, up, demo)

@@ -1,0 +1,61 @@
+"""How things are shown: tables for people, JSON for programs, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
+"""For every command that lists, checks or counts; the keys are in docs/cli.md."""
+
+
+def as_json(value: Any) -> None:
+    """Print `value` as JSON: times in RFC 3339."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} is not for JSON")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows in columns as wide as they need to be."""
+    shown = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(line[column]) for line in [list(headings), *shown]) for column in range(len(headings))]
+    for line in [list(headings), *shown]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def note(line: str) -> None:
+    """A remark to the person who waits; never on stdout."""
+    click.echo(line, err=True)
+
+
+def progress() -> Callable[[str, int, int], None]:
+    """A line on stderr that counts each stage up: rewritten on a terminal, at most ten lines a stage elsewhere."""
+    terminal = sys.stderr.isatty()
+    shown: dict[str, int] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if total == 0:
+            return
+        tenth = done * 10 // total
+        if terminal:
+            click.echo(f"\r{stage:8} {done}/{total} ", err=True, nl=done == total)
+        elif shown.get(stage) != tenth:
+            click.echo(f"{stage:8} {done}/{total}", err=True)
+        shown[stage] = tenth
+
+    return tell
+
+
+def when(moment: datetime | None) -> str:
+    """A moment as operators read it, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"

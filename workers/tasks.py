@@ -1,0 +1,46 @@
+"""The Celery tasks: ids in, ids on. An error that was foreseen is one line in the log; the sweep comes back to it."""
+
+from __future__ import annotations
+
+from pipeline import flow
+from pipeline.errors import WirewatchError
+from pipeline.flow.sweep import batches
+from workers import bootstrap
+from workers.app import app
+
+INGEST_BATCH = 10
+NOTIFY_BATCH = 50
+
+
+@app.task(name="wirewatch.poll", throws=(WirewatchError,))
+def poll(feed_ids: list[str]) -> None:
+    """Poll a batch of feeds and queue what is new."""
+    report = flow.poll(bootstrap.ports(), feed_ids)
+    for batch in batches(report.entry_ids, INGEST_BATCH):
+        ingest.delay(batch)
+
+
+@app.task(name="wirewatch.ingest", throws=(WirewatchError,))
+def ingest(entry_ids: list[str]) -> None:
+    """Ingest a batch of entries and queue the deliveries they cause."""
+    report = flow.ingest(bootstrap.ports(), entry_ids)
+    for batch in batches(report.delivery_ids, NOTIFY_BATCH):
+        notify.delay(batch)
+
+
+@app.task(name="wirewatch.notify", throws=(WirewatchError,))
+def notify(delivery_ids: list[str]) -> None:
+    """Send a batch of deliveries."""
+    flow.notify(bootstrap.ports(), delivery_ids)
+
+
+@app.task(name="wirewatch.sweep", throws=(WirewatchError,))
+def sweep() -> None:
+    """Queue what is due and what was left lying."""
+    work = flow.sweep(bootstrap.ports())
+    for feed_ids in work.polls:
+        poll.delay(feed_ids)
+    for entry_ids in work.ingests:
+        ingest.delay(entry_ids)
+    for delivery_ids in work.notifies:
+        notify.delay(delivery_ids)
