@@ -1,0 +1,99 @@
+"""dedupe: which stories are the same. By canonical address and by what the feed said; equal text makes no new version.
+
+Tracking parameters are dropped by courlan; the scheme, a leading www., a closing slash and the fragment make no other
+story, and every other parameter does (`?id=3`, `?p=9` are how many sites tell their articles apart).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+from courlan import clean_url
+
+from pipeline.model import Article, Entry, Story, TextFrom, identify
+from pipeline.text import words
+
+
+def canonical_url(url: str) -> str:
+    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order."""
+    cleaned = clean_url(url) or url
+    try:
+        parts = urlsplit(cleaned)
+    except ValueError:
+        return url
+    fragment = parts.fragment if parts.fragment.startswith("!") else ""
+    return urlunsplit(parts._replace(fragment=fragment))
+
+
+def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
+    """By what a story is recognised, strongest first: the page's own address, where it was found, the feed's link.
+
+    An address that is only a site's home page says nothing. An entry with no usable address stands for itself.
+    """
+    addresses = [article.canonical_url, article.url] if article else []
+    keys = [_key(address) for address in (*addresses, entry.url) if address and not _is_home(address)]
+    return tuple(dict.fromkeys(keys)) or (f"entry:{entry.id}",)
+
+
+def story_url(entry: Entry, article: Article | None) -> str:
+    """The address of the story that readers are sent to."""
+    candidates = [article.canonical_url, article.url, entry.url] if article else [entry.url]
+    usable = [address for address in candidates if address and not _is_home(address)]
+    return canonical_url(usable[0]) if usable else entry.url
+
+
+def story_id(entry: Entry, article: Article | None) -> str:
+    """The id of the story that an entry is, if nobody knew its keys before."""
+    return identify("story", identity_keys(entry, article)[0])
+
+
+def _key(url: str) -> str:
+    try:
+        parts = urlsplit(canonical_url(url))
+    except ValueError:
+        return f"url:{url}"
+    host = parts.netloc.lower().removeprefix("www.")
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    query = f"?{parts.query}" if parts.query else ""
+    return f"url:{host}{parts.path.rstrip('/')}{query}{fragment}"
+
+
+def _is_home(url: str) -> bool:
+    try:
+        parts = urlsplit(canonical_url(url))
+    except ValueError:
+        return True
+    return parts.path in ("", "/") and not parts.query and not parts.fragment
+
+
+def content_hash(title: str, body: str) -> str:
+    """What changes when a reader would read something else: not for white space, case or punctuation."""
+    return identify(" ".join(words(title)), " ".join(words(body)))
+
+
+def merge(old: Story, new: Story) -> Story:
+    """The story after it was seen again: what was known stays, what says more replaces it.
+
+    A page's text is never replaced by a feed's. The version goes up only when title or body read differently.
+    """
+    newer = old if old.text_from is TextFrom.PAGE and new.text_from is TextFrom.FEED else new
+    changed = newer.content_hash != old.content_hash
+    return replace(
+        newer,
+        id=old.id,
+        authors=newer.authors or old.authors,
+        tags=_union(old.tags, new.tags),
+        feed_ids=_union(old.feed_ids, new.feed_ids),
+        feed_titles=_union(old.feed_titles, new.feed_titles),
+        image=newer.image or old.image,
+        section=newer.section or old.section,
+        published=min(old.published, new.published),
+        first_seen_at=min(old.first_seen_at, new.first_seen_at),
+        version=old.version + changed,
+        updated_at=newer.updated_at if changed else old.updated_at,
+    )
+
+
+def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))

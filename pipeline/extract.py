@@ -1,0 +1,277 @@
+"""extract: out of a page comes the article: its text without furniture, its title, authors, date and address.
+
+trafilatura finds the body; the page is parsed once and the tree is shared. What trafilatura leaves to others is done
+here: the moment of publication (it keeps only the day), authors as names, a title without its site, and a canonical
+address that is believed only within the same site.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import lxml.html
+import trafilatura
+from lxml.etree import ParserError
+from lxml.html import HtmlElement
+from trafilatura.metadata import extract_metadata
+
+from pipeline.errors import ExtractError
+from pipeline.model import Article
+
+LEAST_LETTERS = 25
+"""A body shorter than this is none."""
+WHOLE_TEXT_LETTERS = 1_500
+"""A feed's text at least this long, and not cut off, is the whole story."""
+
+_PDF = b"%PDF-"
+_TEASER_END = re.compile(r"(?:\[?(?:…|\.\.\.)\]?|(?:read|continue|weiterlesen|lire|leer)\b[^.]{0,40})\s*$", re.IGNORECASE)
+_FURNITURE = re.compile(
+    r"^(?:the post .{0,300}(?:appeared )?first (?:appeared )?on .{0,200}"
+    r"|(?:read|continue reading|see) (?:more|the full (?:story|article)).{0,80}"
+    r"|share (?:this|the story).{0,40}|advertisement|\[?(?:…|\.\.\.)\]?)\.?$",
+    re.IGNORECASE,
+)
+_CUT_OFF = re.compile(r"\s*\[(?:…|\.\.\.|&hellip;)\]\s*$")
+_BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
+_TITLE_BREAK = re.compile(r"\s+[|–—·•:»-]\s+")
+
+
+def extract(html: bytes, url: str, content_type: str) -> Article:
+    """Extract the article of a page fetched from `url`. Raises ExtractError when there is none, in words."""
+    tree = _tree(html, url, content_type)
+    stated = _Stated(tree, url)
+    found = trafilatura.bare_extraction(tree, url=url, include_comments=False)
+    text = found.text if found is not None and found.text else ""
+    title = stated.title()
+    paragraphs = _paragraphs(text, title)
+    if sum(map(len, paragraphs)) < LEAST_LETTERS:
+        raise ExtractError(url, "no article is found on its page")
+    return Article(
+        url=url,
+        canonical_url=stated.canonical(),
+        title=title,
+        paragraphs=paragraphs,
+        authors=stated.authors(),
+        published=stated.published(),
+        site=stated.site(),
+        section=stated.meta("article:section"),
+        language=stated.language(),
+        image=stated.image(),
+    )
+
+
+def _tree(html: bytes, url: str, content_type: str) -> HtmlElement:
+    if html[:1024].lstrip().startswith(_PDF) or "application/pdf" in content_type:
+        raise ExtractError(url, "a PDF came, not a page")
+    if content_type.startswith(("image/", "video/", "audio/")):
+        raise ExtractError(url, f"{content_type.split(';')[0]} came, not a page")
+    tree = trafilatura.load_html(html) if html.strip() else None
+    if tree is None:
+        raise ExtractError(url, "the page is empty or no HTML")
+    return tree
+
+
+def _paragraphs(text: str, title: str) -> tuple[str, ...]:
+    """The body's paragraphs; the title repeated in front of them, as breadcrumbs do, is none of them."""
+    lines = [clean(line) for line in text.split("\n")]
+    kept = [line for line in lines if line and not _FURNITURE.match(line)]
+    while kept and _is_title(kept[0], title):
+        kept.pop(0)
+    return tuple(kept)
+
+
+def _is_title(line: str, title: str) -> bool:
+    return bool(title) and " ".join(line.split()).replace(title, "").strip() == ""
+
+
+def clean(text: str) -> str:
+    """Text that every store can hold, white space squeezed: no NULs, no lone surrogates."""
+    return " ".join(text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").split())
+
+
+# ---------------------------------------------------------------------------------------------------------
+# What the page states about itself: meta elements and JSON-LD (schema.org).
+
+
+class _Stated:
+    def __init__(self, tree: HtmlElement, url: str) -> None:
+        self.tree, self.url = tree, url
+        self._meta: dict[str, str] = {}
+        self._authors: list[str] = []
+        for element in tree.iter("meta"):
+            name = (element.get("property") or element.get("name") or element.get("itemprop") or "").lower()
+            content = clean(element.get("content") or "")
+            if name and content:
+                self._meta.setdefault(name, content)
+                if name in ("author", "article:author", "parsely-author", "dc.creator"):
+                    self._authors.append(content)
+        self._things = [thing for thing in _json_ld(tree) if _is_article(thing)]
+
+    def meta(self, *names: str) -> str:
+        return next((self._meta[name] for name in names if name in self._meta), "")
+
+    def thing(self, *names: str) -> Any:
+        return next((thing[name] for name in names for thing in self._things if thing.get(name)), None)
+
+    def title(self) -> str:
+        headline = self.thing("headline")
+        title = self.meta("og:title", "twitter:title") or (clean(headline) if isinstance(headline, str) else "")
+        return without_site(title or clean(self.guessed.title or ""), self.site(), self.url)
+
+    def site(self) -> str:
+        return self.meta("og:site_name", "application-name")
+
+    def authors(self) -> tuple[str, ...]:
+        linked = _names(_author_names(self.thing("author")))
+        return linked or _names(self._authors) or _names((self.guessed.author or "").split("; "))
+
+    @cached_property
+    def guessed(self) -> Any:
+        """What trafilatura makes of the page's elements: only asked where nothing is stated, for it takes its time."""
+        return extract_metadata(self.tree, self.url)
+
+    def published(self) -> datetime | None:
+        """As stated, in UTC; a page without a zone means UTC for want of better."""
+        stated = [
+            self.meta("article:published_time", "og:article:published_time", "og:published_time"),
+            self.thing("datePublished", "dateCreated"),
+            self.meta("datepublished", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.created", "date"),
+            *(element.get("datetime") for element in self.tree.iter("time")),
+        ]
+        return next((moment for one in stated if (moment := _moment(one))), None)
+
+    def language(self) -> str:
+        root = self.tree.getroottree().getroot()
+        return clean(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or self.meta("og:locale"))
+
+    def image(self) -> str:
+        try:
+            image = urljoin(self.url, self.meta("og:image", "twitter:image"))
+        except ValueError:
+            return ""
+        return image if image != self.url else ""
+
+    def canonical(self) -> str:
+        """The address the page calls its own, if it lies on the same site and is not just the home page."""
+        links = self.tree.xpath('//link[@rel="canonical"]/@href')
+        for link in [*links, self.meta("og:url")]:
+            try:
+                address = urljoin(self.url, str(link).strip())
+                parts = urlsplit(address)
+            except ValueError:
+                continue
+            if link and parts.scheme in ("http", "https") and _same_site(parts.netloc, urlsplit(self.url).netloc):
+                if parts.path not in ("", "/") or parts.query:
+                    return address
+        return ""
+
+
+def _same_site(one: str, other: str) -> bool:
+    one, other = one.lower().removeprefix("www."), other.lower().removeprefix("www.")
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
+
+
+def _json_ld(tree: HtmlElement) -> Iterator[dict[str, Any]]:
+    for script in tree.xpath('//script[@type="application/ld+json"]'):
+        try:
+            yield from _objects(json.loads(script.text or "", strict=False), 0)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _objects(value: Any, depth: int) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        graph = value.get("@graph")
+        value = graph if isinstance(graph, list) else [value.get("mainEntity")]
+    if isinstance(value, list) and depth < 4:
+        for part in value:
+            yield from _objects(part, depth + 1)
+
+
+def _is_article(thing: dict[str, Any]) -> bool:
+    kinds = thing.get("@type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    return any(isinstance(kind, str) and ("Article" in kind or kind in ("Report", "BlogPosting")) for kind in kinds)
+
+
+def _author_names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return _author_names(value.get("name"))
+    if isinstance(value, list):
+        return [name for one in value for name in _author_names(one)]
+    return []
+
+
+def _names(stated: Iterable[str]) -> tuple[str, ...]:
+    """Names of people out of what pages call authors: no "By", no addresses, no profile links, no bios."""
+    names: list[str] = []
+    for line in stated:
+        for part in re.split(r"\s*(?:;|,(?! (?:jr|sr|phd|md)\b)|\band\b|\bund\b|\bet\b|&|\|)\s*", clean(line), flags=re.IGNORECASE):
+            name = _BY.sub("", part).strip(" •·-–—")
+            if name and "://" not in name and "@" not in name and len(name) <= 60 and len(name.split()) <= 6:
+                names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def _moment(value: Any) -> datetime | None:
+    if not isinstance(value, str) or len(value) < 10:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def without_site(title: str, site: str, url: str) -> str:
+    """`title` without the name of its site behind a dash or a bar."""
+    breaks = list(_TITLE_BREAK.finditer(title))
+    if not breaks:
+        return title
+    last = breaks[-1]
+    tail = _squeezed(title[last.end() :])
+    host = _squeezed((urlsplit(url).hostname or "").removeprefix("www."))
+    is_site = tail == _squeezed(site) or (len(tail) > 2 and (tail in host or tail in _squeezed(site)))
+    return title[: last.start()] if tail and is_site else title
+
+
+def _squeezed(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+# ---------------------------------------------------------------------------------------------------------
+# The feed's own text
+
+
+def feed_text(html: str, base_url: str) -> tuple[str, ...]:
+    """The paragraphs of a feed's summary or content, without the furniture that feeds add."""
+    if not html.strip():
+        return ()
+    try:
+        tree = lxml.html.fromstring(f"<div>{html}</div>", base_url=base_url)
+    except (ParserError, ValueError):
+        return ()
+    for element in tree.xpath("//script|//style|//figcaption|//iframe|//img"):
+        element.drop_tree()
+    for element in tree.iter("p", "br", "div", "li", "blockquote", "h1", "h2", "h3", "h4", "tr"):
+        element.tail = f"\n{element.tail or ''}"
+        element.text = f"\n{element.text or ''}"
+    lines = (clean(_CUT_OFF.sub("", line)) for line in str(tree.text_content()).split("\n"))
+    return tuple(line for line in lines if line and not _FURNITURE.match(line))
+
+
+def is_whole_text(content: str) -> bool:
+    """Whether a feed's content is the whole story, so that its page need not be fetched."""
+    if len(content) < WHOLE_TEXT_LETTERS:
+        return False
+    paragraphs = feed_text(content, "")
+    return sum(map(len, paragraphs)) >= WHOLE_TEXT_LETTERS and not _TEASER_END.search(paragraphs[-1])
