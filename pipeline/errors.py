@@ -22,9 +22,22 @@ Adapters translate the errors of their libraries into these, in one place each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class WirewatchError(Exception):
     """Base of all: `str(error)` is a line for a person."""
+
+    def __reduce__(self) -> tuple[Callable[..., WirewatchError], tuple[object, ...]]:
+        """Let errors cross process borders, whatever their constructors take."""
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[WirewatchError], args: tuple[object, ...], state: dict[str, object]) -> WirewatchError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class SettingError(WirewatchError):

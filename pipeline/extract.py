@@ -30,7 +30,9 @@ WHOLE_TEXT_LETTERS = 1_500
 """A feed's text at least this long, and not cut off, is the whole story."""
 
 _PDF = b"%PDF-"
-_TEASER_END = re.compile(r"(?:\[?(?:…|\.\.\.)\]?|(?:read|continue|weiterlesen|lire|leer)\b[^.]{0,40})\s*$", re.IGNORECASE)
+_TEASER_END = re.compile(
+    r"(?:\[?(?:…|\.\.\.)\]?|(?:read|continue|weiterlesen|lire|leer)\b[^.]{0,40})\s*$", re.IGNORECASE
+)
 _FURNITURE = re.compile(
     r"^(?:the post .{0,300}(?:appeared )?first (?:appeared )?on .{0,200}"
     r"|(?:read|continue reading|see) (?:more|the full (?:story|article)).{0,80}"
@@ -70,7 +72,7 @@ def _tree(html: bytes, url: str, content_type: str) -> HtmlElement:
     if html[:1024].lstrip().startswith(_PDF) or "application/pdf" in content_type:
         raise ExtractError(url, "a PDF came, not a page")
     if content_type.startswith(("image/", "video/", "audio/")):
-        raise ExtractError(url, f"{content_type.split(';')[0]} came, not a page")
+        raise ExtractError(url, f"{content_type.split(';', maxsplit=1)[0]} came, not a page")
     tree = trafilatura.load_html(html) if html.strip() else None
     if tree is None:
         raise ExtractError(url, "the page is empty or no HTML")
@@ -141,14 +143,18 @@ class _Stated:
         stated = [
             self.meta("article:published_time", "og:article:published_time", "og:published_time"),
             self.thing("datePublished", "dateCreated"),
-            self.meta("datepublished", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.created", "date"),
+            self.meta(
+                "datepublished", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.created", "date"
+            ),
             *(element.get("datetime") for element in self.tree.iter("time")),
         ]
         return next((moment for one in stated if (moment := _moment(one))), None)
 
     def language(self) -> str:
         root = self.tree.getroottree().getroot()
-        return clean(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or self.meta("og:locale"))
+        return clean(
+            root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or self.meta("og:locale")
+        )
 
     def image(self) -> str:
         try:
@@ -215,7 +221,9 @@ def _names(stated: Iterable[str]) -> tuple[str, ...]:
     """Names of people out of what pages call authors: no "By", no addresses, no profile links, no bios."""
     names: list[str] = []
     for line in stated:
-        for part in re.split(r"\s*(?:;|,(?! (?:jr|sr|phd|md)\b)|\band\b|\bund\b|\bet\b|&|\|)\s*", clean(line), flags=re.IGNORECASE):
+        for part in re.split(
+            r"\s*(?:;|,(?! (?:jr|sr|phd|md)\b)|\band\b|\bund\b|\bet\b|&|\|)\s*", clean(line), flags=re.IGNORECASE
+        ):
             name = _BY.sub("", part).strip(" •·-–—")
             if name and "://" not in name and "@" not in name and len(name) <= 60 and len(name.split()) <= 6:
                 names.append(name)

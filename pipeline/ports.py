@@ -105,6 +105,10 @@ class StoryStore(Records[Story], Protocol):
         """
         ...
 
+    def known(self, keys: Sequence[str]) -> str:
+        """Return the story of the first of these identity keys that is known; empty when none is."""
+        ...
+
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first: every story that `query` matches, and perhaps others.
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
-from pipeline.adapters.extractor import ProcessExtractor
-from pipeline.adapters.maildir import MaildirMailer
-from pipeline.adapters.smtp import SmtpMailer
-
 from pipeline import settings as settings_table
 from pipeline.adapters import elastic, sqlite
 from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
+from pipeline.adapters.maildir import MaildirMailer
+from pipeline.adapters.smtp import SmtpMailer
 from pipeline.errors import SettingError
 from pipeline.ports import Mailer, Ports, Stores
 from pipeline.settings import Settings

@@ -66,9 +66,10 @@ def _brotli() -> Decode:
 
     def decode(data: bytes, limit: int) -> bytes:
         try:
-            return stream.process(data, output_buffer_limit=limit)
+            out: bytes = stream.process(data, output_buffer_limit=limit)
         except brotli.error as error:
             raise UndecodableError(f"broken compression ({error})") from None
+        return out
 
     return decode
 

@@ -30,9 +30,9 @@ def take_in(ports: Ports, folder: Path) -> list[str]:
     lines: list[str] = []
     feeds, alerts = folder / "feeds.opml", folder / "alerts.toml"
     if feeds.exists():
-        lines += _told("feeds", feeds, import_feeds(ports, read_opml(_read(feeds), str(feeds))))
+        lines += _told("feeds", feeds, import_feeds(ports, read_opml(read(feeds), str(feeds))))
     if alerts.exists():
-        lines += _told("alerts", alerts, import_alerts(ports, read_alerts(_read(alerts), str(alerts))))
+        lines += _told("alerts", alerts, import_alerts(ports, read_alerts(read(alerts), str(alerts))))
     if not lines:
         raise BadInput(f"{folder} has neither feeds.opml nor alerts.toml: give a folder that has")
     return lines
@@ -45,7 +45,8 @@ def _told(what: str, path: Path, imported: Imported) -> list[str]:
     ]
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """The bytes of a file. Raises BadInput naming it."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -25,19 +25,33 @@ _CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-ŽА-ЯЁЇІЄҐΑ-Ω]"
 _WORD = rf"{_CAPITAL}(?:[\w-]|\.(?=\w))*"
 _RUN = re.compile(rf"{_WORD}(?:[ \u00a0](?:(?:of|for|on|and|the|de|la|van|von|der|bin|al)[ \u00a0]){{0,2}}{_WORD})*")
 _TITLES = frozenset(
-    "president prime premier minister chancellor secretary general king queen prince princess pope senator governor "
-    "mayor ambassador spokesman spokeswoman spokesperson leader chairman chairwoman chief commander judge justice "
-    "professor dr mr mrs ms sir lord lady dame colonel captain admiral marshal congressman congresswoman "
-    "representative director oligarch dictator founder analyst".split()
+    """
+    president prime premier minister chancellor secretary general king queen prince princess pope senator
+    governor mayor ambassador spokesman spokeswoman spokesperson leader chairman chairwoman chief commander
+    judge justice professor dr mr mrs ms sir lord lady dame colonel captain admiral marshal congressman
+    congresswoman representative director oligarch dictator founder analyst
+    """.split()
 )
-_OFFICES = ("administration of", "government of", "presidency of", "led by", "presided over by", "headed by", "chaired by")
+_OFFICES = (
+    "administration of",
+    "government of",
+    "presidency of",
+    "led by",
+    "presided over by",
+    "headed by",
+    "chaired by",
+)
 _ORGANISATION_TAILS = frozenset(
-    "service agency ministry council committee commission party union bank group corporation company inc ltd plc "
-    "university institute association federation organisation organization authority office bureau department court "
-    "parliament congress senate assembly army navy police guard alliance front movement fund foundation forum "
-    "broadcaster times post tribune airlines airways industries".split()
+    """
+    service agency ministry council committee commission party union bank group corporation company inc ltd
+    plc university institute association federation organisation organization authority office bureau
+    department court parliament congress senate assembly army navy police guard alliance front movement fund
+    foundation forum broadcaster times post tribune airlines airways industries
+    """.split()
 )
-_ORGANISATION_HEADS = re.compile(r"^(?:Ministry|Department|Bank|University|Institute|Council|Office|House|Court) (?:of|for)\b")
+_ORGANISATION_HEADS = re.compile(
+    r"^(?:Ministry|Department|Bank|University|Institute|Council|Office|House|Court) (?:of|for)\b"
+)
 _AGENCY_BESIDE = re.compile(r"^(?:news agency|agency|newspaper|broadcaster|television)\b")
 _REGION_BEHIND = re.compile(r"^(?:region|oblast|province|district|peninsula|county|prefecture|valley|desert|airport)\b")
 _BEFORE = re.compile(r"([\w-]+(?: [\w-]+){0,2})[ \u00a0]?$")
@@ -102,7 +116,9 @@ def _person(run: str, before: str) -> _Mention | None:
     parts = run.split()
     titled = [place for place, part in enumerate(parts) if part.casefold().rstrip(".") in _TITLES]
     name = parts[titled[-1] + 1 :] if titled else parts
-    announced = bool(titled) or before.split()[-1:] and before.split()[-1] in _TITLES or before.endswith(_OFFICES)
+    announced = (
+        bool(titled) or (before.split()[-1:] and before.rsplit(maxsplit=1)[-1] in _TITLES) or before.endswith(_OFFICES)
+    )
     if not announced or not 2 <= len(name) <= 4 or any(part.islower() for part in name):
         return None
     return _Mention(" ".join(name), EntityKind.PERSON)

@@ -116,8 +116,7 @@ def _changed(old: Entry, new: Entry) -> Entry | None:
     """The entry as the feed has it now, to be ingested again; None when the feed says what it said before."""
     if old.content_hash == new.content_hash:
         return None
-    kept = {"first_seen_at": old.first_seen_at, "story_id": old.story_id, "looks": old.looks}
-    return replace(new, state=EntryState.PENDING, **kept)
+    return replace(new, first_seen_at=old.first_seen_at, story_id=old.story_id, looks=old.looks)
 
 
 def _finish(

@@ -1,0 +1,118 @@
+"""Mails by SMTP (RFC 5321), over one connection that is kept and reopened when the server has closed it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import MailRefused, MailUnavailable, SettingError
+from pipeline.settings import Settings
+
+PERMANENT = 500
+
+
+class SmtpMailer:
+    """ports.Mailer for smtp:// (STARTTLS where offered) and smtps://. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._address = urlsplit(settings.mail)
+        if not self._address.hostname:
+            raise SettingError("mail", settings.mail, "name a server: smtp://mail.example.org:25")
+        self._password = settings.mail_password or unquote(self._address.password or "")
+        self._timeout = settings.mail_timeout
+        self._lock = threading.Lock()
+        self._server: smtplib.SMTP | None = None
+        self._pid = 0
+
+    def send(self, message: EmailMessage) -> str:
+        """Hand the mail over; the answer is the server's to the end of DATA. Raises MailUnavailable, MailRefused."""
+        recipient = message["To"].addresses[0].addr_spec
+        with self._lock, self._translated(recipient):
+            return self._hand_over(message, message["From"].addresses[0].addr_spec, recipient)
+
+    def close(self) -> None:
+        """Say goodbye to the server."""
+        with self._lock:
+            self._drop()
+
+    def _hand_over(self, message: EmailMessage, sender: str, recipient: str) -> str:
+        server = self._connected()
+        options = [] if recipient.isascii() and sender.isascii() else ["SMTPUTF8"]
+        self._expect(server.mail(sender, options), recipient)
+        self._expect(server.rcpt(recipient), recipient)
+        return self._expect(server.data(message.as_bytes()), recipient)
+
+    def _connected(self) -> smtplib.SMTP:
+        """The open connection, made anew after a fork or when the server has gone."""
+        if self._server is not None and self._pid == os.getpid():
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                if self._server.rset()[0] == 250:
+                    return self._server
+            self._drop()
+        self._server, self._pid = self._open(), os.getpid()
+        return self._server
+
+    def _open(self) -> smtplib.SMTP:
+        host, context = self._address.hostname or "", ssl.create_default_context()
+        server: smtplib.SMTP
+        if self._address.scheme == "smtps":
+            server = smtplib.SMTP_SSL(host, self._address.port or 465, timeout=self._timeout, context=context)
+        else:
+            server = smtplib.SMTP(host, self._address.port or 25, timeout=self._timeout)
+            server.ehlo_or_helo_if_needed()
+            if server.has_extn("starttls"):
+                server.starttls(context=context)
+                server.ehlo()
+        if self._address.username:
+            self._log_in(server, host)
+        return server
+
+    def _log_in(self, server: smtplib.SMTP, host: str) -> None:
+        encrypted = isinstance(server.sock, ssl.SSLSocket)
+        if not encrypted and not _is_loopback(host):
+            server.close()
+            raise MailUnavailable(host, "offers no encryption, so no password is sent: use smtps://")
+        server.login(unquote(self._address.username or ""), self._password)
+
+    def _expect(self, answer: tuple[int, bytes], recipient: str) -> str:
+        code, words = answer
+        line = f"{code} {words.decode('utf-8', 'replace')}"
+        if code < 400:
+            return line
+        if code >= PERMANENT:
+            raise MailRefused(recipient, line)
+        raise MailUnavailable(recipient, line)
+
+    @contextlib.contextmanager
+    def _translated(self, recipient: str) -> Iterator[None]:
+        """The one place where smtplib's errors become ours."""
+        try:
+            yield
+        except smtplib.SMTPResponseException as error:
+            self._drop()
+            self._expect((error.smtp_code, error.smtp_error or b""), recipient)
+            raise MailUnavailable(recipient, str(error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            raise MailUnavailable(recipient, f"{self._address.hostname}: {error or type(error).__name__}") from error
+
+    def _drop(self) -> None:
+        if self._server is not None and self._pid == os.getpid():
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                self._server.quit()
+        self._server = None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
+    except (OSError, ValueError):
+        return False

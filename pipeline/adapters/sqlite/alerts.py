@@ -1,0 +1,76 @@
+"""Alerts, and the presearcher that narrows which of them a story may match."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.adapters.codec import decode
+from pipeline.adapters.sqlite.database import Database
+from pipeline.adapters.sqlite.records import SqliteRecords, Table
+from pipeline.errors import QueryError
+from pipeline.model import Alert, AlertState
+from pipeline.ports import Candidate
+from pipeline.query.document import Document
+from pipeline.query.presearch import Presearcher
+from pipeline.query.syntax import parse
+
+_NEXT_CHANGE = """
+    SELECT 1 + max(coalesce((SELECT max(change) FROM alerts), 0), coalesce((SELECT max(change) FROM alerts_removed), 0))
+"""
+
+
+class SqliteAlerts(SqliteRecords[Alert]):
+    """ports.AlertStore. The presearcher follows the table, whichever process wrote to it."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, Table("alerts", Alert, {"change": lambda _: 0}))
+        self._lock = threading.Lock()
+        self._presearcher: Presearcher[str] = Presearcher()
+        self._alerts: dict[str, Alert] = {}
+        self._seen = 0
+
+    def narrow(self, documents: Sequence[Document]) -> list[Candidate]:
+        """Active alerts that may match, each with the documents it may match."""
+        with self._lock:
+            unhealthy = self._follow()
+            found: dict[str, list[int]] = {}
+            for place, document in enumerate(documents):
+                for key in self._presearcher.candidates(document):
+                    found.setdefault(key, []).append(place)
+            candidates = [Candidate(self._alerts[key], tuple(places)) for key, places in found.items()]
+        for key, why in unhealthy.items():
+            self.update([key], lambda alert, why=why: replace(alert, health=why) if alert.health != why else None)  # type: ignore[misc]
+        return candidates
+
+    def _follow(self) -> dict[str, str]:
+        """Take in what has changed since the last time; the alerts that can't be read, and why."""
+        with self.database.read() as connection:
+            rows = connection.execute(
+                "SELECT change, id, thing FROM alerts WHERE change > ? UNION ALL "
+                "SELECT change, id, NULL FROM alerts_removed WHERE change > ? ORDER BY change",
+                (self._seen, self._seen),
+            ).fetchall()
+        unhealthy: dict[str, str] = {}
+        for change, key, thing in rows:
+            self._seen = change
+            self._presearcher.remove(key)
+            self._alerts.pop(key, None)
+            alert = decode(thing, Alert) if thing is not None else None
+            if alert is None or alert.state is not AlertState.ACTIVE:
+                continue
+            try:
+                self._presearcher.add(key, parse(alert.query))
+            except QueryError as error:
+                unhealthy[key] = str(error)
+                continue
+            self._alerts[key] = alert
+        return unhealthy
+
+    def _written(self, connection: sqlite3.Connection, old: Alert | None, new: Alert) -> None:  # noqa: ARG002
+        connection.execute(f"UPDATE alerts SET change = ({_NEXT_CHANGE}) WHERE id = ?", (new.id,))  # noqa: S608
+
+    def _removed(self, connection: sqlite3.Connection, thing: Alert) -> None:
+        connection.execute(f"INSERT INTO alerts_removed (id, change) VALUES (?, ({_NEXT_CHANGE}))", (thing.id,))  # noqa: S608

@@ -1,0 +1,119 @@
+"""The file: one connection a thread, short transactions, errors translated in one place."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.query.document import Field
+
+VERSION = 1
+BUSY_SECONDS = 30.0
+
+_SCHEMA = f"""
+CREATE TABLE feeds (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
+CREATE INDEX feeds_ready ON feeds (state, ready_at);
+CREATE TABLE entries (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
+CREATE INDEX entries_ready ON entries (state, ready_at);
+CREATE TABLE stories (id TEXT PRIMARY KEY, thing BLOB NOT NULL, published REAL NOT NULL);
+CREATE INDEX stories_published ON stories (published);
+CREATE VIRTUAL TABLE words USING fts5
+    ({", ".join(field.value for field in Field)}, content='', detail=column, tokenize="ascii tokenchars '_'");
+CREATE TABLE identities (key TEXT PRIMARY KEY, story_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL, change INTEGER NOT NULL);
+CREATE INDEX alerts_change ON alerts (change);
+CREATE TABLE alerts_removed (id TEXT NOT NULL, change INTEGER PRIMARY KEY);
+CREATE TABLE matches (id TEXT PRIMARY KEY, thing BLOB NOT NULL, delivered INTEGER NOT NULL, matched_at REAL NOT NULL);
+CREATE INDEX matches_undelivered ON matches (matched_at) WHERE delivered = 0;
+CREATE TABLE deliveries (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL,
+    created_at REAL NOT NULL, alert_id TEXT NOT NULL, recipient TEXT NOT NULL, story_id TEXT NOT NULL);
+CREATE INDEX deliveries_ready ON deliveries (state, ready_at);
+CREATE INDEX deliveries_created ON deliveries (created_at);
+CREATE INDEX deliveries_story ON deliveries (story_id);
+"""
+
+
+class Database:
+    """One file. `read` and `write` give a connection inside a transaction."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        # Writers of this process queue here; SQLite's own waiting is by sleeping and looking again.
+        self._writing = threading.RLock()
+
+    def prepare(self) -> list[str]:
+        """Make or migrate the schema; what was done, in lines."""
+        with self.write() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == VERSION:
+                return [f"{self.path}: ready"]
+            if version > VERSION:
+                raise StoreError(f"{self.path} was made by a later Wirewatch (schema {version}): upgrade this one")
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        return [f"{self.path}: made"]
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        while self._open:
+            self._open.pop().close()
+        self._local = threading.local()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading: each statement sees the last commit."""
+        with self._translated():
+            yield self._connection()
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the write lock from its start, so that what it reads can't change under it.
+
+        In WAL mode a commit outlives any crash of the process; `durable` makes it outlive a power cut too.
+        """
+        with self._writing, self._translated():
+            connection = self._connection()
+            if connection.in_transaction:  # part of a larger piece of work of this thread
+                yield connection
+                return
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA cache_size = -16000")
+            self._local.connection = connection
+            self._open.append(connection)
+        return connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                raise StoreError(f"{self.path} is not set up: run `wirewatch setup`") from error
+            raise StoreUnavailable(
+                f"{self.path}: {error}: see whether the disk is full or another program locks it"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: {error}: restore it from a backup, or name another file") from error

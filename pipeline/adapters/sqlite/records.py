@@ -1,0 +1,151 @@
+"""Things by id: a table with the thing as JSON and the columns that questions need."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from pipeline.adapters.codec import decode, encode
+from pipeline.adapters.sqlite.database import Database
+
+PAGE = 500
+
+
+class HasId(Protocol):
+    """Whatever is kept."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+
+
+Thing = TypeVar("Thing", bound=HasId)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[Thing]):
+    """Where things of a kind are kept, and what each column says of them."""
+
+    name: str
+    kind: type[Thing]
+    columns: Mapping[str, Callable[[Thing], Any]]
+    durable: bool = False  # a commit must outlive a power cut
+
+
+class SqliteRecords(Generic[Thing]):
+    """ports.Records on a table."""
+
+    def __init__(self, database: Database, table: Table[Thing]) -> None:
+        self.database, self.table = database, table
+        names = ["id", "thing", *table.columns]
+        marks = ", ".join("?" * len(names))
+        self._create = f"INSERT OR IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+        self._put = (
+            f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) "  # noqa: S608
+            f"ON CONFLICT (id) DO UPDATE SET {changes}"
+        )
+
+    def create(self, things: Sequence[Thing]) -> list[bool]:
+        """Write those that are not there yet; for each, whether it was written."""
+        if not things:
+            return []
+        with self.database.write(durable=self.table.durable) as connection:
+            made = []
+            for thing in things:
+                new = connection.execute(self._create, self._row(thing)).rowcount == 1
+                made.append(new)
+                if new:
+                    self._written(connection, None, thing)
+            return made
+
+    def put(self, things: Sequence[Thing]) -> None:
+        """Write, replacing what stands under the same id."""
+        if not things:
+            return
+        with self.database.write(durable=self.table.durable) as connection:
+            known = self._read(connection, [thing.id for thing in things])
+            for thing in things:
+                connection.execute(self._put, self._row(thing))
+                self._written(connection, known.get(thing.id), thing)
+
+    def get(self, ids: Sequence[str]) -> dict[str, Thing]:
+        """Return those that exist, by id."""
+        with self.database.read() as connection:
+            return self._read(connection, ids)
+
+    def update(self, ids: Sequence[str], change: Callable[[Thing], Thing | None]) -> list[Thing]:
+        """Replace each by `change(thing)` in one transaction; the new ones."""
+        if not ids:
+            return []
+        changed: list[Thing] = []
+        with self.database.write(durable=self.table.durable) as connection:
+            for thing in self._read(connection, list(dict.fromkeys(ids))).values():
+                new = change(thing)
+                if new is not None:
+                    connection.execute(self._put, self._row(new))
+                    self._written(connection, thing, new)
+                    changed.append(new)
+        return changed
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove them; how many there were."""
+        count = 0
+        with self.database.write(durable=self.table.durable) as connection:
+            for thing in self._read(connection, ids).values():
+                self._removed(connection, thing)
+                count += connection.execute(
+                    f"DELETE FROM {self.table.name} WHERE id = ?",  # noqa: S608
+                    (thing.id,),
+                ).rowcount
+        return count
+
+    def all(self) -> Iterator[Thing]:
+        """Every thing, in the order of ids, in pages."""
+        after = ""
+        while True:
+            page = self.select("WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE))
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+
+    def count(self) -> int:
+        """How many there are."""
+        with self.database.read() as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {self.table.name}").fetchone()[0])  # noqa: S608
+
+    def select(self, clauses: str, values: Sequence[Any]) -> list[Thing]:
+        """The things for which `clauses` (a constant of this package) hold."""
+        with self.database.read() as connection:
+            rows = connection.execute(f"SELECT thing FROM {self.table.name} {clauses}", values)  # noqa: S608
+            return [decode(row[0], self.table.kind) for row in rows]
+
+    def _read(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Thing]:
+        found: dict[str, Thing] = {}
+        for part in _parts(ids):
+            marks = ",".join("?" * len(part))
+            query = f"SELECT id, thing FROM {self.table.name} WHERE id IN ({marks})"  # noqa: S608
+            for key, thing in connection.execute(query, part):
+                found[key] = decode(thing, self.table.kind)
+        return {key: found[key] for key in ids if key in found}
+
+    def _row(self, thing: Thing) -> tuple[Any, ...]:
+        values = (_plain(column(thing)) for column in self.table.columns.values())
+        return (thing.id, encode(thing), *values)
+
+    def _written(self, connection: sqlite3.Connection, old: Thing | None, new: Thing) -> None:
+        """Inside the transaction that wrote `new`: for what hangs on a thing."""
+
+    def _removed(self, connection: sqlite3.Connection, thing: Thing) -> None:
+        """Inside the transaction that removes `thing`."""
+
+
+def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[start : start + PAGE] for start in range(0, len(ids), PAGE))
+
+
+def _plain(value: Any) -> Any:
+    return value.timestamp() if isinstance(value, datetime) else value

@@ -1,0 +1,111 @@
+"""Feeds, entries, matches and deliveries: what each can be asked for besides being had by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from pipeline.adapters.sqlite.alerts import SqliteAlerts
+from pipeline.adapters.sqlite.database import Database
+from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
+from pipeline.adapters.sqlite.stories import SqliteStories
+from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Feed, FeedState, Match, ready_at
+from pipeline.ports import LedgerFilter, Stores
+
+_DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
+
+
+def open_stores(path: str) -> Stores:
+    """The stores in the file `path`; nothing is read or made until they are used."""
+    database = Database(path)
+    return Stores(
+        feeds=SqliteFeeds(database),
+        entries=SqliteEntries(database),
+        stories=SqliteStories(database),
+        alerts=SqliteAlerts(database),
+        matches=SqliteMatches(database),
+        deliveries=SqliteDeliveries(database),
+        prepare=database.prepare,
+        close=database.close,
+    )
+
+
+class SqliteFeeds(SqliteRecords[Feed]):
+    """ports.FeedStore."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, Table("feeds", Feed, {"state": lambda feed: feed.state, "ready_at": ready_at}))
+
+    def due(self, now: datetime, limit: int) -> list[Feed]:
+        """Active feeds that are ready, longest ready first."""
+        return self.select(_DUE, (FeedState.ACTIVE, now.timestamp(), limit))
+
+
+class SqliteEntries(SqliteRecords[Entry]):
+    """ports.EntryStore."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, Table("entries", Entry, {"state": lambda entry: entry.state, "ready_at": ready_at}))
+
+    def due(self, now: datetime, limit: int) -> list[Entry]:
+        """Pending entries that are ready, longest ready first."""
+        return self.select(_DUE, (EntryState.PENDING, now.timestamp(), limit))
+
+    def quarantined(self) -> Iterator[Entry]:
+        """Entries in quarantine."""
+        yield from self.select("WHERE state = ? ORDER BY ready_at DESC", (EntryState.QUARANTINED,))
+
+
+class SqliteMatches(SqliteRecords[Match]):
+    """ports.MatchStore."""
+
+    def __init__(self, database: Database) -> None:
+        columns = {"delivered": lambda match: int(match.delivered), "matched_at": lambda match: match.matched_at}
+        super().__init__(database, Table("matches", Match, columns))
+
+    def undelivered(self, before: datetime) -> list[Match]:
+        """Matches older than `before` whose deliveries were not all written."""
+        return self.select("WHERE delivered = 0 AND matched_at < ? ORDER BY matched_at", (before.timestamp(),))
+
+
+class SqliteDeliveries(SqliteRecords[Delivery]):
+    """ports.DeliveryStore."""
+
+    def __init__(self, database: Database) -> None:
+        columns = {
+            "state": lambda delivery: delivery.state,
+            "ready_at": ready_at,
+            "created_at": lambda delivery: delivery.created_at,
+            "alert_id": lambda delivery: delivery.alert_id,
+            "recipient": lambda delivery: delivery.recipient,
+            "story_id": lambda delivery: delivery.story_id,
+        }
+        super().__init__(database, Table("deliveries", Delivery, columns, durable=True))
+
+    def due(self, now: datetime, limit: int) -> list[Delivery]:
+        """Pending or abandoned deliveries that are ready, longest ready first."""
+        states = (DeliveryState.PENDING, DeliveryState.SENDING)
+        found = [one for state in states for one in self.select(_DUE, (state, now.timestamp(), limit))]
+        return sorted(found, key=ready_at)[:limit]
+
+    def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
+        """Deliveries, newest first."""
+        named = {"alert_id": where.alert_id, "recipient": where.recipient, "story_id": where.story_id}
+        clauses = [f"{name} = ?" for name, value in named.items() if value]
+        values: list[object] = [value for value in named.values() if value]
+        if where.since:
+            clauses, values = [*clauses, "created_at >= ?"], [*values, where.since.timestamp()]
+        condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        start = 0
+        while True:
+            query = f"{condition} ORDER BY created_at DESC, id LIMIT ? OFFSET ?"
+            page = self.select(query, (*values, PAGE, start))
+            yield from page
+            start += PAGE
+            if len(page) < PAGE:
+                return
+
+    def counts(self) -> Mapping[str, int]:
+        """How many deliveries there are in each state."""
+        with self.database.read() as connection:
+            return dict(connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state"))

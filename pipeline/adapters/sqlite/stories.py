@@ -1,0 +1,112 @@
+"""Stories and their full-text index: FTS5 fed with the tokens of pipeline/text.py.
+
+The `ascii` tokeniser takes every character beyond ASCII as part of a token and splits at none of ours, so the index
+holds exactly the tokens of the one analysis. It keeps no text of its own (`content=''`): what was indexed is worked
+out again from the stored story when it is replaced.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from pipeline.adapters.codec import decode
+from pipeline.adapters.sqlite.database import Database
+from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
+from pipeline.model import Story
+from pipeline.ports import StoryFilter
+from pipeline.query.document import Document, Field
+from pipeline.query.narrow import All, Anything, Required, Token, required
+from pipeline.query.syntax import Query
+
+_COLUMNS = ", ".join(field.value for field in Field)
+_MARKS = ", ".join("?" * len(Field))
+
+
+class SqliteStories(SqliteRecords[Story]):
+    """ports.StoryStore."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, Table("stories", Story, {"published": lambda story: story.published}))
+
+    def resolve(self, keys: Sequence[str], story_id: str) -> str:
+        """Return the story of the first key that is known, else `story_id`; bind the keys that were not known."""
+        with self.database.write() as connection:
+            marks = ",".join("?" * len(keys))
+            query = f"SELECT key, story_id FROM identities WHERE key IN ({marks})"  # noqa: S608
+            known = dict(connection.execute(query, list(keys)))
+            owner = next((known[key] for key in keys if key in known), story_id)
+            fresh = [(key, owner) for key in keys if key not in known]
+            connection.executemany("INSERT INTO identities (key, story_id) VALUES (?, ?)", fresh)
+            return str(owner)
+
+    def known(self, keys: Sequence[str]) -> str:
+        """Return the story of the first of these identity keys that is known; empty when none is."""
+        with self.database.read() as connection:
+            marks = ",".join("?" * len(keys))
+            query = f"SELECT key, story_id FROM identities WHERE key IN ({marks})"  # noqa: S608
+            bound = dict(connection.execute(query, list(keys)))
+        return next((bound[key] for key in keys if key in bound), "")
+
+    def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
+        """Candidates, latest published first."""
+        needs = required(query.root)
+        rows = self._rows(match_expression(needs), where)
+        for start in range(0, len(rows), PAGE):
+            yield from self._at(rows[start : start + PAGE])
+
+    def _rows(self, expression: str, where: StoryFilter) -> list[int]:
+        clauses, values = [], []
+        if where.since:
+            clauses, values = [*clauses, "published >= ?"], [*values, where.since.timestamp()]
+        if where.until:
+            clauses, values = [*clauses, "published < ?"], [*values, where.until.timestamp()]
+        if expression:
+            clauses = [*clauses, "rowid IN (SELECT rowid FROM words WHERE words MATCH ?)"]
+        condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        sql = f"SELECT rowid FROM stories {condition} ORDER BY published DESC, id"  # noqa: S608
+        with self.database.read() as connection:
+            return [row[0] for row in connection.execute(sql, [*values, *([expression] if expression else [])])]
+
+    def _at(self, rows: Sequence[int]) -> list[Story]:
+        marks = ",".join("?" * len(rows))
+        with self.database.read() as connection:
+            query = f"SELECT rowid, thing FROM stories WHERE rowid IN ({marks})"  # noqa: S608
+            found = dict(connection.execute(query, rows))
+        return [decode(found[row], Story) for row in rows if row in found]
+
+    def _written(self, connection: sqlite3.Connection, old: Story | None, new: Story) -> None:
+        row = connection.execute("SELECT rowid FROM stories WHERE id = ?", (new.id,)).fetchone()[0]
+        if old is not None:
+            self._unindex(connection, row, old)
+        connection.execute(
+            f"INSERT INTO words (rowid, {_COLUMNS}) VALUES (?, {_MARKS})",  # noqa: S608
+            (row, *streams(new)),
+        )
+
+    def _removed(self, connection: sqlite3.Connection, thing: Story) -> None:
+        row = connection.execute("SELECT rowid FROM stories WHERE id = ?", (thing.id,)).fetchone()[0]
+        self._unindex(connection, row, thing)
+
+    def _unindex(self, connection: sqlite3.Connection, row: int, story: Story) -> None:
+        connection.execute(
+            f"INSERT INTO words (words, rowid, {_COLUMNS}) VALUES ('delete', ?, {_MARKS})",  # noqa: S608
+            (row, *streams(story)),
+        )
+
+
+def streams(story: Story) -> list[str]:
+    """The tokens of a story, a string for each field."""
+    document = Document(story)
+    return [" ".join(token for value in document.values(field) for token in value.folded) for field in Field]
+
+
+def match_expression(needs: Required) -> str:
+    """What is required, as FTS5 asks for it; empty when nothing is."""
+    if isinstance(needs, Anything):
+        return ""
+    if isinstance(needs, Token):
+        columns = " ".join(field.value for field in needs.fields)
+        return f'{{{columns}}} : "{needs.token}"{" *" if needs.prefix else ""}'
+    word = " AND " if isinstance(needs, All) else " OR "
+    return f"({word.join(map(match_expression, needs.parts))})"

@@ -1,0 +1,93 @@
+"""What becomes of a delivery: pure steps from state to state, each with a line in its history.
+
+    pending → sending → sent | failed | pending again (postponed)
+    pending → suppressed
+
+`sent`, `suppressed` and `failed` are ends. A delivery found `sending` after its lease ran out may have been accepted
+by the server before its worker died; it is sent again under the same Message-ID and marked `repeated`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pipeline.model import Alert, Delivery, DeliveryState, Event, Match, identify
+
+GIVE_UP_AFTER = timedelta(days=1)
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=1)
+
+
+def deliveries_for(match: Match, alert: Alert, now: datetime) -> tuple[Delivery, ...]:
+    """The deliveries a match causes, under ids that make a second writing harmless."""
+    return tuple(
+        Delivery(
+            id=identify("delivery", match.id, "mail", recipient),
+            match_id=match.id,
+            alert_id=alert.id,
+            story_id=match.story_id,
+            recipient=recipient,
+            due_at=now,
+            created_at=now,
+            updated_at=now,
+            history=(Event(at=now, state=DeliveryState.PENDING, note="matched"),),
+        )
+        for recipient in alert.recipients
+    )
+
+
+def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
+    """Take a delivery that is due, for `lease`; None when it is not due, or in somebody else's hands."""
+    if (delivery.lease_until or now) > now or delivery.due_at > now:
+        return None
+    if delivery.state is DeliveryState.PENDING:
+        return _to(delivery, DeliveryState.SENDING, now, "", attempts=delivery.attempts + 1, lease_until=now + lease)
+    if delivery.state is DeliveryState.SENDING:
+        note = "its worker was lost: sent again under the same Message-ID"
+        return _to(
+            delivery,
+            DeliveryState.SENDING,
+            now,
+            note,
+            attempts=delivery.attempts + 1,
+            lease_until=now + lease,
+            repeated=True,
+        )
+    return None
+
+
+def sent(delivery: Delivery, answer: str, message_id: str, now: datetime) -> Delivery:
+    """The server took it."""
+    return _to(delivery, DeliveryState.SENT, now, answer, answer=answer, message_id=message_id)
+
+
+def failed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
+    """It will not be had."""
+    return _to(delivery, DeliveryState.FAILED, now, reason, reason=reason)
+
+
+def suppressed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
+    """It is not to be sent."""
+    return _to(delivery, DeliveryState.SUPPRESSED, now, reason, reason=reason)
+
+
+def postponed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
+    """Not now: again later, each time twice as late up to an hour, and for a day in all."""
+    if now - delivery.created_at > GIVE_UP_AFTER:
+        return failed(delivery, f"given up after a day: {reason}", now)
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(delivery.attempts - 1, 12)) * _jitter(delivery)
+    return _to(delivery, DeliveryState.PENDING, now, reason, due_at=now + wait)
+
+
+def _to(delivery: Delivery, state: DeliveryState, now: datetime, note: str, **changes: object) -> Delivery:
+    history = (*delivery.history, Event(at=now, state=state, note=note))
+    kept: dict[str, object] = {"lease_until": None, "queued_until": None} | changes
+    return replace(delivery, state=state, updated_at=now, history=history, **kept)  # type: ignore[arg-type]
+
+
+def _jitter(delivery: Delivery) -> float:
+    """Between 0.8 and 1.2: what one outage postponed does not come back as one burst."""
+    number = hashlib.blake2b(f"{delivery.id} {delivery.attempts}".encode(), digest_size=2).digest()
+    return 0.8 + 0.4 * int.from_bytes(number, "big") / 65_535

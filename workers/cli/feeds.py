@@ -1,0 +1,132 @@
+"""wirewatch feeds …"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline import fetch, parse
+from pipeline.adapters import watchlist
+from pipeline.errors import BadInput
+from pipeline.flow.manage import NewFeed, add_feeds, feed_id, set_feed_state
+from pipeline.model import Feed, FeedState, FetchResponse
+from workers import bootstrap
+from workers.cli import show
+
+
+@click.group()
+def feeds() -> None:
+    """The feeds that are polled."""
+
+
+@feeds.command()
+@click.argument("url")
+@click.option("--title", default="", help="What to call it; by default what it calls itself.")
+@click.option("--tag", "tags", multiple=True, help="A tag, once for each.")
+def add(url: str, title: str, tags: tuple[str, ...]) -> None:
+    """Add the feed at URL; it is polled at the next round."""
+    ports = bootstrap.ports()
+    ports.stores.prepare()
+    if not add_feeds(ports, [NewFeed(url=url, title=title, tags=tags)])[0]:
+        raise BadInput(f"{url} is there already, as feed {feed_id(url)}")
+    click.echo(f"added {url}")
+
+
+@feeds.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@show.json_option
+def import_command(file: Path, *, as_json: bool) -> None:
+    """Add the feeds of an OPML file; folders become tags. Bad ones are named, the rest is added."""
+    ports = bootstrap.ports()
+    ports.stores.prepare()
+    imported = watchlist.import_feeds(ports, watchlist.read_opml(watchlist.read(file), str(file)))
+    report(imported, "feeds", as_json=as_json)
+
+
+def report(imported: watchlist.Imported, what: str, *, as_json: bool) -> None:
+    """Tell what an import came to."""
+    if as_json:
+        show.as_json({"added": imported.added, "known": imported.known, "refused": imported.refused})
+        return
+    for line in imported.refused:
+        show.note(line)
+    click.echo(f"{imported.added} {what} added, {imported.known} known already, {len(imported.refused)} refused")
+
+
+@feeds.command()
+def export() -> None:
+    """Print all feeds as OPML 2.0."""
+    click.echo(watchlist.write_opml(list(bootstrap.ports().stores.feeds.all())), nl=False)
+
+
+@feeds.command("list")
+@show.json_option
+def list_command(*, as_json: bool) -> None:
+    """List the feeds and how they are."""
+    found = sorted(bootstrap.ports().stores.feeds.all(), key=lambda feed: (not feed.error, feed.url))
+    if as_json:
+        show.as_json([_facts(feed) for feed in found])
+        return
+    rows = [
+        (feed.state, show.when(feed.succeeded_at), show.when(feed.new_entry_at), f"{feed.interval:.0f} s", feed.url, feed.error)
+        for feed in found
+    ]
+    show.table(("STATE", "LAST SUCCESS", "LAST NEW ENTRY", "EVERY", "FEED", "ERROR"), rows)
+
+
+def _facts(feed: Feed) -> dict[str, object]:
+    return {
+        "id": feed.id,
+        "url": feed.url,
+        "title": feed.title,
+        "tags": list(feed.tags),
+        "state": feed.state,
+        "last_success": feed.succeeded_at,
+        "last_new_entry": feed.new_entry_at,
+        "next_poll": feed.next_poll_at,
+        "interval": feed.interval,
+        "failures": feed.failures,
+        "error": feed.error,
+        "notes": list(feed.notes),
+    }
+
+
+@feeds.command()
+@click.argument("url")
+@show.json_option
+def check(url: str, *, as_json: bool) -> None:
+    """Say what a poll of URL would see; nothing is kept."""
+    ports = bootstrap.ports()
+    now = ports.clock.now()
+    feed = Feed(id=feed_id(url), url=url, added_at=now, next_poll_at=now)
+    outcome = ports.fetcher.fetch([fetch.request_for(feed, ports.settings)])[0]
+    if not isinstance(outcome, FetchResponse):
+        raise outcome
+    parsed = parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
+    entries = [{"title": one.title, "url": one.url, "published": one.published} for one in parsed.entries]
+    if as_json:
+        facts = {"url": outcome.url, "title": parsed.title, "notes": list(parsed.notes), "entries": entries}
+        show.as_json(facts)
+        return
+    click.echo(f"{parsed.title or outcome.url}: {len(entries)} entries")
+    for line in parsed.notes:
+        click.echo(f"note: {line}")
+    show.table(("PUBLISHED", "TITLE", "LINK"), [(show.when(one.published), one.title, one.url) for one in parsed.entries])
+
+
+@feeds.command()
+@click.argument("url")
+def pause(url: str) -> None:
+    """Stop polling the feed at URL (or with that id)."""
+    click.echo(f"paused {set_feed_state(bootstrap.ports(), url, FeedState.PAUSED).url}")
+
+
+@feeds.command()
+@click.argument("url")
+def resume(url: str) -> None:
+    """Poll the feed at URL (or with that id) again, from the next round on."""
+    click.echo(f"resumed {set_feed_state(bootstrap.ports(), url, FeedState.ACTIVE).url}")
+
+
+COMMANDS = (feeds,)
