@@ -20,6 +20,7 @@ import trafilatura
 from lxml.etree import ParserError
 from lxml.html import HtmlElement
 from trafilatura.metadata import extract_metadata
+from trafilatura.settings import Document
 
 from pipeline.errors import ExtractError
 from pipeline.model import Article
@@ -49,7 +50,7 @@ def extract(html: bytes, url: str, content_type: str) -> Article:
     tree = _tree(html, url, content_type)
     stated = _Stated(tree, url)
     found = trafilatura.bare_extraction(tree, url=url, include_comments=False)
-    text = found.text if found is not None and found.text else ""
+    text = (found.text or "") if isinstance(found, Document) else ""
     title = stated.title()
     paragraphs = _paragraphs(text, title)
     if sum(map(len, paragraphs)) < LEAST_LETTERS:
@@ -172,9 +173,9 @@ class _Stated:
                 parts = urlsplit(address)
             except ValueError:
                 continue
-            if link and parts.scheme in ("http", "https") and _same_site(parts.netloc, urlsplit(self.url).netloc):
-                if parts.path not in ("", "/") or parts.query:
-                    return address
+            on_site = parts.scheme in ("http", "https") and _same_site(parts.netloc, urlsplit(self.url).netloc)
+            if link and on_site and (parts.path not in ("", "/") or parts.query):
+                return address
         return ""
 
 

@@ -10,7 +10,7 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from pipeline import settings as settings_table
-from pipeline.adapters import elastic, sqlite
+from pipeline.adapters import sqlite
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
@@ -70,6 +70,8 @@ def make_stores(settings: Settings) -> Stores:
     """The store that `settings.store` names."""
     if urlsplit(settings.store).scheme == "sqlite":
         return sqlite.open_stores(_path_of("store", settings.store))
+    from pipeline.adapters import elastic  # noqa: PLC0415 -- its client takes half a second to import
+
     return elastic.open_stores(settings)
 
 

@@ -43,7 +43,7 @@ class ProcessExtractor:
         """As `pipeline.extract.extract`; raises ExtractError, or ExtractorDied when the page killed it."""
         future = self._started().schedule(_work, (self._work, html, url, content_type), timeout=self._timeout)
         try:
-            return future.result()  # type: ignore[no-any-return]
+            return future.result()
         except FutureTimeout:
             raise ExtractorDied(url, f"ran out of its {self._timeout:g} s") from None
         except ProcessExpired as error:
@@ -57,7 +57,7 @@ class ProcessExtractor:
         """End the children."""
         with self._lock:
             if self._pool is not None and self._pid == os.getpid():
-                self._pool.stop()
+                self._pool.stop()  # type: ignore[no-untyped-call]
                 self._pool.join()
             self._pool = None
 

@@ -82,9 +82,9 @@ class SmtpMailer:
             raise MailUnavailable(host, "offers no encryption, so no password is sent: use smtps://")
         server.login(unquote(self._address.username or ""), self._password)
 
-    def _expect(self, answer: tuple[int, bytes], recipient: str) -> str:
+    def _expect(self, answer: tuple[int, bytes | str], recipient: str) -> str:
         code, words = answer
-        line = f"{code} {words.decode('utf-8', 'replace')}"
+        line = f"{code} {words if isinstance(words, str) else words.decode('utf-8', 'replace')}"
         if code < 400:
             return line
         if code >= PERMANENT:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import textwrap
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
 from urllib.parse import quote, urlsplit
@@ -26,10 +27,29 @@ MOST_REASONS = 6
 WIDTH = 72
 
 
+class _Subject(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc]  # as HeaderRegistry combines them
+    """A subject that reads after folding as it read before.
+
+    EmailMessage encodes only the words that need it and leaves a second space at the fold; here the whole text is
+    encoded, in which white space between encoded words does not count (RFC 2047, section 6.2).
+    """
+
+    def fold(self, *, policy: Policy) -> str:
+        if self.isascii():
+            return super().fold(policy=policy)
+        encoded = Header(str(self), "utf-8", header_name=self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {encoded}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("subject", _Subject)
+POLICY = SMTP.clone(header_factory=_HEADERS)
+
+
 def render(delivery: Delivery, alert: Alert, story: Story, match: Match, settings: Settings) -> EmailMessage:
     """The mail of one delivery. The same delivery always gives the same Message-ID."""
     domain = settings.mail_from.rpartition("@")[2]
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=POLICY)
     message["Subject"] = one_line(f"[{alert.name}] {story.title}", SUBJECT_LENGTH)
     message["From"] = Address("Wirewatch", addr_spec=settings.mail_from)
     message["To"] = Address(addr_spec=delivery.recipient)

@@ -38,7 +38,9 @@ def explain(ports: Ports, url: str, alert_name: str | None) -> list[Step]:
 
 def find_story(ports: Ports, url: str) -> Story | None:
     """The story at `url`, whatever tracking it carries."""
-    probe = Entry(id="", feed_id="", identity="", url=url, title="", first_seen_at=ports.clock.now(), due_at=ports.clock.now())
+    probe = Entry(
+        id="", feed_id="", identity="", url=url, title="", first_seen_at=ports.clock.now(), due_at=ports.clock.now()
+    )
     story_id = ports.stores.stories.known(dedupe.identity_keys(probe, None))
     return ports.stores.stories.get([story_id]).get(story_id) if story_id else None
 
@@ -62,7 +64,9 @@ def _text(story: Story) -> Iterator[Step]:
         yield Step("extract", ok=False, said=f"the feed's text stands in ({size}): {story.text_reason}")
     else:
         yield Step("extract", ok=True, said=f"{size} from the page")
-    yield Step("index", ok=True, said=f"version {story.version} of story {story.id}, {story.updated_at:%Y-%m-%d %H:%M:%S} UTC")
+    yield Step(
+        "index", ok=True, said=f"version {story.version} of story {story.id}, {story.updated_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 def _alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:
@@ -80,7 +84,9 @@ def _alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:
         late = alert.updated_at > story.updated_at
         yield Step("match", ok=False, said="the alert was saved after the story was ingested" if late else "no match")
         return
-    yield Step("match", ok=True, said=f"fired {match.matched_at:%Y-%m-%d %H:%M:%S} UTC on version {match.story_version}")
+    yield Step(
+        "match", ok=True, said=f"fired {match.matched_at:%Y-%m-%d %H:%M:%S} UTC on version {match.story_version}"
+    )
     for delivery in ports.stores.deliveries.ledger(LedgerFilter(alert_id=alert.id, story_id=story.id)):
         said = f"{delivery.recipient}: {delivery.state} {delivery.reason or delivery.answer}".rstrip()
         yield Step("deliver", ok=delivery.state == "sent", said=said)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from pipeline import fetch, parse
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
-from pipeline.model import Entry, EntryState, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.model import Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)

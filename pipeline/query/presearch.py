@@ -106,8 +106,8 @@ def cover(needs: Required) -> list[Token] | None:
                 return None
             return list(dict.fromkeys(token for one in covers for token in one or ()))
         case All(parts):
-            covers = [one for part in parts if (one := cover(part)) is not None]
-            return min(covers, key=_cost, default=None)
+            found = [one for one in map(cover, parts) if one is not None]
+            return min(found, key=_cost, default=None)
 
 
 def _cost(tokens: list[Token]) -> float:

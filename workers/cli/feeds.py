@@ -69,7 +69,14 @@ def list_command(*, as_json: bool) -> None:
         show.as_json([_facts(feed) for feed in found])
         return
     rows = [
-        (feed.state, show.when(feed.succeeded_at), show.when(feed.new_entry_at), f"{feed.interval:.0f} s", feed.url, feed.error)
+        (
+            feed.state,
+            show.when(feed.succeeded_at),
+            show.when(feed.new_entry_at),
+            f"{feed.interval:.0f} s",
+            feed.url,
+            feed.error,
+        )
         for feed in found
     ]
     show.table(("STATE", "LAST SUCCESS", "LAST NEW ENTRY", "EVERY", "FEED", "ERROR"), rows)
@@ -112,7 +119,9 @@ def check(url: str, *, as_json: bool) -> None:
     click.echo(f"{parsed.title or outcome.url}: {len(entries)} entries")
     for line in parsed.notes:
         click.echo(f"note: {line}")
-    show.table(("PUBLISHED", "TITLE", "LINK"), [(show.when(one.published), one.title, one.url) for one in parsed.entries])
+    show.table(
+        ("PUBLISHED", "TITLE", "LINK"), [(show.when(one.published), one.title, one.url) for one in parsed.entries]
+    )
 
 
 @feeds.command()

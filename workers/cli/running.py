@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,10 @@ from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import demo as demo_room
 from workers.cli import show
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from celery.beat import Service
 
 watch_option = click.option(
     "--watch",
@@ -78,7 +83,7 @@ def summarise(outcome: Round) -> None:
 @click.option("--threads", default=8, show_default=True, help="Tasks at once.")
 def up(watch: Path | None, threads: int) -> None:
     """Run everything in this process until Ctrl-C."""
-    from workers.tasks import app  # noqa: PLC0415 -- Celery takes half a second that other commands need not wait
+    from workers.app import app  # noqa: PLC0415 -- Celery takes half a second that other commands need not wait
 
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
@@ -104,10 +109,10 @@ def up(watch: Path | None, threads: int) -> None:
         bootstrap.close(ports)
 
 
-def _beat(app: object) -> object:
-    from celery.beat import Scheduler, Service  # noqa: PLC0415
+def _beat(app: Celery) -> Service:
+    from celery import beat  # noqa: PLC0415
 
-    service = Service(app, scheduler_cls=Scheduler)
+    service = beat.Service(app, scheduler_cls=beat.Scheduler)
     threading.Thread(target=service.start, name="beat", daemon=True).start()
     return service
 

@@ -56,7 +56,8 @@ class SqliteStories(SqliteRecords[Story]):
             yield from self._at(rows[start : start + PAGE])
 
     def _rows(self, expression: str, where: StoryFilter) -> list[int]:
-        clauses, values = [], []
+        clauses: list[str] = []
+        values: list[object] = []
         if where.since:
             clauses, values = [*clauses, "published >= ?"], [*values, where.since.timestamp()]
         if where.until:
