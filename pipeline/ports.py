@@ -216,7 +216,8 @@ class Stores:
     alerts: AlertStore
     matches: MatchStore
     deliveries: DeliveryStore
-    prepare: Callable[[], list[str]]  # create what is missing and probe it; what was done, in lines. Idempotent.
+    prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
+    probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     close: Callable[[], None]
 
 

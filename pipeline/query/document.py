@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipeline.text import Tokens, words
+from pipeline.text import MAX_TOKEN_UNITS, Tokens, words
 
 if TYPE_CHECKING:
     from pipeline.model import Story
@@ -43,8 +43,8 @@ WHOLE = frozenset({Field.SITE, Field.LANG, Field.TAG, Field.FEED, Field.SENTIMEN
 
 
 def whole(text: str) -> str:
-    """A name as the one token that a whole-name field holds: `BBC.co.uk` is `bbc_co_uk`."""
-    return "_".join(words(text))
+    """A name as the one token that a whole-name field holds: `BBC.co.uk` is `bbc_co_uk`. Cut like any token."""
+    return "_".join(words(text))[:MAX_TOKEN_UNITS]
 
 
 class Whole:

@@ -24,7 +24,7 @@ from typing import NoReturn
 
 from pipeline.errors import QueryError
 from pipeline.query.document import WHOLE, Field
-from pipeline.text import Tokens, is_solid
+from pipeline.text import MAX_TOKEN_UNITS, Tokens, is_solid
 
 MAX_CHARACTERS = 10_000
 MAX_LEAVES = 500
@@ -480,7 +480,7 @@ class _Parser:
 def _joined(elements: tuple[Element, ...]) -> Element:
     """The elements of a whole name as the one token that stands for it (see document.whole)."""
     pattern = "_".join(part.token if isinstance(part, Word) else part.pattern for part in elements)
-    return Word(pattern) if all(isinstance(part, Word) for part in elements) else Wildcard(pattern)
+    return Word(pattern[:MAX_TOKEN_UNITS]) if all(isinstance(part, Word) for part in elements) else Wildcard(pattern)
 
 
 def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:

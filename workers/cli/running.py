@@ -34,7 +34,7 @@ watch_option = click.option(
 def setup(watch: Path | None) -> None:
     """Prepare the store and probe it; may be done again at any time."""
     ports = bootstrap.ports()
-    for line in prepare(ports, watch):
+    for line in [*prepare(ports, watch), ports.stores.probe()]:
         show.note(line)
 
 
@@ -88,7 +88,7 @@ def up(watch: Path | None, threads: int) -> None:
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
     ports = bootstrap.ports()
-    for line in prepare(ports, watch):
+    for line in [*prepare(ports, watch), ports.stores.probe()]:
         show.note(line)
     show.note(f"store {settings.store}")
     show.note(f"mail  {settings.mail}")

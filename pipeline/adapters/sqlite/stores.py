@@ -26,6 +26,7 @@ def open_stores(path: str) -> Stores:
         matches=SqliteMatches(database),
         deliveries=SqliteDeliveries(database),
         prepare=database.prepare,
+        probe=database.probe,
         close=database.close,
     )
 

@@ -1,0 +1,94 @@
+"""The connection: timeouts and retries set on purpose, and the one place where the client's errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import elasticsearch
+from elasticsearch import Elasticsearch
+
+from pipeline.errors import StoreError, StoreUnavailable, WirewatchError
+from pipeline.settings import Settings
+
+PASSING = frozenset({429, 502, 503, 504})
+"""Answers that may be others next time."""
+RETRIES = 3
+
+
+def connect(settings: Settings) -> Elasticsearch:
+    """A client; nothing is sent yet. A write that is sent again after a timeout is harmless: ids are deterministic
+    and updates carry if_seq_no.
+    """
+    parts = urlsplit(settings.store)
+    host = parts.netloc.rpartition("@")[2]
+    address = urlunsplit(parts._replace(netloc=host if parts.port else f"{host}:9200"))
+    user = unquote(parts.username or "elastic")
+    password = settings.store_password or unquote(parts.password or "")
+    return Elasticsearch(
+        address,
+        basic_auth=(user, password) if password else None,
+        request_timeout=settings.store_timeout,
+        max_retries=RETRIES,
+        retry_on_timeout=True,
+        retry_on_status=tuple(PASSING),
+        http_compress=True,
+    )
+
+
+@contextmanager
+def translated(client: Elasticsearch) -> Iterator[None]:
+    """Errors of the client become StoreUnavailable or StoreError."""
+    try:
+        yield
+    except WirewatchError:
+        raise
+    except elasticsearch.ApiError as error:
+        raise of_status(client, error.status_code, _reason(error)) from error
+    except elasticsearch.TransportError as error:
+        raise StoreUnavailable(
+            f"Elasticsearch at {_address(client)} does not answer ({_first_line(error)}): see that it runs, "
+            "or set WIREWATCH_STORE"
+        ) from error
+
+
+def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailable | StoreError:
+    """The error for an answer, of a request or of one item of a bulk."""
+    where = f"Elasticsearch at {_address(client)}"
+    if status in PASSING:
+        return StoreUnavailable(f"{where} asks to be left alone for now: {status} {reason}")
+    if status in (401, 403):
+        return StoreError(
+            f"{where} refuses us ({status}): set WIREWATCH_STORE_PASSWORD, and the user in WIREWATCH_STORE"
+        )
+    if "index_not_found" in reason or "is not an alias" in reason:
+        return StoreError(f"{where} is not set up: run `wirewatch setup`")
+    return StoreError(f"{where}: {status} {reason}")
+
+
+def _reason(error: elasticsearch.ApiError) -> str:
+    """What went wrong in words: the root cause with its type."""
+    body: Any = error.body
+    if not isinstance(body, dict) or not isinstance(body.get("error"), dict):
+        return str(error.message)
+    return item_reason(body["error"])
+
+
+def item_reason(error: Any) -> str:
+    """An `error` object of Elasticsearch in words."""
+    if not isinstance(error, dict):
+        return str(error)
+    causes = [*error.get("failed_shards", []), *error.get("root_cause", [])]
+    cause = causes[0].get("reason", causes[0]) if causes else error
+    cause = cause if isinstance(cause, dict) else error
+    return f"{cause.get('type', error.get('type'))}: {cause.get('reason', error.get('reason'))}"
+
+
+def _first_line(error: elasticsearch.TransportError) -> str:
+    return str(error.message or type(error).__name__).splitlines()[0][:200]
+
+
+def _address(client: Elasticsearch) -> str:
+    return next(iter(client.transport.node_pool.all())).base_url

@@ -1,0 +1,188 @@
+"""Mappings, and names: `<prefix>-<kind>` is an alias of `<prefix>-<kind>-v<n>`, so that a new mapping can be filled
+beside the old one and the alias moved in one step.
+
+Every field is mapped on purpose (`dynamic: strict`): what is only kept is `index: false`, and what a thing nests for
+itself is an object that is not looked into. Words come as the token streams of pipeline/text.py, one white space
+between tokens, so the whitespace analyser is all that Elasticsearch does to them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from elasticsearch import BadRequestError, Elasticsearch
+
+from pipeline.adapters.elastic.client import item_reason, translated
+from pipeline.errors import StoreError
+from pipeline.model import identify
+from pipeline.query.document import WHOLE, Field
+
+VERSION = 1
+# Further apart than any NEAR reaches: none crosses from one value of a field to the next.
+VALUE_GAP = 1_000
+
+Properties = dict[str, dict[str, Any]]
+
+
+class Kind(StrEnum):
+    """What has an index of its own."""
+
+    FEEDS = "feeds"
+    ENTRIES = "entries"
+    STORIES = "stories"
+    IDENTITIES = "identities"
+    ALERTS = "alerts"
+    MATCHES = "matches"
+    DELIVERIES = "deliveries"
+
+
+_KEYWORD = {"type": "keyword"}
+_MOMENT = {"type": "date"}
+_EXACT_MOMENT = {"type": "date_nanos"}
+_NUMBER = {"type": "double"}
+_COUNT = {"type": "integer"}
+_FLAG = {"type": "boolean"}
+_KEPT = {"type": "keyword", "index": False, "doc_values": False}
+_KEPT_OBJECT = {"type": "object", "enabled": False}
+
+
+def _named(names: str, kind: dict[str, Any]) -> Properties:
+    return dict.fromkeys(names.split(), kind)
+
+
+def _words() -> dict[str, Any]:
+    stream = {
+        "type": "text",
+        "analyzer": "whitespace",
+        "search_analyzer": "whitespace",
+        "norms": False,
+        "position_increment_gap": VALUE_GAP,
+    }
+    return {
+        "dynamic": "strict",
+        "properties": {field.value: _KEYWORD if field in WHOLE else stream for field in Field},
+    }
+
+
+PROPERTIES: dict[Kind, Properties] = {
+    Kind.FEEDS: {
+        **_named("id state tags", _KEYWORD),
+        **_named("url title site_url etag last_modified body_hash error moved_to notes", _KEPT),
+        **_named("added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at", _MOMENT),
+        **_named("interval failures", _NUMBER),
+        "ready_at": _EXACT_MOMENT,
+    },
+    Kind.ENTRIES: {
+        **_named("id feed_id state story_id failed_stage", _KEYWORD),
+        **_named("identity url title summary content authors tags language content_hash notes error", _KEPT),
+        **_named("published updated first_seen_at due_at lease_until queued_until", _MOMENT),
+        **_named("looks attempts", _COUNT),
+        "ready_at": _EXACT_MOMENT,
+    },
+    Kind.STORIES: {
+        **_named("id site section language feed_ids sentiment text_from", _KEYWORD),
+        **_named("url title body authors tags feed_titles image text_reason content_hash", _KEPT),
+        **_named("published first_seen_at updated_at", _MOMENT),
+        "version": _COUNT,
+        "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT}},
+        "words": _words(),
+    },
+    Kind.IDENTITIES: {"key": _KEPT, "story_id": _KEYWORD},
+    Kind.ALERTS: {
+        **_named("id name state", _KEYWORD),
+        **_named("query recipients health", _KEPT),
+        **_named("created_at updated_at", _MOMENT),
+        "form": {"type": "percolator"},
+        "words": _words(),
+    },
+    Kind.MATCHES: {
+        **_named("id alert_id story_id", _KEYWORD),
+        "story_version": _COUNT,
+        "matched_at": _EXACT_MOMENT,
+        "delivered": _FLAG,
+        "evidence": _KEPT_OBJECT,
+    },
+    Kind.DELIVERIES: {
+        **_named("id match_id alert_id story_id recipient channel state", _KEYWORD),
+        **_named("reason answer message_id", _KEPT),
+        **_named("due_at lease_until queued_until updated_at", _MOMENT),
+        **_named("created_at ready_at", _EXACT_MOMENT),
+        "attempts": _COUNT,
+        "repeated": _FLAG,
+        "history": _KEPT_OBJECT,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a store's indices."""
+
+    prefix: str
+
+    def alias(self, kind: Kind) -> str:
+        """What everything but `prepare` uses."""
+        return f"{self.prefix}-{kind}"
+
+    def index(self, kind: Kind, version: int = VERSION) -> str:
+        """The index behind it."""
+        return f"{self.prefix}-{kind}-v{version}"
+
+
+def prepare(client: Elasticsearch, names: Names, kinds: Iterable[Kind] = Kind) -> list[str]:
+    """Create what is missing and bring the mappings up to date; what was done, in lines. Idempotent."""
+    with translated(client):
+        number = client.info()["version"]["number"]
+        known = client.indices.get(index=f"{names.prefix}-*", allow_no_indices=True)
+        aliases = {alias: index for index in known.values() for alias in index["aliases"]}
+        lines = [_prepare(client, names, kind, aliases.get(names.alias(kind))) for kind in kinds]
+        if any("ready" not in line for line in lines):
+            client.cluster.health(index=f"{names.prefix}-*", wait_for_status="yellow", timeout="30s")
+    return [f"Elasticsearch {number} answers", *lines]
+
+
+def _prepare(client: Elasticsearch, names: Names, kind: Kind, known: dict[str, Any] | None) -> str:
+    alias = names.alias(kind)
+    mappings = mappings_of(kind)
+    try:
+        if known is None:
+            _create(client, names.index(kind), alias, mappings)
+            return f"{alias}: made, as {names.index(kind)}"
+        if known["mappings"].get("_meta") != mappings["_meta"]:
+            client.indices.put_mapping(index=alias, **mappings)
+            return f"{alias}: mapping brought up to date"
+    except BadRequestError as error:
+        raise StoreError(_cure(alias, item_reason(error.info.get("error")))) from error
+    return f"{alias}: ready"
+
+
+def mappings_of(kind: Kind) -> dict[str, Any]:
+    """The mappings of a kind's index, marked with what they say, so that a change of them is seen."""
+    content = json.dumps(PROPERTIES[kind], sort_keys=True)
+    return {"dynamic": "strict", "_meta": {"wirewatch": identify(content)}, "properties": PROPERTIES[kind]}
+
+
+def _create(client: Elasticsearch, index: str, alias: str, mappings: dict[str, Any]) -> None:
+    try:
+        client.indices.create(
+            index=index,
+            aliases={alias: {"is_write_index": True}},
+            mappings=mappings,
+            # One shard holds tens of millions of stories; a replica appears as soon as there is a node for it.
+            settings={"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+        )
+    except BadRequestError as error:
+        if "resource_already_exists" not in str(error.info):
+            raise
+        # Another process was faster, or the alias was lost: putting it (again) is harmless.
+        client.indices.put_alias(index=index, name=alias, is_write_index=True)
+
+
+def _cure(alias: str, reason: str) -> str:
+    if "percolator" in reason:
+        return f"this Elasticsearch has no percolator ({reason}): run the default distribution, not a stripped one"
+    return f"{alias} can't be brought up to date ({reason}): it was made by another version, run `wirewatch reindex`"

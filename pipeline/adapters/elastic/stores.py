@@ -1,0 +1,130 @@
+"""Feeds, entries, matches and deliveries: what each can be asked for besides being had by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from elasticsearch import Elasticsearch
+
+from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
+from pipeline.adapters.elastic.client import connect, translated
+from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
+from pipeline.adapters.elastic.stories import ElasticStories
+from pipeline.model import (
+    Delivery,
+    DeliveryState,
+    Entry,
+    EntryState,
+    Feed,
+    FeedState,
+    Match,
+    ready_at,
+)
+from pipeline.ports import LedgerFilter, Stores
+from pipeline.settings import Settings
+
+_LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
+
+
+def open_stores(settings: Settings) -> Stores:
+    """The stores at `settings.store`; nothing is asked of it until they are used."""
+    client = connect(settings)
+    names = Names(settings.store_prefix)
+    return Stores(
+        feeds=ElasticFeeds(client, names),
+        entries=ElasticEntries(client, names),
+        stories=ElasticStories(client, names),
+        alerts=ElasticAlerts(client, names),
+        matches=ElasticMatches(client, names),
+        deliveries=ElasticDeliveries(client, names),
+        prepare=partial(indices.prepare, client, names),
+        probe=partial(probe, client, names),
+        close=client.close,
+    )
+
+
+class ElasticFeeds(ElasticRecords[Feed]):
+    """ports.FeedStore."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        super().__init__(client, Shelf(names.alias(Kind.FEEDS), Feed, {"ready_at": _ready_at}))
+
+    def due(self, now: datetime, limit: int) -> list[Feed]:
+        """Active feeds that are ready, longest ready first."""
+        return list(self.search(_due([FeedState.ACTIVE], now), _LONGEST_READY, limit))
+
+
+class ElasticEntries(ElasticRecords[Entry]):
+    """ports.EntryStore."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        super().__init__(client, Shelf(names.alias(Kind.ENTRIES), Entry, {"ready_at": _ready_at}))
+
+    def due(self, now: datetime, limit: int) -> list[Entry]:
+        """Pending entries that are ready, longest ready first."""
+        return list(self.search(_due([EntryState.PENDING], now), _LONGEST_READY, limit))
+
+    def quarantined(self) -> Iterator[Entry]:
+        """Entries in quarantine, the latest first."""
+        return self.search({"term": {"state": EntryState.QUARANTINED.value}}, [{"ready_at": "desc"}])
+
+
+class ElasticMatches(ElasticRecords[Match]):
+    """ports.MatchStore."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        super().__init__(client, Shelf(names.alias(Kind.MATCHES), Match, {}))
+
+    def undelivered(self, before: datetime) -> list[Match]:
+        """Matches older than `before` whose deliveries were not all written."""
+        older = {"range": {"matched_at": {"lt": _moment(before)}}}
+        query = {"bool": {"filter": [{"term": {"delivered": False}}, older]}}
+        return list(self.search(query, [{"matched_at": "asc"}]))
+
+
+class ElasticDeliveries(ElasticRecords[Delivery]):
+    """ports.DeliveryStore."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        super().__init__(client, Shelf(names.alias(Kind.DELIVERIES), Delivery, {"ready_at": _ready_at}))
+
+    def due(self, now: datetime, limit: int) -> list[Delivery]:
+        """Pending or abandoned deliveries that are ready, longest ready first."""
+        states = [DeliveryState.PENDING, DeliveryState.SENDING]
+        return list(self.search(_due(states, now), _LONGEST_READY, limit))
+
+    def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
+        """Deliveries, newest first."""
+        named = {"alert_id": where.alert_id, "recipient": where.recipient, "story_id": where.story_id}
+        clauses: list[Body] = [{"term": {name: value}} for name, value in named.items() if value]
+        if where.since:
+            clauses.append({"range": {"created_at": {"gte": _moment(where.since)}}})
+        return self.search({"bool": {"filter": clauses}}, [{"created_at": "desc"}, {"id": "asc"}])
+
+    def counts(self) -> Mapping[str, int]:
+        """How many deliveries there are in each state."""
+        self.refresh()
+        with translated(self.client):
+            answer = self.client.search(
+                index=self.shelf.alias,
+                size=0,
+                aggs={"states": {"terms": {"field": "state", "size": len(DeliveryState)}}},
+            )
+        return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["states"]["buckets"]}
+
+
+def _ready_at(thing: Feed | Entry | Delivery) -> str:
+    return _moment(ready_at(thing))
+
+
+def _due(states: Sequence[str], now: datetime) -> Body:
+    ready = {"range": {"ready_at": {"lte": _moment(now)}}}
+    return {"bool": {"filter": [{"terms": {"state": [str(state) for state in states]}}, ready]}}
+
+
+def _moment(when: datetime) -> str:
+    return when.isoformat()

@@ -1,0 +1,81 @@
+"""Stories, their search, and the identities by which a story is known again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from elasticsearch import Elasticsearch
+
+from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.records import ElasticRecords, Shelf
+from pipeline.model import Story, identify
+from pipeline.ports import StoryFilter
+from pipeline.query.document import Document
+from pipeline.query.elastic import Body, form, words_of
+from pipeline.query.syntax import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """An identity key and the story it belongs to."""
+
+    key: str
+    story_id: str
+
+    @property
+    def id(self) -> str:
+        return _identity_id(self.key)
+
+
+def _identity_id(key: str) -> str:
+    return identify("identity", key)
+
+
+class ElasticStories(ElasticRecords[Story]):
+    """ports.StoryStore."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        shelf = Shelf(names.alias(Kind.STORIES), Story, {"words": lambda story: words_of(Document(story))})
+        super().__init__(client, shelf)
+        self._identities = ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), _Identity, {}))
+
+    def resolve(self, keys: Sequence[str], story_id: str) -> str:
+        """Return the story of the first key that is known, else `story_id`; bind the keys that were not known.
+
+        A key is bound by creating it, so of two callers at once one wins it, and the other goes with the winner.
+        """
+        bound = self._bound(keys)
+        owner = next((bound[key] for key in keys if key in bound), story_id)
+        fresh = [_Identity(key=key, story_id=owner) for key in keys if key not in bound]
+        created = self._identities.create(fresh)
+        if all(created):
+            return owner
+        winner = self.known([one.key for one, new in zip(fresh, created, strict=True) if not new])
+        ours = [one.id for one, new in zip(fresh, created, strict=True) if new]
+        self._identities.update(ours, lambda one: replace(one, story_id=winner))
+        return winner
+
+    def known(self, keys: Sequence[str]) -> str:
+        """Return the story of the first of these identity keys that is known; empty when none is."""
+        bound = self._bound(keys)
+        return next((bound[key] for key in keys if key in bound), "")
+
+    def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
+        """Candidates, latest published first."""
+        return self.search(
+            {"bool": {"filter": [form(query).query, *_published(where)]}}, [{"published": "desc"}, {"id": "asc"}]
+        )
+
+    def _bound(self, keys: Sequence[str]) -> dict[str, str]:
+        found = self._identities.get([_identity_id(key) for key in keys])
+        return {one.key: one.story_id for one in found.values()}
+
+
+def _published(where: StoryFilter) -> list[Body]:
+    bounds: Body = {}
+    if where.since:
+        bounds["gte"] = where.since.isoformat()
+    if where.until:
+        bounds["lt"] = where.until.isoformat()
+    return [{"range": {"published": bounds}}] if bounds else []
