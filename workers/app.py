@@ -56,6 +56,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
                 "options": {"expires": settings.sweep_every},
             }
         },
+        "beat_sync_every": 1,  # written at every tick: what the health check looks at
         "beat_max_loop_interval": max(0.1, min(5.0, settings.sweep_every)),
         "timezone": "UTC",
     }

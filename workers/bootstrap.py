@@ -96,6 +96,9 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     for noisy in ("elastic_transport", "httpx2", "httpcore2", "trafilatura", "htmldate", "py3langid", "asyncio"):
         logging.getLogger(noisy).setLevel("ERROR")
+    if level == "INFO":  # that a task came and went is told by what it did
+        for noisy in ("celery.app.trace", "celery.worker.strategy", "celery.beat", "kombu.connection"):
+            logging.getLogger(noisy).setLevel("ERROR")
 
 
 def _path_of(name: str, address: str) -> str:
@@ -104,6 +107,6 @@ def _path_of(name: str, address: str) -> str:
     if parts.netloc or not parts.path:
         scheme = parts.scheme
         raise SettingError(name, address, f"give {scheme}:///FOLDER/FILE with three slashes before the path")
-    path = Path(parts.path)
+    path = Path("/" + parts.path.lstrip("/"))
     path.parent.mkdir(parents=True, exist_ok=True)
     return str(path)

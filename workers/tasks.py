@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from pipeline import flow
 from pipeline.errors import WirewatchError
 from pipeline.flow.sweep import batches
 from workers import bootstrap
 from workers.app import app
+
+log = logging.getLogger(__name__)
 
 INGEST_BATCH = 10
 NOTIFY_BATCH = 50
@@ -16,6 +20,13 @@ NOTIFY_BATCH = 50
 def poll(feed_ids: list[str]) -> None:
     """Poll a batch of feeds and queue what is new."""
     report = flow.poll(bootstrap.ports(), feed_ids)
+    log.info(
+        "poll: %d feeds, %d failed, %d new entries, %d changed",
+        report.polled,
+        len(report.failed),
+        report.new,
+        report.changed,
+    )
     for batch in batches(report.entry_ids, INGEST_BATCH):
         ingest.delay(batch)
 
@@ -24,6 +35,7 @@ def poll(feed_ids: list[str]) -> None:
 def ingest(entry_ids: list[str]) -> None:
     """Ingest a batch of entries and queue the deliveries they cause."""
     report = flow.ingest(bootstrap.ports(), entry_ids)
+    log.info("ingest: %d stories, %d failed, %d matches", report.stories, len(report.failed), report.matches)
     for batch in batches(report.delivery_ids, NOTIFY_BATCH):
         notify.delay(batch)
 
@@ -31,7 +43,8 @@ def ingest(entry_ids: list[str]) -> None:
 @app.task(name="wirewatch.notify", throws=(WirewatchError,))
 def notify(delivery_ids: list[str]) -> None:
     """Send a batch of deliveries."""
-    flow.notify(bootstrap.ports(), delivery_ids)
+    report = flow.notify(bootstrap.ports(), delivery_ids)
+    log.info("notify: %d sent, %d postponed, %d failed", report.sent, report.postponed, report.failed)
 
 
 @app.task(name="wirewatch.sweep", throws=(WirewatchError,))

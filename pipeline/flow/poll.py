@@ -126,7 +126,7 @@ def _finish(
         report.unchanged += parsed is None
     else:
         report.failed[feed.url] = outcome.reason
-        log.warning("feed %s: %s", feed.id, outcome)
+        log.warning("feed %s: %s", feed.url, outcome.reason)
     now = ports.clock.now()
     ports.stores.feeds.update(
         [feed.id],

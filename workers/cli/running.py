@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,8 @@ def summarise(outcome: Round) -> None:
 @click.option("--threads", default=8, show_default=True, help="Tasks at once.")
 def up(watch: Path | None, threads: int) -> None:
     """Run everything in this process until Ctrl-C."""
+    # Celery warns root of pickled messages: we take none but JSON, and hear none but our own.
+    warnings.filterwarnings("ignore", message=".*superuser privileges.*")
     from workers.app import app  # noqa: PLC0415 -- Celery takes half a second that other commands need not wait
 
     settings = bootstrap.settings()
@@ -98,6 +101,7 @@ def up(watch: Path | None, threads: int) -> None:
         pool="threads",
         concurrency=threads,
         queues=",".join(app.conf.task_queues or ("poll", "ingest", "notify", "sweep")),
+        quiet=True,
         without_gossip=True,
         without_mingle=True,
         loglevel=logging.getLevelName(settings.log_level),

@@ -136,13 +136,14 @@ class Names:
 def prepare(client: Elasticsearch, names: Names, kinds: Iterable[Kind] = Kind) -> list[str]:
     """Create what is missing and bring the mappings up to date; what was done, in lines. Idempotent."""
     with translated(client):
-        number = client.info()["version"]["number"]
+        nodes = client.nodes.info(filter_path="nodes.*.version")["nodes"]
         known = client.indices.get(index=f"{names.prefix}-*", allow_no_indices=True)
         aliases = {alias: index for index in known.values() for alias in index["aliases"]}
         lines = [_prepare(client, names, kind, aliases.get(names.alias(kind))) for kind in kinds]
         if any("ready" not in line for line in lines):
             client.cluster.health(index=f"{names.prefix}-*", wait_for_status="yellow", timeout="30s")
-    return [f"Elasticsearch {number} answers", *lines]
+    versions = sorted({node["version"] for node in nodes.values()})
+    return [f"Elasticsearch {', '.join(versions)} answers", *lines]
 
 
 def _prepare(client: Elasticsearch, names: Names, kind: Kind, known: dict[str, Any] | None) -> str:

@@ -127,4 +127,5 @@ def _due(states: Sequence[str], now: datetime) -> Body:
 
 
 def _moment(when: datetime) -> str:
-    return when.isoformat()
+    """To the microsecond, always: a bound that leaves them out is rounded up to the end of its second."""
+    return when.isoformat(timespec="microseconds")

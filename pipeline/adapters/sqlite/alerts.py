@@ -17,16 +17,12 @@ from pipeline.query.document import Document
 from pipeline.query.presearch import Presearcher
 from pipeline.query.syntax import parse
 
-_NEXT_CHANGE = """
-    SELECT 1 + max(coalesce((SELECT max(change) FROM alerts), 0), coalesce((SELECT max(change) FROM alerts_removed), 0))
-"""
-
 
 class SqliteAlerts(SqliteRecords[Alert]):
     """ports.AlertStore. The presearcher follows the table, whichever process wrote to it."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, Table("alerts", Alert, {"change": lambda _: 0}))
+        super().__init__(database, Table("alerts", Alert, {}))
         self._lock = threading.Lock()
         self._presearcher: Presearcher[str] = Presearcher()
         self._alerts: dict[str, Alert] = {}
@@ -49,9 +45,9 @@ class SqliteAlerts(SqliteRecords[Alert]):
         """Take in what has changed since the last time; the alerts that can't be read, and why."""
         with self.database.read() as connection:
             rows = connection.execute(
-                "SELECT change, id, thing FROM alerts WHERE change > ? UNION ALL "
-                "SELECT change, id, NULL FROM alerts_removed WHERE change > ? ORDER BY change",
-                (self._seen, self._seen),
+                "SELECT change, alert_id, thing FROM alert_changes LEFT JOIN alerts ON id = alert_id "
+                "WHERE change > ? ORDER BY change",
+                (self._seen,),
             ).fetchall()
         unhealthy: dict[str, str] = {}
         for change, key, thing in rows:
@@ -70,7 +66,12 @@ class SqliteAlerts(SqliteRecords[Alert]):
         return unhealthy
 
     def _written(self, connection: sqlite3.Connection, old: Alert | None, new: Alert) -> None:  # noqa: ARG002
-        connection.execute(f"UPDATE alerts SET change = ({_NEXT_CHANGE}) WHERE id = ?", (new.id,))  # noqa: S608
+        _note_change(connection, new.id)
 
     def _removed(self, connection: sqlite3.Connection, thing: Alert) -> None:
-        connection.execute(f"INSERT INTO alerts_removed (id, change) VALUES (?, ({_NEXT_CHANGE}))", (thing.id,))  # noqa: S608
+        _note_change(connection, thing.id)
+
+
+def _note_change(connection: sqlite3.Connection, alert_id: str) -> None:
+    """Put the alert at the end of the row of changes, which every process reads on from where it was."""
+    connection.execute("REPLACE INTO alert_changes (alert_id) VALUES (?)", (alert_id,))

@@ -23,9 +23,8 @@ CREATE INDEX stories_published ON stories (published);
 CREATE VIRTUAL TABLE words USING fts5
     ({", ".join(field.value for field in Field)}, content='', detail=column, tokenize="ascii tokenchars '_'");
 CREATE TABLE identities (key TEXT PRIMARY KEY, story_id TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL, change INTEGER NOT NULL);
-CREATE INDEX alerts_change ON alerts (change);
-CREATE TABLE alerts_removed (id TEXT NOT NULL, change INTEGER PRIMARY KEY);
+CREATE TABLE alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE alert_changes (change INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL UNIQUE);
 CREATE TABLE matches (id TEXT PRIMARY KEY, thing BLOB NOT NULL, delivered INTEGER NOT NULL, matched_at REAL NOT NULL);
 CREATE INDEX matches_undelivered ON matches (matched_at) WHERE delivered = 0;
 CREATE TABLE deliveries (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL,

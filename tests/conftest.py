@@ -1,0 +1,98 @@
+"""What all tests share: real servers, ports on every backend, a clock that tests turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from pipeline.adapters import elastic, sqlite
+from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic.client import connect
+from pipeline.ports import Stores
+from pipeline.settings import load
+from tests import servers
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.register_profile("long", settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def _serve(start: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """The address of a server for the session; without one, a skip, or a failure where REQUIRE_SERVERS is set."""
+    try:
+        context = start()
+        url = context.__enter__()
+    except servers.NoServer as reason:
+        if os.environ.get("REQUIRE_SERVERS"):
+            pytest.fail(f"REQUIRE_SERVERS is set, and: {reason}")
+        pytest.skip(str(reason))
+    yield url
+    context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    yield from _serve(servers.redis)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url() -> Iterator[str]:
+    yield from _serve(servers.elasticsearch)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch9_url() -> Iterator[str]:
+    yield from _serve(servers.elasticsearch9)
+
+
+BACKENDS = ("sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch))
+"""Where everything is kept."""
+NINE = pytest.param("elasticsearch9", marks=pytest.mark.elasticsearch)
+"""Elasticsearch 9 as Maven Central has it: without a percolator, so with everything but alerts."""
+
+
+@contextmanager
+def opened(
+    backend: str, request: pytest.FixtureRequest, kinds: Iterable[str] = tuple(indices.Kind)
+) -> Iterator[Stores]:
+    """Prepared stores of their own on `backend`; on Elasticsearch with the indices of `kinds` only."""
+    if backend == "sqlite":
+        made = sqlite.open_stores(str(request.getfixturevalue("tmp_path") / "store.db"))
+        made.prepare()
+        yield made
+        made.close()
+        return
+    chosen = load({}, store=request.getfixturevalue(f"{backend}_url"), store_prefix=f"test-{uuid4().hex[:8]}")
+    client, names = connect(chosen), indices.Names(chosen.store_prefix)
+    wanted = [indices.Kind(kind) for kind in kinds if backend == "elasticsearch" or kind != indices.Kind.ALERTS]
+    indices.prepare(client, names, wanted)
+    made = elastic.open_stores(chosen)
+    try:
+        yield made
+    finally:
+        made.close()
+        # One by one: deleting by a pattern is refused, as it should be.
+        client.indices.delete(index=[names.index(kind) for kind in wanted])
+        client.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """Prepared stores, on each backend in turn."""
+    with opened(request.param, request) as made:
+        yield made
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of acceptance and corpus material, where there is one beside the project."""
+    if not servers.SHARED.exists():
+        pytest.skip("there is no ../shared beside this checkout: its stories and pages can't be tried")
+    return servers.SHARED

@@ -1,0 +1,236 @@
+"""What each store can be asked for besides, on every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, identify
+from pipeline.ports import LedgerFilter, Stores, StoryFilter
+from pipeline.query.document import Document
+from pipeline.query.syntax import parse
+from tests import builders
+from tests.builders import NOON, later
+from tests.conftest import BACKENDS, NINE, opened
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.fixture(params=[*BACKENDS, NINE])
+def every_stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """Also Elasticsearch 9, where no alerts can be kept."""
+    with opened(request.param, request) as made:
+        yield made
+
+
+# -- due
+
+
+def test_feeds_are_due_when_active_and_their_time_has_come(every_stores):
+    due = builders.feed("due", next_poll_at=later(-10))
+    longer = builders.feed("longer", next_poll_at=later(-20))
+    paused = builders.feed("paused", next_poll_at=later(-10), state=FeedState.PAUSED)
+    future = builders.feed("future", next_poll_at=later(10))
+    every_stores.feeds.create([due, longer, paused, future])
+    assert every_stores.feeds.due(NOON, 10) == [longer, due]
+    assert every_stores.feeds.due(NOON, 1) == [longer]
+
+
+def test_due_is_exact_to_the_microsecond(every_stores):
+    entry = builders.entry(due_at=NOON + MOMENT)
+    every_stores.entries.create([entry])
+    assert every_stores.entries.due(NOON, 10) == []
+    assert every_stores.entries.due(NOON + MOMENT, 10) == [entry]
+
+
+def test_what_is_under_a_lease_or_in_the_queue_is_not_due(every_stores):
+    leased = builders.entry("leased", lease_until=later(5))
+    queued = builders.entry("queued", queued_until=later(7))
+    done = builders.entry("done", state=EntryState.DONE)
+    every_stores.entries.create([leased, queued, done])
+    assert every_stores.entries.due(NOON, 10) == []
+    assert every_stores.entries.due(later(6), 10) == [leased]
+    assert every_stores.entries.due(later(7), 10) == [leased, queued]
+
+
+def test_due_is_never_late(every_stores):
+    entry = builders.entry()
+    for attempt in range(10):
+        every_stores.entries.put([replace(entry, attempts=attempt, state=EntryState.PENDING)])
+        assert [one.attempts for one in every_stores.entries.due(NOON, 10)] == [attempt]
+        every_stores.entries.update([entry.id], lambda one: replace(one, state=EntryState.DONE))
+        assert every_stores.entries.due(NOON, 10) == []
+
+
+def test_deliveries_are_due_when_pending_or_left_by_their_worker(every_stores):
+    pending = builders.delivery("pending")
+    left = builders.delivery("left", state=DeliveryState.SENDING, lease_until=later(-5), due_at=later(-9))
+    sending = builders.delivery("sending", state=DeliveryState.SENDING, lease_until=later(5))
+    sent = builders.delivery("sent", state=DeliveryState.SENT)
+    every_stores.deliveries.create([pending, left, sending, sent])
+    assert every_stores.deliveries.due(NOON, 10) == [left, pending]
+
+
+def test_quarantined_entries_are_listed(every_stores):
+    kept = builders.entry("kept", state=EntryState.QUARANTINED, error="it broke")
+    every_stores.entries.create([kept, builders.entry("other")])
+    assert list(every_stores.entries.quarantined()) == [kept]
+
+
+# -- matches and the ledger
+
+
+def test_matches_whose_deliveries_were_not_written_are_found_again(every_stores):
+    lost = builders.match("lost")
+    every_stores.matches.create(
+        [lost, builders.match("done", delivered=True), builders.match("new", matched_at=later(9))]
+    )
+    assert every_stores.matches.undelivered(later(1)) == [lost]
+    assert every_stores.matches.undelivered(NOON) == []
+
+
+def test_the_ledger_is_newest_first_and_narrowed_by_what_is_asked(every_stores):
+    old = builders.delivery("old", created_at=later(-60), recipient="b@example.org")
+    new = builders.delivery("new", story_id="other")
+    every_stores.deliveries.create([old, new])
+    ledger = every_stores.deliveries.ledger
+    assert list(ledger(LedgerFilter())) == [new, old]
+    assert list(ledger(LedgerFilter(recipient="b@example.org"))) == [old]
+    assert list(ledger(LedgerFilter(story_id="other"))) == [new]
+    assert list(ledger(LedgerFilter(alert_id="nobody's"))) == []
+    assert list(ledger(LedgerFilter(since=NOON))) == [new]
+
+
+def test_deliveries_are_counted_by_state(every_stores):
+    every_stores.deliveries.create([builders.delivery(name) for name in "abc"])
+    every_stores.deliveries.create([builders.delivery("d", state=DeliveryState.SENT)])
+    assert every_stores.deliveries.counts() == {"pending": 3, "sent": 1}
+
+
+# -- identities
+
+
+def test_a_story_is_known_by_any_of_its_keys(every_stores):
+    resolve = every_stores.stories.resolve
+    assert resolve(["a", "b"], "one") == "one"
+    assert resolve(["c", "b"], "two") == "one"
+    assert resolve(["c"], "three") == "one"
+    assert resolve(["d"], "four") == "four"
+    assert every_stores.stories.known(["x", "c"]) == "one"
+    assert every_stores.stories.known(["x"]) == ""
+
+
+def test_the_first_known_key_decides(every_stores):
+    resolve = every_stores.stories.resolve
+    resolve(["a"], "one")
+    resolve(["b"], "two")
+    assert resolve(["b", "a"], "three") == "two"
+    assert resolve(["a", "b"], "three") == "one"
+
+
+def test_callers_at_once_with_a_key_in_common_get_one_story(every_stores):
+    for turn in range(5):
+        keys = [[f"own {turn} {number}", f"common {turn}"] for number in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            work = [pool.submit(every_stores.stories.resolve, key, f"story {n}") for n, key in enumerate(keys)]
+            assert len({one.result() for one in work}) == 1
+        assert len({every_stores.stories.known([own]) for own, _ in keys}) == 1
+
+
+# -- search
+
+
+def narrowed(stores: Stores, query: str, **where: object) -> list[str]:
+    return [story.title for story in stores.stories.narrow(parse(query), StoryFilter(**where))]
+
+
+def test_what_was_put_just_now_is_found_and_what_was_replaced_is_not(every_stores):
+    story = builders.story(title="Fighting near Kursk")
+    every_stores.stories.put([story])
+    assert narrowed(every_stores, "kursk") == ["Fighting near Kursk"]
+    every_stores.stories.put([replace(story, title="Fighting near Sudzha")])
+    assert narrowed(every_stores, "kursk") == []
+    assert narrowed(every_stores, "sudzha") == ["Fighting near Sudzha"]
+    every_stores.stories.delete([story.id])
+    assert narrowed(every_stores, "sudzha") == []
+
+
+def test_stories_come_latest_first_within_the_days_asked_for(every_stores):
+    every_stores.stories.put(
+        [builders.story(str(day), title=f"kursk {day}", published=NOON + timedelta(days=day)) for day in (2, 1, 3)]
+    )
+    assert narrowed(every_stores, "kursk") == ["kursk 3", "kursk 2", "kursk 1"]
+    days = {"since": NOON + timedelta(days=2), "until": NOON + timedelta(days=3)}
+    assert narrowed(every_stores, "kursk", **days) == ["kursk 2"]
+
+
+def test_every_story_is_found_beyond_one_page(every_stores):
+    every_stores.stories.put([builders.story(str(number), title="kursk") for number in range(1_100)])
+    assert len(narrowed(every_stores, "kursk")) == 1_100
+
+
+def test_a_whole_name_longer_than_any_token_is_found(every_stores):
+    name = "very " * 2_000 + "long"
+    every_stores.stories.put([builders.story(title="here", site=name)])
+    assert narrowed(every_stores, f'site:"{name[:9_000]}"') == ["here"]
+
+
+def test_a_wildcard_over_more_terms_than_an_engine_expands_finds_all(every_stores):
+    every_stores.stories.put(
+        [builders.story(str(number), title=f"missil{number:04}x and more") for number in range(300)]
+    )
+    assert len(narrowed(every_stores, "missil*")) == 300
+    assert len(narrowed(every_stores, '"missil* and"')) == 300
+    assert len(narrowed(every_stores, "missil* NEAR/2 more")) == 300
+
+
+# -- alerts
+
+
+def candidates(stores: Stores, *texts: str) -> dict[str, tuple[int, ...]]:
+    documents = [Document(builders.story(title=text)) for text in texts]
+    return {one.alert.query: one.documents for one in stores.alerts.narrow(documents)}
+
+
+def test_an_alert_is_narrowed_to_from_the_moment_it_is_put(stores):
+    alert = builders.alert("kursk")
+    stores.alerts.put([alert])
+    assert candidates(stores, "Kursk", "Sudzha", "in Kursk") == {"kursk": (0, 2)}
+    stores.alerts.put([replace(alert, query="sudzha")])
+    assert candidates(stores, "Kursk", "Sudzha") == {"sudzha": (1,)}
+    stores.alerts.update([alert.id], lambda one: replace(one, state=AlertState.PAUSED))
+    assert candidates(stores, "Sudzha") == {}
+    stores.alerts.update([alert.id], lambda one: replace(one, state=AlertState.ACTIVE))
+    assert candidates(stores, "Sudzha") == {"sudzha": (0,)}
+    stores.alerts.delete([alert.id])
+    assert candidates(stores, "Sudzha") == {}
+
+
+def test_every_match_is_had_and_not_the_first_ten(stores):
+    stores.alerts.put([builders.alert("kursk", name=f"number {number}") for number in range(1_200)])
+    found = stores.alerts.narrow([Document(builders.story(title="Kursk"))])
+    assert len({one.alert.id for one in found}) == 1_200
+
+
+def test_no_documents_give_no_candidates(stores):
+    stores.alerts.put([builders.alert("kursk")])
+    assert stores.alerts.narrow([]) == []
+
+
+def test_an_alert_whose_query_can_no_longer_be_read_stops_no_other_and_is_marked(stores):
+    bad = builders.alert("kursk AND", name="bad")
+    stores.alerts.create([bad, builders.alert("kursk")])
+    assert "kursk" in candidates(stores, "Kursk")
+    assert "ends where a word is wanted" in stores.alerts.get([bad.id])[bad.id].health
+
+
+def test_preparing_again_changes_nothing_and_probing_says_so(stores):
+    stores.alerts.put([builders.alert("kursk")])
+    assert all("ready" in line or "answers" in line for line in stores.prepare())
+    assert stores.probe()
+    assert stores.alerts.count() == 1
+    assert identify("alert", "kursk") in stores.alerts.get([identify("alert", "kursk")])

@@ -1,0 +1,20 @@
+"""Fakes for what a test must be able to turn: the clock, and faults. Everything else in tests is real."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from tests.builders import NOON
+
+
+class Clock:
+    """ports.Clock that stands still until it is turned."""
+
+    def __init__(self, at: datetime = NOON) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def turn(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)

@@ -1,0 +1,249 @@
+"""Real servers for tests: one that is running (named by a setting), else one started here, else a reason.
+
+WIREWATCH_TEST_REDIS            redis://host:6379/0
+WIREWATCH_TEST_ELASTICSEARCH    http://host:9200, with a percolator
+WIREWATCH_TEST_ELASTICSEARCH9   http://host:9200, of version 9; a percolator is not needed
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+ELASTICSEARCH_IMAGE = "elasticsearch:9.5.3"
+ELASTICSEARCH_ZIP = "org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.5.3:zip"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "wirewatch-tests"
+
+
+class NoServer(Exception):
+    """Why there is none, and what would help."""
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Look again and again until it holds; for what happens in other processes."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds:g} s still not: {what}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def process(arguments: list[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended with the context."""
+    started = subprocess.Popen(arguments, **options)  # type: ignore[call-overload]
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(20)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Redis
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """The address of a Redis."""
+    if given := os.environ.get("WIREWATCH_TEST_REDIS"):
+        yield given
+    elif shutil.which("redis-server"):
+        with redis_at(free_port()) as url:
+            yield url
+    else:
+        with container("redis:7-alpine", 6379) as port:
+            wait_until(lambda: redis_answers(port), 30, "Redis answers")
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def redis_at(port: int) -> Iterator[str]:
+    """A Redis of our own on `port`, without files."""
+    arguments = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with process(arguments, stdout=subprocess.DEVNULL):
+        wait_until(lambda: redis_answers(port), 10, "Redis answers")
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def redis_answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Elasticsearch
+
+
+@contextmanager
+def elasticsearch() -> Iterator[str]:
+    """The address of an Elasticsearch with a percolator."""
+    local = SHARED / "compose" / "elasticsearch-local"
+    if given := os.environ.get("WIREWATCH_TEST_ELASTICSEARCH"):
+        yield given
+    elif local.exists():
+        with _elasticsearch_local(local) as url:
+            yield url
+    else:
+        with container(ELASTICSEARCH_IMAGE, 9200, _CONTAINER_SETTINGS) as port:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: _answers(url), 120, "Elasticsearch answers")
+            yield url
+
+
+_CONTAINER_SETTINGS = {
+    "discovery.type": "single-node",
+    "xpack.security.enabled": "false",
+    "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+}
+
+
+@contextmanager
+def _elasticsearch_local(script: Path) -> Iterator[str]:
+    port = free_port()
+    up = subprocess.run([script, "up", str(port)], capture_output=True, text=True, timeout=300, check=False)
+    if up.returncode:
+        raise NoServer(f"{script} up failed: {up.stderr.strip().splitlines()[-1:]}")
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        subprocess.run([script, "wipe", str(port)], capture_output=True, timeout=60, check=False)
+
+
+@contextmanager
+def elasticsearch9() -> Iterator[str]:
+    """The address of an Elasticsearch 9; without a percolator where it is the server of Maven Central."""
+    if given := os.environ.get("WIREWATCH_TEST_ELASTICSEARCH9"):
+        yield given
+        return
+    java = _java(at_least=21)
+    home = _unpacked()
+    run = Path(subprocess.check_output(["mktemp", "-d", "-t", "wirewatch-es9-XXXXXX"], text=True).strip())
+    port = free_port()
+    try:
+        with _elasticsearch9_process(home, run, java, port):
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: _answers(url), 120, f"Elasticsearch 9 answers (its log: {run}/out)")
+            yield url
+    finally:
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def _java(at_least: int) -> Path:
+    """The folder of a Java that is new enough."""
+    homes = [Path(os.environ[name]) for name in ("ES_JAVA_HOME", "JAVA_HOME") if name in os.environ]
+    for home in [*homes, *sorted(Path("/usr/lib/jvm").glob("*"), reverse=True)]:
+        if not (home / "bin" / "java").exists():
+            continue
+        said = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, check=False).stderr
+        major = said.partition('"')[2].partition(".")[0]
+        if major.isdigit() and int(major) >= at_least:
+            return home
+    raise NoServer(f"no Java {at_least} or newer for Elasticsearch 9: install one, or set ES_JAVA_HOME")
+
+
+def _unpacked() -> Path:
+    """The server, had from Maven Central once."""
+    home = CACHE / "elasticsearch-9.5.3"
+    if home.exists():
+        return home
+    if not shutil.which("mvn"):
+        raise NoServer("no Maven to get Elasticsearch 9 with: install it, or set WIREWATCH_TEST_ELASTICSEARCH9")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    copy = f"mvn -q -B dependency:copy -Dartifact={ELASTICSEARCH_ZIP} -DoutputDirectory={CACHE}"
+    had = subprocess.run(copy.split(), capture_output=True, text=True, timeout=600, check=False)
+    if had.returncode:
+        raise NoServer(f"Maven could not get {ELASTICSEARCH_ZIP}: {had.stdout.strip()[:300]}")
+    with zipfile.ZipFile(next(CACHE.glob("elasticsearch-9.5.3*.zip"))) as packed:
+        packed.extractall(CACHE / "unpacking")
+    (CACHE / "unpacking" / "elasticsearch-9.5.3").rename(home)
+    return home
+
+
+def _elasticsearch9_process(home: Path, run: Path, java: Path, port: int) -> object:
+    """The server with files of its own in `run`, as nobody where we are root, which it refuses to run as."""
+    shutil.copytree(home, run / "home")
+    options = run / "home" / "config" / "jvm.options"
+    kept = [line for line in options.read_text().splitlines() if "gc.log" not in line]
+    options.write_text("\n".join(kept) + "\n")
+    (run / "tmp").mkdir()
+    as_nobody: list[str] = []
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", "nobody", run], check=True)
+        run.chmod(0o755)
+        as_nobody = ["setpriv", "--reuid", "nobody", "--clear-groups"]
+    settings = {
+        "discovery.type": "single-node",
+        "http.port": port,
+        "network.host": "127.0.0.1",
+        "xpack.security.enabled": "false",
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+    }
+    arguments = [f"-E{name}={value}" for name, value in settings.items()]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ES_JAVA_HOME": str(java),
+        "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+        "ES_TMPDIR": str(run / "tmp"),
+    }
+    return process(
+        [*as_nobody, "bash", str(run / "home" / "bin" / "elasticsearch"), *arguments],
+        env=environment,
+        cwd=run,
+        stdout=(run / "out").open("wb"),
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=3) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Docker
+
+
+@contextmanager
+def container(image: str, inside: int, environment: dict[str, str] | None = None) -> Iterator[int]:
+    """A container with its port `inside` published on loopback; that port."""
+    if not shutil.which("docker"):
+        raise NoServer(f"neither a local server nor Docker for {image}: install one, or name a running one")
+    variables = [part for name, value in (environment or {}).items() for part in ("-e", f"{name}={value}")]
+    arguments = ["docker", "run", "--rm", "-d", "-p", f"127.0.0.1::{inside}", *variables, image]
+    started = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
+    if started.returncode:
+        raise NoServer(f"docker run {image} failed: {started.stderr.strip().splitlines()[-1:]}")
+    name = started.stdout.strip()
+    try:
+        published = subprocess.check_output(["docker", "port", name, str(inside)], text=True)
+        yield int(published.splitlines()[0].rpartition(":")[2])
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
