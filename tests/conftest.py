@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,9 +17,13 @@ from hypothesis import HealthCheck, settings
 from pipeline.adapters import elastic, sqlite
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
-from pipeline.ports import Stores
+from pipeline.adapters.extractor import ProcessExtractor
+from pipeline.adapters.http import HttpFetcher
+from pipeline.adapters.maildir import MaildirMailer
+from pipeline.ports import Ports, Stores
 from pipeline.settings import load
-from tests import servers
+from tests import servers, web
+from tests.fakes import Clock
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
@@ -96,3 +103,62 @@ def shared() -> Path:
     if not servers.SHARED.exists():
         pytest.skip("there is no ../shared beside this checkout: its stories and pages can't be tried")
     return servers.SHARED
+
+
+@pytest.fixture
+def site() -> Iterator[web.Site]:
+    """A web site of the test's own."""
+    with web.serve() as made:
+        yield made
+
+
+def world(stores: Stores, folder: Path, clock: Clock, **overrides: str) -> Ports:
+    """Everything real but the clock: fetching from loopback, extracting in a child, mails into `folder`/mail."""
+    chosen = load(
+        {},
+        **{
+            "data": str(folder),
+            "allow_private": "127.0.0.1/32",
+            "host_spacing": "0",
+            "poll_floor": "0",
+            "pages": "always",
+            **overrides,
+        },
+    )
+    return Ports(
+        stores=stores,
+        fetcher=HttpFetcher(chosen),
+        extractor=ProcessExtractor(chosen, children=1),
+        mailer=MaildirMailer(folder / "mail"),
+        clock=clock,
+        settings=chosen,
+    )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime.now(UTC))
+
+
+@pytest.fixture
+def ports(stores: Stores, tmp_path: Path, clock: Clock) -> Iterator[Ports]:
+    """The whole world of the flow, on each backend in turn."""
+    made = world(stores, tmp_path, clock)
+    yield made
+    made.fetcher.close()
+    made.extractor.close()
+
+
+@pytest.fixture
+def mails(tmp_path: Path) -> Callable[[], list[EmailMessage]]:
+    """The mails in the Maildir of `ports`, by subject."""
+
+    def read() -> list[EmailMessage]:
+        folder = tmp_path / "mail" / "new"
+        found = [
+            message_from_bytes(path.read_bytes(), _class=EmailMessage, policy=policy.default)
+            for path in (folder.iterdir() if folder.exists() else ())
+        ]
+        return sorted(found, key=lambda mail: str(mail["Subject"]))
+
+    return read

@@ -36,8 +36,8 @@ def feed_id(url: str) -> str:
 
 
 def alert_id(name: str) -> str:
-    """The id of the alert called `name`; case makes no other name."""
-    return identify("alert", name.casefold())
+    """The id of the alert called `name`."""
+    return identify("alert", name.strip())
 
 
 def add_feeds(ports: Ports, new: Sequence[NewFeed]) -> list[bool]:
@@ -109,21 +109,23 @@ def _check_address(name: str, address: str) -> None:
 def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) -> Alert:
     """Save an alert. Raises BadInput when the name is taken and `replace_existing` is not set."""
     alert = checked_alert(ports, new)
-    known = ports.stores.alerts.get([alert.id]).get(alert.id)
-    if known and not replace_existing:
-        raise BadInput(f"there is an alert {known.name!r} already: choose another name, or remove it first")
-    if known:
-        alert = replace(alert, created_at=known.created_at, state=known.state)
-    ports.stores.alerts.put([alert])
-    return alert
+    if ports.stores.alerts.create([alert])[0]:
+        return alert
+    if not replace_existing:
+        raise BadInput(f"there is an alert {alert.name!r} already: choose another name, or remove it first")
+    changed = ports.stores.alerts.update(
+        [alert.id], lambda known: replace(alert, created_at=known.created_at, state=known.state)
+    )
+    return changed[0] if changed else put_alert(ports, new)  # somebody removed it in between
 
 
 def set_alert_state(ports: Ports, name: str, state: AlertState) -> Alert:
     """Pause or resume an alert. Raises NotFound."""
-    alert = find_alert(ports, name)
-    changed = replace(alert, state=state, updated_at=ports.clock.now())
-    ports.stores.alerts.put([changed])
-    return changed
+    now = ports.clock.now()
+    changed = ports.stores.alerts.update([alert_id(name)], lambda alert: replace(alert, state=state, updated_at=now))
+    if not changed:
+        raise NotFound("alert", name)
+    return changed[0]
 
 
 def remove_alert(ports: Ports, name: str) -> Alert:

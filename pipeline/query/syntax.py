@@ -451,7 +451,8 @@ class _Parser:
                 runs = [self.elements(lexeme, part, exact=exact) for part in piece[1:-1].split("|")]
                 if not all(runs):
                     self.fail(lexeme, f"an empty alternative in {piece}", "name it, or take the | out")
-                choices.append(tuple(dict.fromkeys(map(Run, runs))))
+                unique = tuple(dict.fromkeys(runs))
+                choices += [tuple(map(Run, unique))] if len(unique) > 1 else [(Run((one,)),) for one in unique[0]]
             else:
                 choices += [(Run((element,)),) for element in self.elements(lexeme, piece, exact=exact)]
         return tuple(choices)

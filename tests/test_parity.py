@@ -1,0 +1,106 @@
+"""The same alert means the same everywhere: live, in search, on every backend, as the evaluator says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import match
+from pipeline.model import Story
+from pipeline.ports import Stores, StoryFilter
+from pipeline.query import elastic
+from pipeline.query.document import Document
+from pipeline.query.evaluate import evaluate, matches
+from pipeline.query.presearch import Presearcher
+from pipeline.query.syntax import Query, parse, render
+from tests import builders, strategies
+from tests.builders import NOON
+from tests.conftest import BACKENDS, NINE, opened
+
+crowd = st.lists(strategies.stories(), min_size=1, max_size=6, unique_by=lambda story: story.id)
+questions = st.lists(strategies.queries(), min_size=1, max_size=6, unique_by=lambda query: query.text)
+
+
+def judged(query: Query, stories: list[Story]) -> set[str]:
+    return {story.id for story in stories if matches(query, Document(story))}
+
+
+@pytest.fixture(params=[*BACKENDS, NINE])
+def searched(request: pytest.FixtureRequest) -> Iterator[tuple[str, Stores]]:
+    with opened(request.param, request, ["stories"]) as stores:
+        yield request.param, stores
+
+
+def test_search_finds_what_the_evaluator_says_and_an_exact_form_nothing_else(searched):
+    backend, stores = searched
+
+    @settings(max_examples=60)
+    @given(crowd, questions)
+    def check(stories: list[Story], queries: list[Query]) -> None:
+        stores.stories.put(stories)
+        try:
+            for query in queries:
+                narrowed = {story.id for story in stores.stories.narrow(query, StoryFilter())}
+                assert narrowed >= judged(query, stories), query.text
+                if backend != "sqlite" and elastic.form(query).exact:
+                    assert narrowed == judged(query, stories), query.text
+        finally:
+            stores.stories.delete([story.id for story in stories])
+
+    check()
+
+
+def test_live_matching_fires_what_the_evaluator_says(stores):
+    @settings(max_examples=60)
+    @given(crowd, questions)
+    def check(arrived: list[Story], queries: list[Query]) -> None:
+        alerts = [builders.alert(query.text) for query in queries]
+        stores.alerts.put(alerts)
+        try:
+            documents = [Document(story) for story in arrived]
+            verdict = match.judge(stores.alerts.narrow(documents), documents, NOON)
+            fired = {(one.alert_id, one.story_id) for one in verdict.matches}
+            wanted = {
+                (alert.id, story_id)
+                for alert, query in zip(alerts, queries, strict=True)
+                for story_id in judged(query, arrived)
+            }
+            assert fired == wanted
+            assert not verdict.unhealthy
+        finally:
+            stores.alerts.delete([alert.id for alert in alerts])
+
+    check()
+
+
+@settings(max_examples=300)
+@given(strategies.stories(), st.lists(strategies.queries(), min_size=1, max_size=8))
+def test_the_presearcher_leaves_out_no_alert_that_matches(story, queries):
+    presearcher: Presearcher[int] = Presearcher()
+    for number, query in enumerate(queries):
+        presearcher.add(number, query)
+    candidates = set(presearcher.candidates(Document(story)))
+    assert candidates >= {n for n, query in enumerate(queries) if matches(query, Document(story))}
+    for number in range(len(queries)):
+        presearcher.remove(number)
+    assert presearcher.candidates(Document(story)) == []
+
+
+@settings(max_examples=300)
+@given(strategies.stories(), strategies.queries())
+def test_evidence_is_given_exactly_for_matches_and_stands_in_the_story(story, query):
+    evidence = evaluate(query, Document(story))
+    assert (evidence is not None) == matches(query, Document(story))
+    text = {"title": story.title, "body": story.body, "lead": "\n\n".join(story.body.split("\n\n")[:2])}
+    for one in evidence or ():
+        if one.field in text:
+            assert text[one.field][one.start : one.end] == one.text
+
+
+@settings(max_examples=300)
+@given(strategies.queries())
+def test_a_query_rendered_and_read_again_means_the_same(query):
+    assert parse(render(query.root)).root == query.root
