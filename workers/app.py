@@ -3,7 +3,7 @@
 A task carries ids only and may run twice, late, or never: leases, attempts and deterministic ids in the store make
 that harmless, and the sweep names again what no message names any more. The bounds (docs/operations.md):
 
-- a task is ended after `lease` - 10 seconds, so a lease never runs out under work that is still going on
+- a task is ended after nine tenths of `lease`, so a lease never runs out under work that is still going on
   (the threads pool has no time limits: there the extractor, the fetcher and the mailer have their own);
 - work of a killed worker is taken up again after at most `lease` + `sweep_every` seconds;
 - Redis hands an unacknowledged message out again after `lease` + 60 seconds, later than any task lasts.
@@ -11,6 +11,7 @@ that harmless, and the sweep names again what no message names any more. The bou
 
 from __future__ import annotations
 
+import multiprocessing.process
 import sys
 from typing import Any
 
@@ -20,6 +21,9 @@ from celery.signals import setup_logging, worker_process_init
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
 from workers import bootstrap
+
+# Of a lease: when a task is asked to stop, and when its process is ended.
+SOFT_PART, HARD_PART = 0.8, 0.9
 
 QUEUES = ("poll", "ingest", "notify", "sweep")
 
@@ -42,8 +46,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_soft_time_limit": max(1.0, settings.lease - 20),
-        "task_time_limit": max(2.0, settings.lease - 10),
+        "task_soft_time_limit": settings.lease * SOFT_PART,
+        "task_time_limit": settings.lease * HARD_PART,
         "task_create_missing_queues": True,
         "task_default_queue": "sweep",
         "task_routes": {f"wirewatch.{queue}": {"queue": queue} for queue in QUEUES},
@@ -93,4 +97,8 @@ def _log(**_: object) -> None:
 
 @worker_process_init.connect
 def _after_fork(**_: object) -> None:
+    # Celery puts a process of its own kind in multiprocessing's place: a daemon, which may have no children, with a
+    # key that multiprocessing will not hand to one. The extractor's children end by themselves when this one does.
+    own = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
+    own |= {"daemon": False, "authkey": multiprocessing.process.AuthenticationString(own["authkey"])}  # type: ignore[attr-defined]
     bootstrap.forget()
