@@ -1,0 +1,313 @@
+"""poll, ingest, notify and sweep, on both backends, with real pages, extraction and mails."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline import extract, flow
+from pipeline.adapters.extractor import ProcessExtractor
+from pipeline.adapters.smtp import SmtpMailer
+from pipeline.flow.explain import explain
+from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
+from pipeline.flow.once import Round, once
+from pipeline.model import AlertState, Article, DeliveryState, EntryState, TextFrom
+from pipeline.ports import LedgerFilter, Ports
+from pipeline.settings import load
+from tests import web
+from tests.postbox import open_postbox
+
+NEAR_KURSK = "Two villages near Kursk were left in the night."
+
+
+def one_round(ports: Ports) -> Round:
+    return once(ports, everything=True, progress=lambda *_: None, threads=2)
+
+
+def watch(ports: Ports, *feeds: str, query: str = "kursk", to: tuple[str, ...] = ("analyst@example.org",)) -> None:
+    add_feeds(ports, [NewFeed(url=feed) for feed in feeds])
+    put_alert(ports, NewAlert(name=query, query=query, recipients=to))
+
+
+def only(things):
+    (thing,) = things
+    return thing
+
+
+# -- a page that can't be had
+
+
+def test_a_page_that_is_refused_leaves_the_feeds_text_to_match(ports, site, mails):
+    link = site.put("/one", "no", status=403)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
+    one_round(ports)
+    story = only(ports.stores.stories.all())
+    assert (story.text_from, story.body) == (TextFrom.FEED, NEAR_KURSK)
+    assert "403" in story.text_reason
+    assert "Text from the feed: " in only(mails()).get_body(("plain",)).get_content()
+
+
+def test_a_page_without_an_article_leaves_the_feeds_text(ports, site, mails):
+    link = site.put("/one", "<html><body><p>Subscribe.</p></body></html>")
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
+    one_round(ports)
+    assert only(ports.stores.stories.all()).text_reason == "no article is found on its page"
+    assert len(mails()) == 1
+
+
+def test_a_feed_that_is_a_page_or_nothing_or_gone_is_named_and_the_rest_goes_on(ports, site, mails):
+    page = site.put("/page", web.page("Not a feed", *web.article("Nothing.")))
+    empty = site.put("/empty", b"", web.RSS)
+    gone = site.base + "/nowhere"
+    closed = "http://127.0.0.1:9/feed"
+    watch(ports, page, empty, gone, closed, web.put_story(site, "one", NEAR_KURSK))
+    outcome = one_round(ports)
+    assert set(outcome.failed_feeds) == {page, empty, gone, closed}
+    assert all(outcome.failed_feeds.values())
+    assert len(mails()) == 1
+    assert {feed.url for feed in ports.stores.feeds.all() if feed.error} == {page, empty, gone, closed}
+
+
+# -- polling again
+
+
+def test_an_unchanged_feed_is_asked_for_conditionally_and_brings_nothing(ports, site, mails):
+    feed = web.put_story(site, "one", NEAR_KURSK)
+    site.answers["/feed"].headers["ETag"] = '"v1"'
+    watch(ports, feed)
+    one_round(ports)
+    again = one_round(ports)
+    asked = [headers for path, headers in site.requests if path == "/feed"]
+    assert "if-none-match" not in asked[0]
+    assert asked[1]["if-none-match"] == '"v1"'
+    assert (again.unchanged, again.entries, len(mails())) == (1, 0, 1)
+
+
+def test_a_story_that_changes_alerts_on_what_it_says_now_and_on_nothing_twice(ports, site, mails, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    put_alert(ports, NewAlert(name="sudzha", query="sudzha", recipients=("analyst@example.org",)))
+    one_round(ports)
+    page = web.page("Story one", *web.article(f"{NEAR_KURSK} The road to Sudzha is closed."))
+    link = site.put("/one", page)
+    site.put("/feed", web.rss(("Story one, updated", link)), web.RSS)
+    clock.turn(60)
+    outcome = one_round(ports)
+    assert (outcome.changed, outcome.matches) == (1, 1)
+    assert [str(mail["Subject"]).split()[0] for mail in mails()] == ["[kursk]", "[sudzha]"]
+    assert only(ports.stores.stories.all()).version == 2
+
+
+def test_a_young_page_is_looked_at_once_more_and_a_stub_that_became_the_story_alerts(ports, site, mails, clock):
+    feed = web.put_story(site, "one", "More follows.")
+    watch(ports, feed)
+    one_round(ports)
+    site.put("/one", web.page("Story one", *web.article(NEAR_KURSK), canonical=f"{site.base}/one"))
+    clock.turn(ports.settings.look_again - 60)
+    one_round(ports)
+    assert site.asked("/one") == 1
+    clock.turn(60)
+    one_round(ports)
+    assert (site.asked("/one"), len(mails())) == (2, 1)
+    clock.turn(2 * ports.settings.look_again)
+    one_round(ports)
+    assert site.asked("/one") == 2
+
+
+def test_two_feeds_with_one_story_make_one_story_and_one_mail(ports, site, mails):
+    first = web.put_story(site, "one", NEAR_KURSK)
+    second = site.put("/other", web.rss(("Story one", f"{site.base}/one?utm_medium=x&amp;fbclid=9")), web.RSS)
+    watch(ports, first, second)
+    one_round(ports)
+    assert len(only(ports.stores.stories.all()).feed_ids) == 2
+    assert len(mails()) == 1
+
+
+# -- ingest: leases, attempts, quarantine
+
+
+def _deadly(html: bytes, url: str, content_type: str) -> Article:
+    if b"deadly" in html:
+        os.kill(os.getpid(), 9)
+    return extract.extract(html, url, content_type)
+
+
+@pytest.fixture
+def deadly_ports(ports):
+    extractor = ProcessExtractor(ports.settings, work=_deadly, children=1)
+    yield replace(ports, extractor=extractor)
+    extractor.close()
+
+
+def test_a_page_that_kills_its_extractor_ends_in_quarantine_and_holds_nobody_up(deadly_ports, site, mails, clock):
+    ports = deadly_ports
+    bad = site.put("/bad", web.page("Bad", *web.article("deadly")))
+    good = site.put("/good", web.page("Good", *web.article(NEAR_KURSK)))
+    feed = site.put("/feed", web.rss(("Kursk in a deadly page", bad), ("Good", good)), web.RSS)
+    watch(ports, feed)
+    outcome = one_round(ports)
+    assert len(mails()) == 1
+    assert "extractor died" in only(outcome.failed_entries.values())
+    for _ in range(ports.settings.attempts):
+        clock.turn(600)
+        one_round(ports)
+    entry = only(ports.stores.entries.quarantined())
+    assert (entry.url, entry.state, entry.attempts) == (bad, EntryState.QUARANTINED, ports.settings.attempts + 1)
+    assert "extractor died" in entry.error
+    assert site.asked("/bad") == ports.settings.attempts
+    # Not lost either: the feed's text is a story and matched.
+    assert sorted(str(mail["Subject"]) for mail in mails()) == ["[kursk] Good", "[kursk] Kursk in a deadly page"]
+
+
+def test_an_entry_is_ingested_by_one_worker_and_again_after_its_lease(ports, site):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    feed = only(ports.stores.feeds.all())
+    ids = flow.poll(ports, [feed.id], forced=True).entry_ids
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: flow.ingest(ports, ids), range(4)))
+    assert sum(report.stories for report in reports) == 1
+    assert site.asked("/one") == 1
+
+
+def test_what_a_killed_worker_had_claimed_is_taken_up_after_its_lease(ports, site, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    feed = only(ports.stores.feeds.all())
+    (entry_id,) = flow.poll(ports, [feed.id], forced=True).entry_ids
+    lease = timedelta(seconds=ports.settings.lease)
+    ports.stores.entries.update(
+        [entry_id], lambda one: replace(one, attempts=1, lease_until=clock.now() + lease, queued_until=None)
+    )
+    assert flow.sweep(ports).ingests == []
+    clock.turn(ports.settings.lease)
+    assert flow.sweep(ports).ingests == [[entry_id]]
+    assert flow.sweep(ports).ingests == []  # it is queued
+    assert flow.ingest(ports, [entry_id]).matches == 1
+
+
+def test_a_lost_broker_loses_nothing(ports, site, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    (polls,) = flow.sweep(ports).polls  # this message is lost
+    assert flow.sweep(ports).polls == []
+    clock.turn(ports.settings.lease)
+    assert flow.sweep(ports).polls == [polls]
+    ids = flow.poll(ports, polls).entry_ids  # and so is the one that these would be in
+    clock.turn(ports.settings.lease)
+    assert flow.sweep(ports).ingests == [ids]
+
+
+def test_deliveries_that_were_written_by_half_are_completed(ports, site, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK), to=("a@example.org", "b@example.org"))
+    feed = only(ports.stores.feeds.all())
+    flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids)
+    lost = [one.id for one in ports.stores.deliveries.all() if one.recipient == "b@example.org"]
+    ports.stores.deliveries.delete(lost)
+    ports.stores.matches.update(
+        [one.id for one in ports.stores.matches.all()], lambda one: replace(one, delivered=False)
+    )
+    clock.turn(ports.settings.lease + 1)
+    work = flow.sweep(ports)
+    assert sorted(one.recipient for one in ports.stores.deliveries.all()) == ["a@example.org", "b@example.org"]
+    assert len(work.notifies[0]) >= 1
+
+
+# -- notify
+
+
+@pytest.fixture
+def posted(ports, site):
+    """One match with three recipients, and an SMTP server in place of the Maildir."""
+    with open_postbox() as postbox:
+        settings = load({}, mail=postbox.url, data=str(ports.settings.data))
+        made = replace(ports, mailer=SmtpMailer(settings))
+        watch(made, web.put_story(site, "one", NEAR_KURSK), to=("a@example.org", "b@example.org", "c@example.org"))
+        yield made, postbox
+        made.mailer.close()
+
+
+def rows(ports: Ports) -> dict[str, object]:
+    return {one.recipient: one for one in ports.stores.deliveries.ledger(LedgerFilter())}
+
+
+def test_a_recipient_who_is_refused_is_recorded_and_the_others_get_theirs(posted):
+    ports, postbox = posted
+    postbox.refused = {"b@example.org": "550 no such user"}
+    outcome = one_round(ports)
+    assert (outcome.sent, outcome.failed) == (2, 1)
+    row = rows(ports)["b@example.org"]
+    assert (row.state, row.reason) == (DeliveryState.FAILED, "550 no such user")
+    assert sorted(postbox.recipients) == ["a@example.org", "c@example.org"]
+
+
+def test_a_server_that_says_later_is_tried_later(posted, clock):
+    ports, postbox = posted
+    postbox.answer = "451 try again later"
+    assert one_round(ports).postponed == 3
+    assert {row.state for row in rows(ports).values()} == {DeliveryState.PENDING}
+    postbox.answer = "250 taken"
+    clock.turn(60)
+    assert one_round(ports).sent == 3
+    assert [event.state for event in rows(ports)["a@example.org"].history] == [
+        "pending",
+        "sending",
+        "pending",
+        "sending",
+        "sent",
+    ]
+    assert len(postbox.mails) == 3
+
+
+def test_a_mail_that_may_have_gone_out_is_sent_again_under_its_message_id_and_marked(posted, clock):
+    ports, postbox = posted
+    feed = only(ports.stores.feeds.all())
+    ids = flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids).delivery_ids
+    flow.notify(ports, ids)
+    # As if the worker had died between the server's answer and the writing of it.
+    lease = clock.now() + timedelta(seconds=ports.settings.lease)
+    ports.stores.deliveries.update(
+        ids[:1], lambda one: replace(one, state=DeliveryState.SENDING, lease_until=lease, answer="", message_id="")
+    )
+    assert flow.notify(ports, ids).sent == 0
+    clock.turn(ports.settings.lease)
+    (again,) = flow.sweep(ports).notifies
+    assert again == ids[:1]
+    assert flow.notify(ports, again).sent == 1
+    row = ports.stores.deliveries.get(again)[again[0]]
+    assert (row.state, row.repeated) == (DeliveryState.SENT, True)
+    sent = [str(mail["Message-ID"]) for mail in postbox.mails]
+    assert (len(sent), len(set(sent))) == (4, 3)
+
+
+def test_a_delivery_is_sent_once_by_workers_at_once(posted):
+    ports, postbox = posted
+    feed = only(ports.stores.feeds.all())
+    ids = flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids).delivery_ids
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: flow.notify(ports, ids), range(4)))
+    assert sorted(postbox.recipients) == ["a@example.org", "b@example.org", "c@example.org"]
+
+
+# -- alerts, explain
+
+
+def test_a_paused_alert_is_silent(ports, site, mails):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    set_alert_state(ports, "kursk", AlertState.PAUSED)
+    one_round(ports)
+    assert mails() == []
+
+
+def test_explain_says_why_an_alert_fired_and_why_another_did_not(ports, site):
+    feed = web.put_story(site, "one", NEAR_KURSK)
+    watch(ports, feed)
+    put_alert(ports, NewAlert(name="both", query="kursk AND sudzha", recipients=("a@example.org",)))
+    one_round(ports)
+    fired = {(step.name, step.said) for step in explain(ports, f"{site.base}/one?utm_source=x", "kursk") if step.ok}
+    assert ("clause", "kursk: Kursk") in fired
+    assert any(name == "deliver" and said.startswith("analyst@example.org: sent") for name, said in fired)
+    missed = {(step.name, step.said) for step in explain(ports, f"{site.base}/one", "both") if not step.ok}
+    assert missed == {("clause", "sudzha: not in the story"), ("match", "no match")}
+    (unknown,) = explain(ports, f"{site.base}/nowhere", None)
+    assert not unknown.ok
