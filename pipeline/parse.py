@@ -145,7 +145,7 @@ def _names(item: Any) -> tuple[str, ...]:
 
 
 def _moment(item: Any, name: str) -> datetime | None:
-    parsed = item.get(f"{name}_parsed")
+    parsed = dict.get(item, f"{name}_parsed")  # without feedparser's own guesses
     if parsed is None or parsed.tm_year < LEAST_YEAR:
         return None
     try:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from pipeline import fetch, parse
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
@@ -39,8 +40,20 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     outcomes = ports.fetcher.fetch([fetch.request_for(feed, ports.settings) for feed in feeds])
     read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
     written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
-    for feed, (outcome, parsed), new in zip(feeds, read, written, strict=True):
-        _finish(ports, feed, outcome, parsed, new, report)
+    finished = {
+        feed.id: partial(
+            fetch.after_poll,
+            outcome=outcome,
+            parsed=parsed,
+            new_entries=new,
+            now=ports.clock.now(),
+            settings=ports.settings,
+        )
+        for feed, (outcome, parsed), new in zip(feeds, read, written, strict=True)
+    }
+    ports.stores.feeds.update(list(finished), lambda current: finished[current.id](current))
+    for feed, (outcome, parsed) in zip(feeds, read, strict=True):
+        _tell(feed, outcome, parsed, report)
     return report
 
 
@@ -119,18 +132,9 @@ def _changed(old: Entry, new: Entry) -> Entry | None:
     return replace(new, first_seen_at=old.first_seen_at, story_id=old.story_id, looks=old.looks)
 
 
-def _finish(
-    ports: Ports, feed: Feed, outcome: Outcome, parsed: ParsedFeed | None, new: int, report: PollReport
-) -> None:
+def _tell(feed: Feed, outcome: Outcome, parsed: ParsedFeed | None, report: PollReport) -> None:
     if isinstance(outcome, FetchResponse):
         report.unchanged += parsed is None
-    else:
-        report.failed[feed.url] = outcome.reason
-        log.warning("feed %s: %s", feed.url, outcome.reason)
-    now = ports.clock.now()
-    ports.stores.feeds.update(
-        [feed.id],
-        lambda current: fetch.after_poll(
-            current, outcome, parsed=parsed, new_entries=new, now=now, settings=ports.settings
-        ),
-    )
+        return
+    report.failed[feed.url] = outcome.reason
+    log.warning("feed %s: %s", feed.url, outcome.reason)

@@ -1,0 +1,147 @@
+"""The HTTP adapter against a real server that behaves badly."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+import zlib
+
+import pytest
+
+from pipeline.adapters.http import HttpFetcher
+from pipeline.errors import FetchRefused, FetchUnavailable
+from pipeline.model import FetchRequest, FetchResponse
+from pipeline.settings import load
+
+
+@pytest.fixture
+def fetcher():
+    made = HttpFetcher(load({}, allow_private="127.0.0.1/32", host_spacing="0", read_timeout="1", fetch_timeout="2"))
+    yield made
+    made.close()
+
+
+def get(fetcher: HttpFetcher, url: str, most: int = 100_000, **fields: str):
+    (outcome,) = fetcher.fetch([FetchRequest(url=url, max_bytes=most, **fields)])
+    return outcome
+
+
+def test_a_page_comes_decoded_with_its_headers(fetcher, site):
+    packed = gzip.compress("häagen".encode())
+    url = site.put("/a", packed, Content_Encoding="gzip", ETag='"1"')
+    outcome = get(fetcher, url)
+    assert (outcome.body.decode(), outcome.headers["etag"], outcome.status) == ("häagen", '"1"', 200)
+    assert "Wirewatch" in site.requests[0][1]["user-agent"]
+    assert "http" in site.requests[0][1]["user-agent"]
+
+
+def test_validators_make_the_request_conditional(fetcher, site):
+    url = site.put("/a", b"", status=304)
+    assert get(fetcher, url, etag='W/"1"', last_modified="yesterday").status == 304
+    headers = site.requests[0][1]
+    assert (headers["if-none-match"], headers["if-modified-since"]) == ('W/"1"', "yesterday")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_may_pass_is_unavailable(fetcher, site, status):
+    outcome = get(fetcher, site.put("/a", b"", status=status, Retry_After="120"))
+    assert isinstance(outcome, FetchUnavailable)
+    assert (outcome.status, outcome.retry_after) == (status, 120)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_what_will_not_pass_is_refused(fetcher, site, status):
+    outcome = get(fetcher, site.put("/a", b"", status=status))
+    assert isinstance(outcome, FetchRefused)
+    assert outcome.status == status
+
+
+def test_redirects_are_followed_and_told(fetcher, site):
+    last = site.put("/c", "here")
+    site.put("/b", b"", status=302, Location="/c")
+    outcome = get(fetcher, site.put("/a", b"", status=301, Location="/b"))
+    assert (outcome.url, outcome.redirects) == (last, ((301, f"{site.base}/b"), (302, last)))
+
+
+def test_a_redirect_in_circles_ends(fetcher, site):
+    site.put("/b", b"", status=302, Location="/a")
+    outcome = get(fetcher, site.put("/a", b"", status=302, Location="/b"))
+    assert "circles" in outcome.reason
+
+
+def test_a_compression_bomb_stops_at_the_cap(fetcher, site):
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(200)) + packer.flush()
+    started = time.monotonic()
+    outcome = get(fetcher, site.put("/a", bomb, Content_Encoding="gzip"))
+    assert isinstance(outcome, FetchRefused)
+    assert "larger than 100,000 bytes" in outcome.reason
+    assert time.monotonic() - started < 2
+
+
+def test_private_addresses_are_refused_also_behind_a_redirect(site):
+    closed = HttpFetcher(load({}, host_spacing="0"))
+    outcome = get(closed, site.put("/a", "x"))
+    assert isinstance(outcome, FetchRefused)
+    assert "WIREWATCH_ALLOW_PRIVATE=127.0.0.1" in outcome.reason
+    assert not site.requests
+    closed.close()
+
+
+def test_a_redirect_to_a_private_address_is_refused(fetcher, site):
+    outcome = get(fetcher, site.put("/a", b"", status=302, Location="http://127.0.0.2:1/"))
+    assert isinstance(outcome, FetchRefused)
+    assert "private" in outcome.reason
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.example/", "http:///x", "nonsense"])
+def test_only_http_is_fetched(fetcher, url):
+    assert isinstance(get(fetcher, url), FetchRefused)
+
+
+def test_a_server_that_says_nothing_times_out_and_holds_up_nobody(fetcher, site):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        good = site.put("/a", "x")
+        slow, quick = fetcher.fetch([FetchRequest(url=url, max_bytes=10), FetchRequest(url=good, max_bytes=10)])
+    assert isinstance(slow, FetchUnavailable)
+    assert isinstance(quick, FetchResponse)
+
+
+def test_a_server_that_drips_is_ended_by_the_whole_time(fetcher):
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(40):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        outcome = get(fetcher, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+    assert isinstance(outcome, FetchUnavailable)
+    assert "2 s" in outcome.reason
+
+
+def test_an_unknown_host_is_nameless(fetcher):
+    outcome = get(fetcher, "http://nowhere.invalid/")
+    assert isinstance(outcome, FetchUnavailable)
+    assert outcome.nameless
+
+
+def test_one_host_gets_few_requests_at_once_and_spaced(site):
+    polite = HttpFetcher(load({}, allow_private="127.0.0.1/32", host_spacing="0.1", host_parallel="2"))
+    urls = [site.put(f"/{number}", "x") for number in range(4)]
+    started = time.monotonic()
+    outcomes = polite.fetch([FetchRequest(url=url, max_bytes=10) for url in urls])
+    polite.close()
+    assert all(isinstance(outcome, FetchResponse) for outcome in outcomes)
+    assert time.monotonic() - started >= 0.3
