@@ -31,12 +31,17 @@ run: .venv/installed  ## watch the feeds of watch/feeds.opml for the alerts of w
 test: .venv/installed-dev  ## all tests; what needs a server finds or starts one
 	@$(BIN)/python -m pytest
 
-check: .venv/installed-dev  ## what CI runs: format, lint, types, import rules, tests
+check: lint types imports test  ## what CI runs: format, lint, types, import rules, tests
+
+lint: .venv/installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+types: .venv/installed-dev
 	@$(BIN)/mypy
+
+imports: .venv/installed-dev
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest
 
 format: .venv/installed-dev  ## put the code into its form
 	@$(BIN)/ruff format .
@@ -51,4 +56,4 @@ lock: .venv/installed-dev  ## pin the newest allowed dependencies, with hashes
 clean:  ## remove what was installed and cached
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo run test check format lock clean
+.PHONY: help install demo run test check lint types imports format lock clean

@@ -34,6 +34,7 @@ _PDF = b"%PDF-"
 _TEASER_END = re.compile(
     r"(?:\[?(?:…|\.\.\.)\]?|(?:read|continue|weiterlesen|lire|leer)\b[^.]{0,40})\s*$", re.IGNORECASE
 )
+_SIGNATURE = re.compile(r"^\s*the post .{0,300}first .{0,20}on .{0,200}$", re.IGNORECASE)
 _FURNITURE = re.compile(
     r"^(?:the post .{0,300}(?:appeared )?first (?:appeared )?on .{0,200}"
     r"|(?:read|continue reading|see) (?:more|the full (?:story|article)).{0,80}"
@@ -42,6 +43,8 @@ _FURNITURE = re.compile(
 )
 _CUT_OFF = re.compile(r"\s*\[(?:…|\.\.\.|&hellip;)\]\s*$")
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:.-]+)""", re.IGNORECASE)
+_LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
 _TITLE_BREAK = re.compile(r"\s+[|–—·•:»-]\s+")
 
 
@@ -74,10 +77,27 @@ def _tree(html: bytes, url: str, content_type: str) -> HtmlElement:
         raise ExtractError(url, "a PDF came, not a page")
     if content_type.startswith(("image/", "video/", "audio/")):
         raise ExtractError(url, f"{content_type.split(';', maxsplit=1)[0]} came, not a page")
-    tree = trafilatura.load_html(html) if html.strip() else None
+    tree = trafilatura.load_html(_as_utf8(html, content_type)) if html.strip() else None
     if tree is None:
         raise ExtractError(url, "the page is empty or no HTML")
     return tree
+
+
+def _as_utf8(html: bytes, content_type: str) -> bytes:
+    """The page in UTF-8: as it is where it is that already, else by the charset that header or page states.
+
+    UTF-8 comes first, whatever is stated: other text is never valid UTF-8 by accident, and servers are often set up
+    wrongly. ISO-8859-1 means windows-1252, as in the WHATWG Encoding Standard. What states nothing that fits is left
+    to trafilatura's guess.
+    """
+    stated = [_CHARSET.search(content_type.encode()), _CHARSET.search(html[:4096])]
+    for charset in ("utf-8", *(found.group(1).decode().lower() for found in stated if found)):
+        try:
+            text = html.decode("windows-1252" if charset in _LATIN_1 else charset)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        return html if charset == "utf-8" else text.encode()
+    return html
 
 
 def _paragraphs(text: str, title: str) -> tuple[str, ...]:
@@ -263,24 +283,28 @@ def _squeezed(text: str) -> str:
 
 def feed_text(html: str, base_url: str) -> tuple[str, ...]:
     """The paragraphs of a feed's summary or content, without the furniture that feeds add."""
+    lines = (clean(_CUT_OFF.sub("", line)) for line in _feed_lines(html, base_url))
+    return tuple(line for line in lines if line and not _FURNITURE.match(line))
+
+
+def _feed_lines(html: str, base_url: str) -> list[str]:
     if not html.strip():
-        return ()
+        return []
     try:
         tree = lxml.html.fromstring(f"<div>{html}</div>", base_url=base_url)
     except (ParserError, ValueError):
-        return ()
+        return []
     for element in tree.xpath("//script|//style|//figcaption|//iframe|//img"):
         element.drop_tree()
     for element in tree.iter("p", "br", "div", "li", "blockquote", "h1", "h2", "h3", "h4", "tr"):
         element.tail = f"\n{element.tail or ''}"
         element.text = f"\n{element.text or ''}"
-    lines = (clean(_CUT_OFF.sub("", line)) for line in str(tree.text_content()).split("\n"))
-    return tuple(line for line in lines if line and not _FURNITURE.match(line))
+    return [line for line in str(tree.text_content()).split("\n") if line.strip()]
 
 
 def is_whole_text(content: str) -> bool:
     """Whether a feed's content is the whole story, so that its page need not be fetched."""
     if len(content) < WHOLE_TEXT_LETTERS:
         return False
-    paragraphs = feed_text(content, "")
-    return sum(map(len, paragraphs)) >= WHOLE_TEXT_LETTERS and not _TEASER_END.search(paragraphs[-1])
+    lines = [line for line in _feed_lines(content, "") if not _SIGNATURE.match(line)]
+    return sum(map(len, lines)) >= WHOLE_TEXT_LETTERS and not _TEASER_END.search(lines[-1])

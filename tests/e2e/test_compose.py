@@ -1,0 +1,153 @@
+"""docker-compose.yml for real: up, healthy, a story in, a mail out, a worker more, down."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import servers, web
+from tests.fleet import ROOT
+from tests.postbox import open_postbox
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
+
+SERVICES = {"redis", "elasticsearch", "worker-poll", "worker-ingest", "worker-notify", "beat"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """docker-compose on the project, under a name of its own."""
+
+    environment: dict[str, str]
+    folder: Path = ROOT
+
+    def __call__(self, *arguments: str, check: bool = True) -> str:
+        command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        done = subprocess.run(
+            [*command, "-p", "wirewatch-test", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    def containers(self) -> list[dict[str, str]]:
+        """Service, state and health of each."""
+        ids = self("ps", "-q").split()
+        inspected = json.loads(docker(self.environment, "inspect", *ids)) if ids else []
+        return [
+            {
+                "service": one["Config"]["Labels"]["com.docker.compose.service"],
+                "health": one["State"].get("Health", {}).get("Status", ""),
+                "user": one["Config"]["User"],
+                "memory": str(one["HostConfig"]["Memory"]),
+                "restart": one["HostConfig"]["RestartPolicy"]["Name"],
+            }
+            for one in inspected
+        ]
+
+
+def docker(environment: dict[str, str], *arguments: str) -> str:
+    return subprocess.check_output(["docker", *arguments], env=environment, text=True)
+
+
+@pytest.fixture(scope="session")
+def engine() -> dict[str, str]:
+    """The environment in which Docker answers and has the official images, or their stand-ins."""
+    scripts = servers.SHARED / "compose"
+    if not scripts.exists():
+        pytest.skip(
+            "there is no ../shared/compose beside this checkout: docker-compose.yml can't be tried with stand-ins"
+        )
+    up = subprocess.run([scripts / "engine", "up"], capture_output=True, text=True, timeout=600, check=False)
+    assert up.returncode == 0, up.stderr
+    environment = dict(os.environ)
+    for line in up.stdout.splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        environment[name] = value.strip("'\"")
+    subprocess.run([scripts / "stand-in-images"], env=environment, capture_output=True, timeout=900, check=True)
+    return environment
+
+
+@pytest.fixture
+def host(engine: dict[str, str]) -> str:
+    """The address of this machine as containers see it."""
+    (found,) = json.loads(docker(engine, "network", "inspect", "bridge"))[0]["IPAM"]["Config"]
+    first = next(ipaddress.ip_network(found["Subnet"]).hosts())
+    return found.get("Gateway", str(first))
+
+
+@pytest.fixture
+def compose(engine: dict[str, str], host: str, tmp_path: Path) -> Iterator[Compose]:
+    watch = tmp_path / "watch"
+    watch.mkdir(mode=0o755)
+    made = Compose(
+        engine
+        | {
+            "ELASTIC_PASSWORD": "a password for tests",
+            "ELASTIC_HEAP": "512m",
+            "WATCH_FOLDER": str(watch),
+            "WIREWATCH_ALLOW_PRIVATE": f"{host}/32",
+            "WIREWATCH_PAGES": "always",
+            "WIREWATCH_HOST_SPACING": "0",
+            "WIREWATCH_POLL_FLOOR": "1",
+            "WIREWATCH_POLL_CEILING": "2",
+            "WIREWATCH_SWEEP_EVERY": "2",
+        }
+    )
+    yield made
+    made("down", "-v", "--remove-orphans", check=False)
+
+
+def test_the_compose_file_does_the_main_job(compose, host, tmp_path):
+    with web.serve(host) as site, open_postbox(host) as postbox:
+        feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
+        lists = tmp_path / "watch"
+        (lists / "feeds.opml").write_text(
+            f'<opml version="2.0"><body><outline type="rss" text="A" xmlUrl="{feed}"/></body></opml>'
+        )
+        (lists / "alerts.toml").write_text("[[alert]]\nname = 'kursk'\nquery = 'kursk'\nto = 'analyst@example.org'\n")
+        compose.environment["WIREWATCH_MAIL"] = postbox.url
+        compose("up", "-d", "--build")
+        wait_until(lambda: len(postbox.mails) == 1, 180, f"a mail came\n{compose('logs', '--tail=40')}")
+        assert str(postbox.mails[0]["Subject"]) == "[kursk] Story one"
+
+        wait_until(lambda: _healthy(compose) == SERVICES, 180, "everything is healthy")
+        for one in compose.containers():
+            assert int(one["memory"]) > 0, one
+            assert one["restart"] in ("unless-stopped", "no"), one
+            if one["service"].startswith(("worker", "beat")):
+                assert one["user"] == "wirewatch"
+
+        compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker-ingest=2")
+        wait_until(
+            lambda: [one["service"] for one in compose.containers()].count("worker-ingest") == 2, 60, "two workers"
+        )
+        web.put_story(site, "two", "The road to Kursk is open again.")
+        wait_until(lambda: len(postbox.mails) == 2, 120, f"a second mail came\n{compose('logs', '--tail=40')}")
+        ledger = json.loads(compose("exec", "-T", "worker-notify", "wirewatch", "ledger", "--json"))
+        assert [row["state"] for row in ledger] == ["sent", "sent"]
+
+
+def test_without_a_password_compose_says_what_to_do(engine, tmp_path):
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)  # beside no .env
+    environment = {name: value for name, value in engine.items() if name != "ELASTIC_PASSWORD"}
+    with pytest.raises(AssertionError, match=r"copy \.env\.example to \.env and set ELASTIC_PASSWORD"):
+        Compose(environment, tmp_path)("config", "-q")
+
+
+def _healthy(compose: Compose) -> set[str]:
+    return {one["service"] for one in compose.containers() if one["health"] == "healthy"}

@@ -1,0 +1,175 @@
+"""The command line as a person uses it: what it prints, and one clear line when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import web
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def wirewatch(tmp_path):
+    """Run `wirewatch --data …` with arguments; the finished process."""
+
+    def run(*arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
+        named = {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
+        base = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+        open_loopback = {"WIREWATCH_ALLOW_PRIVATE": "127.0.0.1/32", "WIREWATCH_HOST_SPACING": "0"}
+        done = subprocess.run(
+            [BIN / "wirewatch", "--data", str(tmp_path / "data"), *arguments],
+            env=base | open_loopback | named,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of an error."""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("wirewatch: ")
+    return line
+
+
+def test_the_main_job(wirewatch, site, tmp_path):
+    feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
+    wirewatch("feeds", "add", feed)
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "analyst@example.org")
+    counts = json.loads(wirewatch("once", "--all", "--json").stdout)
+    assert (counts["feeds"], counts["entries"], counts["stories"], counts["matches"], counts["sent"]) == (1, 1, 1, 1, 1)
+    (mail,) = (tmp_path / "data" / "mail" / "new").iterdir()
+    assert b"To: analyst@example.org" in mail.read_bytes()
+    (story,) = json.loads(wirewatch("search", "kursk", "--json").stdout)
+    assert {"url", "title", "published", "site", "language", "authors", "body"} <= story.keys()
+    (row,) = json.loads(wirewatch("ledger", "--json").stdout)
+    assert row["state"] == "sent"
+    assert json.loads(wirewatch("status", "--json").stdout)["deliveries"] == {"sent": 1}
+    assert "sent" in wirewatch("explain", story["url"], "--alert", "kursk").stdout
+    assert "Kursk" in wirewatch("search", "kursk", "--since", "1d").stdout or story["title"]
+    assert json.loads(wirewatch("once", "--all", "--json").stdout)["sent"] == 0
+
+
+def test_a_round_with_feeds_that_fail_is_done_and_names_them(wirewatch, site):
+    gone = site.base + "/nowhere"
+    wirewatch("feeds", "add", gone)
+    done = wirewatch("once", "--all")
+    assert gone in done.stderr
+    assert "1 failed" in done.stdout
+    counts = json.loads(wirewatch("once", "--all", "--json").stdout)
+    assert list(counts["failed_feeds"]) == [gone]
+
+
+WRONG = [
+    (("alerts", "add", "x", '"kursk', "--to", "a@example.org"), "quot"),
+    (("alerts", "add", "x", "*ursk", "--to", "a@example.org"), "leading wildcard"),
+    (("alerts", "add", "x", "kursk", "--to", "nobody"), "no mail address"),
+    (("query", "check", "kursk AND"), "ends where a word is wanted"),
+    (("feeds", "add", "nonsense"), "no address of a feed"),
+    (("feeds", "import", "nowhere.opml"), "No such file"),
+    (("feeds", "pause", "https://a.example/"), "no feed"),
+    (("alerts", "pause", "nobody"), "no alert"),
+    (("search", "kursk", "--since", "yesterday"), "is no time"),
+    (("explain", "https://a.example/", "--alert", "nobody"), "no alert"),
+    (("once", "--watch", "nowhere"), "neither feeds.opml nor alerts.toml"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "reason"), WRONG, ids=lambda value: " ".join(value)[:40])
+def test_bad_input_is_one_line_with_its_cure_and_exit_code_2(wirewatch, arguments, reason):
+    wirewatch("setup")
+    assert reason in said(wirewatch(*arguments, code=2))
+
+
+def test_a_bad_setting_is_one_line_and_exit_code_2(wirewatch):
+    assert "WIREWATCH_LEASE='soon'" in said(wirewatch("status", code=2, lease="soon"))
+    assert "no such setting" in said(wirewatch("status", code=2, leese="1"))
+
+
+def test_a_store_that_is_not_there_is_one_line_and_exit_code_1(wirewatch):
+    line = said(wirewatch("status", code=1, store="http://127.0.0.1:9"))
+    assert "127.0.0.1:9 does not answer" in line
+    assert "WIREWATCH_STORE" in line
+    assert "not set up: run `wirewatch setup`" in said(wirewatch("status", code=1))
+
+
+@pytest.mark.elasticsearch
+def test_a_store_that_is_not_set_up_says_how(wirewatch, elasticsearch_url):
+    line = said(wirewatch("status", code=1, store=elasticsearch_url, store_prefix="test-nobody"))
+    assert "run `wirewatch setup`" in line
+
+
+def test_usage_is_exit_code_2(wirewatch):
+    assert "No such command" in wirewatch("nonsense", code=2).stderr
+    assert "--to" in wirewatch("alerts", "add", "x", "y", code=2).stderr
+
+
+def test_lists_go_out_as_they_came_in(wirewatch, tmp_path):
+    (tmp_path / "feeds.opml").write_text(
+        '<opml version="2.0"><body><outline text="World"><outline type="rss" text="A &amp; B" '
+        'xmlUrl="https://a.example/feed"/><outline type="rss" text="bad" xmlUrl="nonsense"/></outline></body></opml>'
+    )
+    (tmp_path / "alerts.toml").write_text(
+        "[[alert]]\nname = \"it's\"\nquery = '\"mutual defence\"'\nto = ['a@example.org', 'b@example.org']\n"
+        "[[alert]]\nname = 'bad'\nquery = '*x'\nto = 'a@example.org'\n"
+    )
+    assert json.loads(wirewatch("feeds", "import", "feeds.opml", "--json").stdout)["added"] == 1
+    imported = json.loads(wirewatch("alerts", "import", "alerts.toml", "--json").stdout)
+    assert imported["added"] == 1
+    assert "'bad'" in imported["refused"][0]
+    opml, alerts = wirewatch("feeds", "export").stdout, wirewatch("alerts", "export").stdout
+    assert 'xmlUrl="https://a.example/feed"' in opml
+    assert 'text="A &amp; B"' in opml
+    (tmp_path / "again.toml").write_text(alerts)
+    assert json.loads(wirewatch("alerts", "import", "again.toml", "--json").stdout) == {
+        "added": 0,
+        "known": 1,
+        "refused": [],
+    }
+    (listed,) = json.loads(wirewatch("alerts", "list", "--json").stdout)
+    assert (listed["query"], listed["to"]) == ('"mutual defence"', ["a@example.org", "b@example.org"])
+
+
+def test_a_feed_is_checked_without_being_kept(wirewatch, site):
+    feed = web.put_story(site, "one", "Nothing.")
+    wirewatch("setup")
+    checked = json.loads(wirewatch("feeds", "check", feed, "--json").stdout)
+    assert [entry["title"] for entry in checked["entries"]] == ["Story one"]
+    assert json.loads(wirewatch("feeds", "list", "--json").stdout) == []
+    page = site.put("/page", web.page("x", "y"))
+    assert "web page" in said(wirewatch("feeds", "check", page, code=1))
+
+
+def test_what_stands_in_quarantine_can_be_replayed(wirewatch):
+    wirewatch("setup")
+    assert json.loads(wirewatch("quarantine", "list", "--json").stdout) == []
+    assert "0 entries" in wirewatch("quarantine", "replay", "all").stdout
+
+
+def test_a_query_is_shown_as_it_is_understood(wirewatch):
+    shown = json.loads(wirewatch("query", "check", "mutual “new defence”", "--json").stdout)
+    assert shown["understood"] == 'mutual AND "new defence"'
+
+
+def test_the_demo_shows_the_mails_and_ends(wirewatch):
+    for _ in range(2):
+        done = wirewatch("demo")
+        assert "Subject: [kursk]" in done.stdout
+        assert "Subject: [mutual defence]" in done.stdout
+        assert "*mutual defence*" in done.stdout
+        assert "0 more mails" in done.stdout
+        assert "poll" in done.stderr

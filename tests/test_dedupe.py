@@ -1,0 +1,78 @@
+"""dedupe: which addresses and which texts are the same story."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.dedupe import canonical_url, content_hash, identity_keys, merge, story_url
+from pipeline.model import Article, TextFrom
+from tests import builders
+from tests.builders import later
+
+ONE = "https://a.example/story?id=3"
+SAME = [
+    "https://a.example/story?id=3&utm_source=rss&utm_medium=feed",
+    "http://www.a.example/story/?id=3",
+    "https://A.EXAMPLE/story?id=3#comments",
+    "https://a.example/story?fbclid=x&id=3",
+]
+OTHER = ["https://a.example/story?id=4", "https://a.example/story", "https://b.example/story?id=3"]
+
+
+def keys(url: str) -> tuple[str, ...]:
+    return identity_keys(builders.entry(url=url), None)
+
+
+@pytest.mark.parametrize("url", SAME)
+def test_tracking_and_dress_make_no_other_story(url):
+    assert keys(url) == keys(ONE)
+
+
+@pytest.mark.parametrize("url", OTHER)
+def test_what_sites_tell_their_articles_apart_by_does(url):
+    assert keys(url) != keys(ONE)
+
+
+def test_an_entry_without_a_usable_address_stands_for_itself():
+    assert keys("https://a.example/") == (f"entry:{builders.entry().id}",)
+    assert keys("") == (f"entry:{builders.entry().id}",)
+
+
+def test_the_pages_own_address_comes_first_and_its_home_page_says_nothing():
+    article = Article(url="https://a.example/amp/story", canonical_url="https://a.example/story")
+    assert story_url(builders.entry(), article) == "https://a.example/story"
+    home = Article(url="https://a.example/story", canonical_url="https://a.example/")
+    assert story_url(builders.entry(), home) == "https://a.example/story"
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_none_without_a_crash(url):
+    assert keys(url)
+    assert isinstance(canonical_url(url), str)
+
+
+def test_white_space_case_and_punctuation_make_no_new_version():
+    assert content_hash("A “title”", "One, two.") == content_hash('a "Title"', "One  two")
+    assert content_hash("A", "one") != content_hash("A", "two")
+
+
+def story(title: str, **fields):
+    return builders.story(title=title, content_hash=content_hash(title, ""), **fields)
+
+
+def test_a_later_text_is_a_new_version_and_the_same_text_is_not():
+    old = story("One", feed_ids=("a",), published=later(0))
+    again = merge(old, story("one!", feed_ids=("b",), published=later(60), updated_at=later(60)))
+    assert (again.version, again.feed_ids, again.published) == (1, ("a", "b"), later(0))
+    assert merge(old, story("Two")).version == 2
+
+
+def test_a_pages_text_is_not_replaced_by_a_feeds():
+    page = story("One")
+    feed = replace(story("Two"), text_from=TextFrom.FEED)
+    assert merge(page, feed).title == "One"
+    assert merge(feed, page).title == "One"

@@ -1,0 +1,62 @@
+"""enrich: language, and who and what is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.enrich import enrich
+from pipeline.enrich.language import guess
+from tests import builders
+
+LANGUAGES = [
+    ("The presidents of both countries signed a treaty on the bridge on Thursday.", "en"),
+    ("Die Präsidenten beider Länder unterzeichneten am Donnerstag einen Vertrag auf der Brücke.", "de"),
+    ("Les présidents des deux pays ont signé jeudi un traité sur le pont.", "fr"),
+    ("Президенты обеих стран подписали в четверг договор на мосту.", "ru"),
+    ("Президенти обох країн підписали у четвер договір на мосту.", "uk"),
+    ("两国总统星期四在桥上签署了一项条约，双方承诺互相援助。", "zh"),
+    ("両国の大統領は木曜日、橋の上で条約に署名した。", "ja"),
+    ("두 나라의 대통령이 목요일 다리 위에서 조약에 서명했다.", "ko"),
+    ("وقع رئيسا البلدين معاهدة يوم الخميس على الجسر بين البلدين.", "ar"),
+    ("12345 67890", "unknown"),
+    ("Hi", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("text", "language"), LANGUAGES)
+def test_the_language_of_a_sentence_is_told(text, language):
+    assert guess(text) == language
+
+
+def test_a_claim_counts_where_the_text_itself_is_not_sure_and_a_false_one_does_not():
+    german = "Die Präsidenten beider Länder unterzeichneten am Donnerstag einen Vertrag auf der Brücke."
+    assert guess(german, "en-GB") == "de"
+    assert guess("Hi", "de") == "unknown"
+
+
+def named(body: str, title: str = "", language_hint: str = "en") -> dict[str, set[str]]:
+    story = enrich(builders.story(title=title, body=body), claim=language_hint)
+    return {
+        kind: {one.name for one in story.entities if one.kind == kind} for kind in ("person", "place", "organisation")
+    }
+
+
+def test_people_places_and_organisations_are_told_apart():
+    found = named(
+        "Russian President Vladimir Putin spoke to North Korean leader Kim Jong Un, the state-run KCNA news agency "
+        "said. South Korea’s National Intelligence Service sees troops in the Kursk region. Putin thanked Kim."
+    )
+    assert found["person"] >= {"Vladimir Putin", "Kim Jong Un"}
+    assert found["place"] >= {"South Korea", "Kursk"}
+    assert found["organisation"] >= {"KCNA", "National Intelligence Service"}
+
+
+def test_a_country_has_its_code_and_mentions_are_counted():
+    body = "Troops from North Korea are in Russia. North Korea denies it, and Russia says nothing about the matter."
+    entities = {one.name: one for one in enrich(builders.story(body=body)).entities}
+    assert (entities["North Korea"].code, entities["North Korea"].mentions) == ("KP", 2)
+
+
+def test_a_story_without_words_has_no_language_and_names_nobody():
+    story = enrich(builders.story(title="", body=""))
+    assert (story.language, story.entities) == ("unknown", ())

@@ -1,0 +1,117 @@
+"""extract: the article of a page, and nothing of its furniture."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.errors import ExtractError
+from pipeline.extract import extract, feed_text, is_whole_text
+from tests import web
+
+URL = "https://a.example/2026/one"
+KIND = "text/html; charset=utf-8"
+
+
+def page(body: str, head: str = "") -> bytes:
+    return f'<!doctype html><html lang="en"><head><title>T</title>{head}</head><body>{body}</body></html>'.encode()
+
+
+STORY = "".join(f"<p>{text}</p>" for text in web.article("Two villages near Kursk were left in the night."))
+
+
+def test_paragraphs_come_whole_and_furniture_does_not():
+    html = page(
+        f"<nav>Home</nav><div class='cookie'>We value your privacy</div><article><h1>T</h1>{STORY}</article>"
+        "<aside>Related: Belgorod</aside><footer>© A</footer>"
+    )
+    article = extract(html, URL, KIND)
+    assert list(article.paragraphs) == list(web.article("Two villages near Kursk were left in the night."))
+
+
+def test_what_the_page_says_of_itself_is_taken():
+    head = (
+        '<meta property="og:site_name" content="A News"><meta property="og:title" content="The headline">'
+        '<meta name="author" content="Ada Writer"><link rel="canonical" href="https://a.example/2026/canonical">'
+        '<meta property="article:published_time" content="2026-03-01T13:00:00+01:00">'
+    )
+    article = extract(page(f"<article><h1>The headline</h1>{STORY}</article>", head), URL, KIND)
+    assert (article.title, article.site, article.authors) == ("The headline", "A News", ("Ada Writer",))
+    assert article.canonical_url == "https://a.example/2026/canonical"
+    assert article.published == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert article.language == "en"
+
+
+def test_a_canonical_address_on_another_site_or_the_home_page_is_not_believed():
+    for href in ("https://evil.example/x", "https://a.example/", "/", "javascript:alert(1)"):
+        head = f'<link rel="canonical" href="{href}">'
+        assert extract(page(f"<article>{STORY}</article>", head), URL, KIND).canonical_url == ""
+
+
+@pytest.mark.parametrize("html", [b"", b"<html></html>", b"plain", page("<p>Subscribe.</p>"), b"\x00\xff\xfe" * 50])
+def test_a_page_without_an_article_is_refused_in_words(html):
+    with pytest.raises(ExtractError) as caught:
+        extract(html, URL, KIND)
+    assert caught.value.reason
+
+
+def test_bytes_are_read_in_the_encoding_they_are_in():
+    html = page(f"<article><h1>Überschrift</h1>{STORY}<p>Größe und Maß sind genannt worden.</p></article>")
+    latin = html.decode().encode("iso-8859-1", "xmlcharrefreplace")
+    article = extract(latin, URL, "text/html; charset=iso-8859-1")
+    assert article.paragraphs[-1] == "Größe und Maß sind genannt worden."
+
+
+def test_a_feeds_text_is_plain_and_without_its_footer():
+    html = "<p>One &amp; <b>two</b>.</p><p>The post <a href='x'>One</a> appeared first on <a href='y'>A</a>.</p>"
+    assert feed_text(html, URL) == ("One & two.",)
+    assert feed_text("", URL) == ()
+
+
+def test_a_short_summary_is_no_whole_text():
+    assert not is_whole_text("<p>A summary.</p>")
+    assert is_whole_text(STORY * 20)
+    assert not is_whole_text(STORY * 20 + "<p>Read more […]</p>")
+
+
+def corpus() -> list[str]:
+    from tests.servers import SHARED
+
+    path = SHARED / "corpus" / "pages" / "expected.json"
+    return sorted(json.loads(path.read_text())) if path.exists() else []
+
+
+def shingles(text: str) -> Counter[tuple[str, ...]]:
+    tokens = re.findall(r"\w+", text)
+    return Counter(tuple(tokens[start : start + 4]) for start in range(max(1, len(tokens) - 3)))
+
+
+def f1(found: str, wanted: str) -> float:
+    """Of 4-token shingles, as the ScrapingHub benchmark measures."""
+    one, other = shingles(found), shingles(wanted)
+    shared = sum((one & other).values())
+    return 2 * shared / (sum(one.values()) + sum(other.values()))
+
+
+def test_a_charset_that_is_stated_wrongly_does_no_harm():
+    html = page(f"<article><h1>Überschrift</h1>{STORY}<p>Größe und Maß sind genannt worden.</p></article>")
+    for kind in ("text/html; charset=iso-8859-1", "text/html; charset=nonsense", "text/html"):
+        assert extract(html, URL, kind).paragraphs[-1] == "Größe und Maß sind genannt worden."
+
+
+@pytest.mark.skipif(not corpus(), reason="no ../shared corpus")
+def test_real_pages_come_out_as_well_as_trafilatura_alone_gets_them(shared):
+    folder = shared / "corpus" / "pages"
+    scores = []
+    for name, wanted in json.loads((folder / "expected.json").read_text()).items():
+        found = "\n\n".join(extract(gzip.decompress((folder / name).read_bytes()), wanted["url"], KIND).paragraphs)
+        for text in wanted.get("must_contain") or []:
+            assert text in found, name
+        if wanted["text"]:
+            scores.append(f1(found, wanted["text"]))
+    assert sum(scores) / len(scores) >= 0.956
