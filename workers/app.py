@@ -11,12 +11,13 @@ that harmless, and the sweep names again what no message names any more. The bou
 
 from __future__ import annotations
 
+import logging
 import multiprocessing.process
 import sys
 from typing import Any
 
-from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery import Celery, Task
+from celery.signals import setup_logging, task_failure, worker_process_init
 
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
@@ -24,6 +25,8 @@ from workers import bootstrap
 
 # Of a lease: when a task is asked to stop, and when its process is ended.
 SOFT_PART, HARD_PART = 0.8, 0.9
+
+log = logging.getLogger(__name__)
 
 QUEUES = ("poll", "ingest", "notify", "sweep")
 
@@ -93,6 +96,13 @@ app.add_defaults(_configuration_of_this_process)
 @setup_logging.connect
 def _log(**_: object) -> None:
     bootstrap.set_up_logging(bootstrap.settings().log_level)
+
+
+@task_failure.connect
+def _tell(sender: Task, exception: BaseException, **_: object) -> None:
+    # What was foreseen is one line; Celery itself tells of the rest, with its traceback.
+    if isinstance(exception, WirewatchError):
+        log.warning("%s: %s", sender.name, exception)
 
 
 @worker_process_init.connect

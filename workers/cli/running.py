@@ -86,7 +86,9 @@ def up(watch: Path | None, threads: int) -> None:
     """Run everything in this process until Ctrl-C."""
     # Celery warns root of pickled messages: we take none but JSON, and hear none but our own.
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
-    from workers.app import app  # noqa: PLC0415 -- Celery takes half a second that other commands need not wait
+    # Celery takes half a second that other commands need not wait.
+    from workers.app import app  # noqa: PLC0415
+    from workers.tasks import sweep  # noqa: PLC0415
 
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
@@ -106,6 +108,7 @@ def up(watch: Path | None, threads: int) -> None:
         without_mingle=True,
         loglevel=logging.getLevelName(settings.log_level),
     )
+    sweep.delay()  # beat's first comes only after a whole interval
     try:
         worker.start()
     finally:

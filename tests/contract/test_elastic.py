@@ -1,0 +1,63 @@
+"""What only Elasticsearch can do wrong, and how it is kept from harm."""
+
+from __future__ import annotations
+
+import pytest
+from elasticsearch import BadRequestError
+
+from pipeline.adapters.codec import plain
+from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic.records import ElasticRecords
+from pipeline.errors import StoreError
+from pipeline.query.document import Document
+from tests import builders
+from tests.conftest import opened
+
+pytestmark = pytest.mark.elasticsearch
+
+
+@pytest.fixture
+def alerts(request):
+    with opened("elasticsearch", request, ["alerts"]) as stores:
+        yield stores.alerts
+
+
+def test_an_alert_that_fails_in_the_engine_stops_no_other_is_judged_all_the_same_and_marked(alerts):
+    good = [builders.alert("kursk", name=f"good {number}") for number in range(20)]
+    bad = builders.alert("missil*", name="bad")
+    alerts.put(good)
+    # As an older Wirewatch might have stored it: an interval wildcard fails above 128 terms.
+    form = {"intervals": {"words.title": {"wildcard": {"pattern": "missil*"}}}}
+    alerts.client.index(index=alerts.shelf.alias, id=bad.id, document=plain(bad) | {"form": form}, refresh=True)
+    title = "Kursk " + " ".join(f"missil{number:03}" for number in range(200))
+    documents = [Document(builders.story(title=title)), Document(builders.story(title="Kursk"))]
+    found = {one.alert.name: one.documents for one in alerts.narrow(documents)}
+    assert found == {one.name: (0, 1) for one in good} | {"bad": (0, 1)}
+    assert "can't run it" in alerts.get([bad.id])[bad.id].health
+    assert all(not one.health for one in alerts.get([one.id for one in good]).values())
+
+
+def test_a_field_that_nobody_mapped_is_refused(alerts):
+    with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+        alerts.client.index(index=alerts.shelf.alias, document={"nobody": 1})
+
+
+def test_writing_to_a_store_that_is_not_set_up_makes_no_index(alerts):
+    astray = ElasticRecords(alerts.client, alerts.shelf.__class__("test-nobody-alerts", type(builders.alert()), {}))
+    with pytest.raises(StoreError, match="run `wirewatch setup`"):
+        astray.create([builders.alert()])
+    assert not alerts.client.indices.exists(index="test-nobody-alerts")
+
+
+def test_a_mapping_that_another_version_made_is_named_with_the_cure(alerts):
+    names = indices.Names("test-other")
+    alerts.client.indices.create(
+        index=names.index(indices.Kind.FEEDS),
+        aliases={names.alias(indices.Kind.FEEDS): {}},
+        mappings={"properties": {"state": {"type": "text"}}},
+    )
+    try:
+        with pytest.raises(StoreError, match="made by another version"):
+            indices.prepare(alerts.client, names, [indices.Kind.FEEDS])
+    finally:
+        alerts.client.indices.delete(index=names.index(indices.Kind.FEEDS))

@@ -1,0 +1,78 @@
+"""`wirewatch up`: everything in one process, on SQLite and threads, with a Maildir."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import web
+from tests.fleet import BIN, Fleet
+from tests.servers import wait_until
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    settings = {
+        "data": str(tmp_path / "data"),
+        "allow_private": "127.0.0.1/32",
+        "host_spacing": "0",
+        "poll_floor": "1",
+        "poll_ceiling": "2",
+        "sweep_every": "1",
+        "pages": "always",
+    }
+    return Fleet(tmp_path, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
+
+
+@contextmanager
+def up(fleet: Fleet) -> Iterator[subprocess.Popen[bytes]]:
+    with (fleet.folder / "up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [BIN / "wirewatch", "up"], env=fleet.environment, cwd=fleet.folder, stdout=log, stderr=log
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def mails(fleet: Fleet) -> list[Path]:
+    return list((fleet.folder / "data" / "mail" / "new").glob("*"))
+
+
+def test_a_story_becomes_a_mail_within_seconds_and_none_more_after_a_restart(fleet, site):
+    fleet.wirewatch("alerts", "add", "kursk", "kursk", "--to", "analyst@example.org")
+    fleet.wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."))
+    with up(fleet) as process:
+        wait_until(lambda: len(mails(fleet)) == 1, 30, f"a mail came\n{fleet.logs()}")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    with up(fleet):
+        polls = site.asked("/feed")
+        wait_until(lambda: site.asked("/feed") > polls + 1, 30, "it polls again")
+        web.put_story(site, "two", "The road to Kursk is open again.")
+        wait_until(lambda: len(mails(fleet)) == 2, 30, f"the second mail came\n{fleet.logs()}")
+    assert [row["state"] for row in fleet.wirewatch("ledger", "--json")] == ["sent", "sent"]
+
+
+def test_a_process_killed_in_the_middle_takes_its_work_up_again(fleet, site):
+    fleet.environment["WIREWATCH_LEASE"] = "3"
+    fleet.wirewatch("alerts", "add", "kursk", "kursk", "--to", "analyst@example.org")
+    feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
+    page = site.answers["/one"]
+    with up(fleet) as process:
+        site.answers["/one"] = lambda: process.kill() or page
+        fleet.wirewatch("feeds", "add", feed)
+        process.wait(30)
+    site.answers["/one"] = page
+    with up(fleet):
+        wait_until(lambda: len(mails(fleet)) == 1, 30, f"a mail came\n{fleet.logs()}")
+    (row,) = fleet.wirewatch("ledger", "--json")
+    assert (row["state"], row["repeated"]) == ("sent", False)
