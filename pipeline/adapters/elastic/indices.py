@@ -186,4 +186,7 @@ def _create(client: Elasticsearch, index: str, alias: str, mappings: dict[str, A
 def _cure(alias: str, reason: str) -> str:
     if "percolator" in reason:
         return f"this Elasticsearch has no percolator ({reason}): run the default distribution, not a stripped one"
-    return f"{alias} can't be brought up to date ({reason}): it was made by another version, so use that, or name another WIREWATCH_STORE_PREFIX"
+    return (
+        f"{alias} can't be brought up to date ({reason}): it was made by another version, so use that one, "
+        "or name another WIREWATCH_STORE_PREFIX"
+    )
