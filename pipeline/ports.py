@@ -123,6 +123,7 @@ class Candidate:
 
     alert: Alert
     documents: tuple[int, ...]
+    query: Query | None = None  # as the engine has read it, where it keeps that
 
 
 class AlertStore(Records[Alert], Protocol):

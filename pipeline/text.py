@@ -101,7 +101,7 @@ class Tokens:
     @cached_property
     def spans(self) -> tuple[Span, ...]:
         """Offsets `(start, end)` of each token in `text`, end exclusive; worked out when first asked for."""
-        found = tuple(match.span() for match in _TOKEN.finditer(self._normal))
+        found = tuple(_raw_spans(self._normal))
         if self._normal == self.text:
             return found
         return _spans_in_original(self.text, found)
@@ -113,6 +113,11 @@ class Tokens:
         for place, token in enumerate(self.folded):
             places.setdefault(token, []).append(place)
         return places
+
+    @cached_property
+    def vocabulary(self) -> list[str]:
+        """The folded tokens that occur, sorted."""
+        return sorted(self.positions)
 
     def stretch(self, first: int, last: int) -> Span:
         """Offsets from the start of token `first` to the end of token `last`."""
@@ -158,7 +163,15 @@ def _raw_tokens(normal: str) -> list[str]:
         plain = _ACRONYM_PLAIN.sub(_without_joints, plain)
     if _COMMA_PLAIN.search(plain):
         plain = _THOUSANDS_PLAIN.sub(_without_joints, plain)
-    return _WORD_PLAIN.findall(_POSSESSIVE_PLAIN.sub("", plain))
+    return _WORD_PLAIN.findall(_POSSESSIVE_PLAIN.sub("  ", plain))
+
+
+def _raw_spans(normal: str) -> list[Span]:
+    """Where the raw tokens stand. Joined tokens move what follows, so a text that has them is read the long way."""
+    joined = _DOTTED_PLAIN.search(normal) or _COMMA_PLAIN.search(normal)
+    if joined or _NOT_PLAIN.search(normal):
+        return [match.span() for match in _TOKEN.finditer(normal)]
+    return [match.span() for match in _WORD_PLAIN.finditer(_POSSESSIVE_PLAIN.sub("  ", normal))]
 
 
 def _without_joints(match: re.Match[str]) -> str:

@@ -82,7 +82,7 @@ def test_the_presearcher_leaves_out_no_alert_that_matches(story, queries):
     presearcher: Presearcher[int] = Presearcher()
     for number, query in enumerate(queries):
         presearcher.add(number, query)
-    candidates = set(presearcher.candidates(Document(story)))
+    candidates = {number for number, _ in presearcher.candidates(Document(story))}
     assert candidates >= {n for n, query in enumerate(queries) if matches(query, Document(story))}
     for number in range(len(queries)):
         presearcher.remove(number)

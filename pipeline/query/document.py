@@ -50,7 +50,7 @@ def whole(text: str) -> str:
 class Whole:
     """A value that is one token. Looks like `Tokens`; the case of a whole name is never kept."""
 
-    __slots__ = ("cased", "folded", "positions", "spans", "text")
+    __slots__ = ("cased", "folded", "positions", "spans", "text", "vocabulary")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -58,6 +58,7 @@ class Whole:
         self.cased = self.folded
         self.spans = ((0, len(text)),)
         self.positions = {self.folded[0]: [0]}
+        self.vocabulary = list(self.folded)
 
     def stretch(self, first: int, last: int) -> tuple[int, int]:  # noqa: ARG002
         """Offsets of the value."""

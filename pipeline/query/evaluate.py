@@ -6,10 +6,11 @@ Every engine only narrows; what matches is what `evaluate` says. It is written t
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
+from typing import NamedTuple
 
 from pipeline.model import Evidence
 from pipeline.query.document import UNFIELDED, Document, Field, Value
@@ -17,6 +18,7 @@ from pipeline.query.syntax import (
     And,
     AtLeast,
     Choice,
+    Element,
     Near,
     Node,
     Not,
@@ -31,11 +33,10 @@ from pipeline.query.syntax import (
 # How many ways of filling a NEAR are looked at in one value before it counts as not near.
 MAX_NEAR_STEPS = 50_000
 # How many places of one clause are kept as evidence.
-MAX_EVIDENCE = 10
+MAX_EVIDENCE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Tokens `first` to `last` (inclusive) of value number `value` of `field`."""
 
     field: Field
@@ -46,7 +47,7 @@ class Place:
 
 def matches(query: Query, document: Document) -> bool:
     """Whether `document` is one that `query` asks for."""
-    return _holds(query.root, document)
+    return _found(query.root, document) is not None
 
 
 def evaluate(query: Query, document: Document) -> tuple[Evidence, ...] | None:
@@ -54,68 +55,59 @@ def evaluate(query: Query, document: Document) -> tuple[Evidence, ...] | None:
 
     A clause under NOT gives none, and of an OR each part that holds does.
     """
-    if not _holds(query.root, document):
+    found = _found(query.root, document)
+    if found is None:
         return None
-    return tuple(evidence for node in _true_leaves(query.root, document) for evidence in _evidence(node, document))
+    return tuple(one for leaf, places in found for one in _evidence(leaf, places, document))
 
 
-def _holds(node: Node, document: Document) -> bool:
+Leaf = Phrase | Near | AtLeast
+Found = list[tuple[Leaf, list[Place]]]
+"""The leaves that made a query true, each with the first places where it stands."""
+
+
+def _found(node: Node, document: Document) -> Found | None:
     match node:
         case And(parts):
-            return all(_holds(part, document) for part in parts)
-        case Or(parts):
-            return any(_holds(part, document) for part in parts)
-        case Not(part):
-            return not _holds(part, document)
-        case Phrase():
-            return next(places(node, document), None) is not None
-        case Near():
-            return next(_near_places(node, document), None) is not None
-        case AtLeast(count, phrases):
-            return _reaches(count, _any_places(phrases, document))
-
-
-def _reaches(count: int, found: Iterable[Place]) -> bool:
-    seen: set[tuple[Field, int, int]] = set()
-    for place in found:
-        seen.add((place.field, place.value, place.first))
-        if len(seen) >= count:
-            return True
-    return False
-
-
-def _true_leaves(node: Node, document: Document) -> Iterator[Phrase | Near | AtLeast]:
-    match node:
-        case And(parts) | Or(parts):
+            together: Found = []
             for part in parts:
-                if _holds(part, document):
-                    yield from _true_leaves(part, document)
-        case Not():
-            return
-        case _:
-            yield node
-
-
-def _evidence(node: Phrase | Near | AtLeast, document: Document) -> Iterator[Evidence]:
-    clause = render(node)
-    match node:
+                also = _found(part, document)
+                if also is None:
+                    return None
+                together += also
+            return together
+        case Or(parts):
+            some = [one for part in parts if (one := _found(part, document)) is not None]
+            return [leaf for one in some for leaf in one] if some else None
+        case Not(part):
+            return [] if _found(part, document) is None else None
         case Phrase():
-            found: Iterable[Place] = places(node, document)
+            found = places(node, document)
+            return [(node, found[:MAX_EVIDENCE])] if found else None
         case Near():
-            found = (place for group in _near_places(node, document) for place in group)
-        case AtLeast(_, phrases):
-            found = _any_places(phrases, document)
-    for place in list(dict.fromkeys(_first(found, MAX_EVIDENCE))):
+            chains = islice(_near_places(node, document), MAX_EVIDENCE)
+            return _leaf(node, [place for chain in chains for place in chain])
+        case AtLeast(count, phrases):
+            stands = [place for phrase in phrases for place in places(phrase, document)]
+            return _leaf(node, stands) if _count(stands) >= count else None
+
+
+def _leaf(leaf: Leaf, found: Iterable[Place]) -> Found | None:
+    first = list(islice(dict.fromkeys(found), MAX_EVIDENCE))
+    return [(leaf, first)] if first else None
+
+
+def _count(stands: list[Place]) -> int:
+    """How many places these are: readings that begin at the same token are one."""
+    return len({(place.field, place.value, place.first) for place in stands})
+
+
+def _evidence(leaf: Leaf, places: list[Place], document: Document) -> Iterator[Evidence]:
+    clause = render(leaf)
+    for place in places:
         value = document.values(place.field)[place.value]
         start, end = value.stretch(place.first, place.last)
         yield Evidence(clause=clause, field=place.field, start=start, end=end, text=value.text[start:end])
-
-
-def _first(found: Iterable[Place], most: int) -> Iterator[Place]:
-    for number, place in enumerate(found):
-        if number == most:
-            return
-        yield place
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -127,21 +119,21 @@ def fields_of(phrase: Phrase) -> tuple[Field, ...]:
     return (phrase.field,) if phrase.field else UNFIELDED
 
 
-def places(phrase: Phrase, document: Document) -> Iterator[Place]:
+def places(phrase: Phrase, document: Document) -> list[Place]:
     """Where a phrase stands, field by field, in the order of the text."""
+    found: list[Place] = []
     for field in fields_of(phrase):
         for number, value in enumerate(document.values(field)):
-            for first, last in _stretches(phrase.choices, value):
-                yield Place(field, number, first, last)
+            found += [Place(field, number, first, last) for first, last in _stretches(phrase, value)]
+    return found
 
 
-def _any_places(phrases: tuple[Phrase, ...], document: Document) -> Iterator[Place]:
-    for phrase in phrases:
-        yield from places(phrase, document)
-
-
-def _stretches(choices: tuple[Choice, ...], value: Value) -> Iterator[tuple[int, int]]:
+def _stretches(phrase: Phrase, value: Value) -> Iterable[tuple[int, int]]:
     """`(first, last)` of each place in `value` where the choices stand in a row, shortest first at each start."""
+    return _in_a_row(phrase.row, value) if phrase.row else _by_choice(phrase.choices, value)
+
+
+def _by_choice(choices: tuple[Choice, ...], value: Value) -> Iterator[tuple[int, int]]:
     for start in _starts(choices[0], value):
         ends = {start}
         for choice in choices:
@@ -152,17 +144,37 @@ def _stretches(choices: tuple[Choice, ...], value: Value) -> Iterator[tuple[int,
             yield start, end - 1
 
 
+def _in_a_row(row: tuple[Element, ...], value: Value) -> list[tuple[int, int]]:
+    """The plain case of a phrase without alternatives, which most queries are made of."""
+    starts = _positions(row[0], value)
+    for step, element in enumerate(row):
+        if step == 0 and not (isinstance(element, Word) and element.case):
+            continue
+        starts = [start for start in starts if start + step < len(value.folded) and _is(element, value, start + step)]
+    return [(start, start + len(row) - 1) for start in starts]
+
+
 def _starts(choice: Choice, value: Value) -> list[int]:
     heads = {run.elements[0] for run in choice}
     found = {place for head in heads for place in _positions(head, value)}
     return sorted(found)
 
 
-def _positions(element: Word | Wildcard, value: Value) -> Iterable[int]:
+def _positions(element: Element, value: Value) -> Iterable[int]:
     if isinstance(element, Wildcard):
-        pattern = wildcard_pattern(element.pattern)
-        return [place for token, found in value.positions.items() if pattern.fullmatch(token) for place in found]
+        return sorted(place for token in _expanded(element, value) for place in value.positions[token])
     return value.positions.get(element.token, ())
+
+
+def _expanded(wildcard: Wildcard, value: Value) -> Iterator[str]:
+    """The tokens of `value` that fit: only those are looked at that begin as the wildcard does."""
+    prefix, pattern = wildcard.prefix, wildcard_pattern(wildcard.pattern)
+    for place in range(bisect_left(value.vocabulary, prefix), len(value.vocabulary)):
+        token = value.vocabulary[place]
+        if not token.startswith(prefix):
+            return
+        if pattern.fullmatch(token):
+            yield token
 
 
 def _ends(choice: Choice, value: Value, begin: int) -> Iterator[int]:
@@ -174,7 +186,7 @@ def _ends(choice: Choice, value: Value, begin: int) -> Iterator[int]:
             yield end
 
 
-def _is(element: Word | Wildcard, value: Value, place: int) -> bool:
+def _is(element: Element, value: Value, place: int) -> bool:
     if isinstance(element, Wildcard):
         return wildcard_pattern(element.pattern).fullmatch(value.folded[place]) is not None
     if value.folded[place] != element.token:
@@ -211,7 +223,7 @@ def _near_places(near: Near, document: Document) -> Iterator[tuple[Place, ...]]:
 
 
 def _operand(phrases: tuple[Phrase, ...], value: Value) -> list[tuple[int, int]]:
-    return sorted({stretch for phrase in phrases for stretch in _stretches(phrase.choices, value)})
+    return sorted({stretch for phrase in phrases for stretch in _stretches(phrase, value)})
 
 
 def _chains(near: Near, stretches: list[list[tuple[int, int]]]) -> Iterator[tuple[tuple[int, int], ...]]:

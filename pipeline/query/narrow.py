@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipeline.query.document import UNFIELDED, Field
-from pipeline.query.syntax import And, AtLeast, Choice, Element, Near, Node, Not, Or, Phrase, Wildcard
+from pipeline.query.syntax import And, AtLeast, Choice, Element, Near, Node, Not, Or, Phrase, Wildcard, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Two folded tokens stand in a row in one of `fields`."""
+
+    first: str
+    second: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Every part is required."""
 
@@ -40,7 +50,7 @@ class Some:
     parts: tuple[Required, ...]
 
 
-Required = Anything | Token | All | Some
+Required = Anything | Token | Pair | All | Some
 ANYTHING = Anything()
 
 
@@ -81,6 +91,9 @@ def some(parts: Iterable[Required]) -> Required:
 
 def _phrase(phrase: Phrase) -> Required:
     fields = (phrase.field,) if phrase.field else UNFIELDED
+    tokens = [element.token for element in phrase.row if isinstance(element, Word)]
+    if len(tokens) > 1 and len(tokens) == len(phrase.row):
+        return every(Pair(first, second, fields) for first, second in pairwise(tokens))
     return every(_choice(choice, fields) for choice in phrase.choices)
 
 

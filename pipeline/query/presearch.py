@@ -1,40 +1,49 @@
 """Which alerts could match a document: an index of a term that each alert requires, as Lucene's Monitor keeps one.
 
-Every alert that matches is among the candidates, and few others are: an alert is filed under the rarest terms that any
-match must hold, and a hit is checked against all that is required before anybody evaluates it.
+Every alert that matches is among the candidates, and few others are: an alert is filed under the rarest words, or rows
+of two words, of which any match must hold one. How rare a word is, is learnt from the documents that pass; an alert
+that was filed under what turned out to be common is filed anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from pipeline.query.document import UNFIELDED, Document, Field
-from pipeline.query.narrow import All, Anything, Required, Some, Token, required
+from pipeline.query.narrow import All, Anything, Pair, Required, Some, Token, required
 from pipeline.query.syntax import Query
 
 Key = TypeVar("Key", bound=Hashable)
+Clue = Token | Pair
+"""What an alert can be filed under."""
+Cost = Callable[[Clue], float]
 
-
-@dataclass(frozen=True, slots=True)
-class _Filed:
-    """What an alert requires, and under which tokens it is filed; under none when it may match anything."""
-
-    required: Required
-    tokens: tuple[Token, ...]
+LEARN_FROM = 2_000
+"""Documents after which what was learnt counts half, so that the language of today decides."""
+REFILE_AT = frozenset({50, 200, 800})
+"""After so many documents, and then at every halving, alerts under common tokens are filed anew."""
+COMMON = 0.02
+"""A token in more documents than this part is common."""
+PAIRED = 0.1
+"""How much rarer a pair is guessed to be than the rarer of its two."""
 
 
 class Presearcher(Generic[Key]):
     """Alerts by what they require. Changed one at a time, never rebuilt."""
 
     def __init__(self) -> None:
-        self._filed: dict[Key, _Filed] = {}
-        self._by_token: dict[str, set[Key]] = {}
-        self._by_prefix: dict[str, set[Key]] = {}
-        self._unfiled: set[Key] = set()
-        self._prefix_lengths: dict[int, int] = {}
-        self._fields: dict[Field, int] = dict.fromkeys(UNFIELDED, 1)
+        self._filed: dict[Key, tuple[Query, tuple[Clue, ...]]] = {}
+        self._drawers: dict[str, dict[Key, None]] = {}
+        self._prefixes: dict[str, dict[Key, None]] = {}
+        self._unfiled: dict[Key, None] = {}
+        self._prefix_lengths: Counter[int] = Counter()
+        self._fields: Counter[Field] = Counter()  # of clues that look in one field alone
+        self._firsts: Counter[str] = Counter()  # the first words of filed pairs
+        self._seen: Counter[str] = Counter()
+        self._documents = 0
 
     def __len__(self) -> int:
         return len(self._filed)
@@ -42,90 +51,125 @@ class Presearcher(Generic[Key]):
     def add(self, key: Key, query: Query) -> None:
         """File an alert, in place of what was filed under `key`."""
         self.remove(key)
-        needs = required(query.root)
-        filed = _Filed(needs, tuple(cover(needs) or ()))
-        self._filed[key] = filed
-        if not filed.tokens:
-            self._unfiled.add(key)
-        for token in filed.tokens:
-            table = self._by_prefix if token.prefix else self._by_token
-            table.setdefault(token.token, set()).add(key)
-            self._count(token, 1)
+        clues = tuple(cover(required(query.root), self._cost) or ())
+        self._filed[key] = (query, clues)
+        if not clues:
+            self._unfiled[key] = None
+        for clue in clues:
+            self._table(clue).setdefault(_label(clue), {})[key] = None
+            self._count(clue, 1)
 
     def remove(self, key: Key) -> None:
         """Take an alert out; nothing happens when it is not there."""
-        filed = self._filed.pop(key, None)
-        if filed is None:
-            return
-        self._unfiled.discard(key)
-        for token in filed.tokens:
-            table = self._by_prefix if token.prefix else self._by_token
-            keys = table.get(token.token, set())
-            keys.discard(key)
-            if not keys:
-                table.pop(token.token, None)
-            self._count(token, -1)
+        _, clues = self._filed.pop(key, (None, ()))
+        self._unfiled.pop(key, None)
+        for clue in clues:
+            table, label = self._table(clue), _label(clue)
+            del table[label][key]
+            if not table[label]:
+                del table[label]
+            self._count(clue, -1)
 
-    def candidates(self, document: Document) -> list[Key]:
-        """The alerts that may match `document`."""
-        tokens: set[str] = set()
+    def candidates(self, document: Document) -> list[tuple[Key, Query]]:
+        """The alerts that may match `document`, each with its query."""
+        words = _tokens(document, UNFIELDED)
+        self._learn(words)
         for field, users in self._fields.items():
             if users:
-                for value in document.values(field):
-                    tokens.update(value.positions)
-        found = set(self._unfiled)
-        # Walk over the smaller side: a story has few hundred tokens, an index may have more or fewer.
-        for token in tokens & self._by_token.keys():
-            found |= self._by_token[token]
-        for token in self._prefixes(tokens) & self._by_prefix.keys():
-            found |= self._by_prefix[token]
-        return [key for key in found if holds(self._filed[key].required, document)]
+                words |= {f"{field}:{token}" for token in _tokens(document, (field,))}
+        found = dict(self._unfiled)
+        for label in (*words, *self._rows(document)):
+            if label in self._drawers:
+                found |= self._drawers[label]
+        for start in self._starts(words) & self._prefixes.keys():
+            found |= self._prefixes[start]
+        return [(key, self._filed[key][0]) for key in found]
 
-    def _count(self, token: Token, change: int) -> None:
-        for field in token.fields:
-            self._fields[field] = self._fields.get(field, 0) + change
-        if token.prefix:
-            length = len(token.token)
-            self._prefix_lengths[length] = self._prefix_lengths.get(length, 0) + change
+    def _table(self, clue: Clue) -> dict[str, dict[Key, None]]:
+        return self._prefixes if isinstance(clue, Token) and clue.prefix else self._drawers
 
-    def _prefixes(self, tokens: Iterable[str]) -> set[str]:
+    def _count(self, clue: Clue, change: int) -> None:
+        field = _field(clue)
+        if field is not None:
+            self._fields[field] += change
+        if isinstance(clue, Pair):
+            first = _label(clue).partition(" ")[0]
+            self._firsts[first] += change
+            if not self._firsts[first]:
+                del self._firsts[first]
+        elif clue.prefix:
+            self._prefix_lengths[len(_label(clue))] += change
+
+    def _rows(self, document: Document) -> Iterator[str]:
+        """The labels of the pairs in `document` that begin as a filed pair does."""
+        for value in (value for field in UNFIELDED for value in document.values(field)):
+            for first, second in pairwise(value.folded):
+                if first in self._firsts:
+                    yield f"{first} {second}"
+        for field, users in self._fields.items():
+            for value in document.values(field) if users else ():
+                for first, second in pairwise(value.folded):
+                    if f"{field}:{first}" in self._firsts:
+                        yield f"{field}:{first} {second}"
+
+    def _starts(self, words: Iterable[str]) -> set[str]:
         lengths = [length for length, users in self._prefix_lengths.items() if users]
-        return {token[:length] for token in tokens for length in lengths if len(token) >= length}
+        return {word[:length] for length in lengths for word in words}
+
+    def _learn(self, words: set[str]) -> None:
+        self._seen.update(words)
+        self._documents += 1
+        if self._documents in REFILE_AT:
+            self._refile()
+        if self._documents >= LEARN_FROM:
+            self._documents //= 2
+            self._seen = Counter({word: count // 2 for word, count in self._seen.items() if count > 1})
+            self._refile()
+
+    def _refile(self) -> None:
+        often = COMMON * self._documents
+        hot = [keys for label, keys in self._drawers.items() if self._seen[label] > often]
+        for key in [key for keys in hot for key in keys]:
+            self.add(key, self._filed[key][0])
+
+    def _cost(self, clue: Clue) -> float:
+        """How often a clue is met, as a part of all documents; guessed by its length as long as nothing is known."""
+        if isinstance(clue, Pair):
+            return PAIRED * min(self._rate(clue.first), self._rate(clue.second))
+        return 4.0 / len(clue.token) ** 2 if clue.prefix else self._rate(clue.token)
+
+    def _rate(self, word: str) -> float:
+        return (self._seen[word] + 1.0 / max(1, len(word)) ** 2) / (self._documents + 1)
 
 
-def cover(needs: Required) -> list[Token] | None:
-    """Tokens of which any match holds at least one, the fewest and rarest to be had; None when there are none."""
+def _field(clue: Clue) -> Field | None:
+    """The one field a clue looks in; None where it looks wherever words do."""
+    return None if clue.fields == UNFIELDED else clue.fields[0]
+
+
+def _label(clue: Clue) -> str:
+    """What stands on a clue's drawer. No token holds a space or a colon, so no two clues share one by accident."""
+    text = f"{clue.first} {clue.second}" if isinstance(clue, Pair) else clue.token
+    field = _field(clue)
+    return f"{field}:{text}" if field else text
+
+
+def _tokens(document: Document, fields: Iterable[Field]) -> set[str]:
+    return {token for field in fields for value in document.values(field) for token in value.folded}
+
+
+def cover(needs: Required, cost: Cost) -> list[Clue] | None:
+    """Clues of which any match holds at least one, the fewest and rarest to be had; None when there are none."""
     match needs:
         case Anything():
             return None
-        case Token():
+        case Token() | Pair():
             return [needs]
         case Some(parts):
-            covers = [cover(part) for part in parts]
+            covers = [cover(part, cost) for part in parts]
             if any(one is None for one in covers):
                 return None
-            return list(dict.fromkeys(token for one in covers for token in one or ()))
+            return list(dict.fromkeys(clue for one in covers for clue in one or ()))
         case All(parts):
-            found = [one for one in map(cover, parts) if one is not None]
-            return min(found, key=_cost, default=None)
-
-
-def _cost(tokens: list[Token]) -> float:
-    """How often a cover is hit, guessed: short words are common, prefixes more so, and every token adds."""
-    return sum((4.0 if token.prefix else 1.0) / max(1, len(token.token)) ** 2 for token in tokens)
-
-
-def holds(needs: Required, document: Document) -> bool:
-    """Whether `document` holds what is required."""
-    match needs:
-        case Anything():
-            return True
-        case All(parts):
-            return all(holds(part, document) for part in parts)
-        case Some(parts):
-            return any(holds(part, document) for part in parts)
-        case Token(token, fields, prefix):
-            values = (value for field in fields for value in document.values(field))
-            if prefix:
-                return any(one.startswith(token) for value in values for one in value.positions)
-            return any(token in value.positions for value in values)
+            found = [one for part in parts if (one := cover(part, cost)) is not None]
+            return min(found, key=lambda clues: sum(map(cost, clues)), default=None)

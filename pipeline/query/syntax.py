@@ -76,6 +76,11 @@ class Phrase:
     choices: tuple[Choice, ...]
     field: Field | None = None
     at: tuple[int, int] = attribute(default=(0, 0), compare=False)  # where in the query it was typed
+    row: tuple[Element, ...] = attribute(init=False, compare=False)  # its elements, where no choice has two runs
+
+    def __post_init__(self) -> None:
+        plain = all(len(choice) == 1 and len(choice[0].elements) == 1 for choice in self.choices)
+        object.__setattr__(self, "row", tuple(choice[0].elements[0] for choice in self.choices) if plain else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pipeline.model import Alert, AlertState
 from pipeline.ports import Candidate
 from pipeline.query.document import Document
 from pipeline.query.presearch import Presearcher
-from pipeline.query.syntax import parse
+from pipeline.query.syntax import Query, parse
 
 
 class SqliteAlerts(SqliteRecords[Alert]):
@@ -33,10 +33,12 @@ class SqliteAlerts(SqliteRecords[Alert]):
         with self._lock:
             unhealthy = self._follow()
             found: dict[str, list[int]] = {}
+            queries: dict[str, Query] = {}
             for place, document in enumerate(documents):
-                for key in self._presearcher.candidates(document):
+                for key, query in self._presearcher.candidates(document):
                     found.setdefault(key, []).append(place)
-            candidates = [Candidate(self._alerts[key], tuple(places)) for key, places in found.items()]
+                    queries[key] = query
+            candidates = [Candidate(self._alerts[key], tuple(places), queries[key]) for key, places in found.items()]
         for key, why in unhealthy.items():
             self.update([key], lambda alert, why=why: replace(alert, health=why) if alert.health != why else None)  # type: ignore[misc]
         return candidates

@@ -16,7 +16,7 @@ from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.model import Story
 from pipeline.ports import StoryFilter
 from pipeline.query.document import Document, Field
-from pipeline.query.narrow import All, Anything, Required, Token, required
+from pipeline.query.narrow import All, Anything, Pair, Required, Token, required
 from pipeline.query.syntax import Query
 
 _COLUMNS = ", ".join(field.value for field in Field)
@@ -109,5 +109,7 @@ def match_expression(needs: Required) -> str:
     if isinstance(needs, Token):
         columns = " ".join(field.value for field in needs.fields)
         return f'{{{columns}}} : "{needs.token}"{" *" if needs.prefix else ""}'
+    if isinstance(needs, Pair):  # rows are not kept in this index (detail=column): both, anywhere
+        return match_expression(All((Token(needs.first, needs.fields), Token(needs.second, needs.fields))))
     word = " AND " if isinstance(needs, All) else " OR "
     return f"({word.join(map(match_expression, needs.parts))})"
