@@ -13,11 +13,8 @@ from enum import StrEnum
 
 def identify(*parts: str) -> str:
     """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+    data = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.blake2b(b"".join(b"%d:%b" % (len(one), one) for one in data), digest_size=16).hexdigest()
 
 
 class FeedState(StrEnum):

@@ -82,11 +82,11 @@ def test_the_presearcher_leaves_out_no_alert_that_matches(story, queries):
     presearcher: Presearcher[int] = Presearcher()
     for number, query in enumerate(queries):
         presearcher.add(number, query)
-    candidates = {number for number, _ in presearcher.candidates(Document(story))}
+    candidates = {filed.key for filed in presearcher.candidates(Document(story))}
     assert candidates >= {n for n, query in enumerate(queries) if matches(query, Document(story))}
     for number in range(len(queries)):
         presearcher.remove(number)
-    assert presearcher.candidates(Document(story)) == []
+    assert presearcher.candidates(Document(story)) == set()
 
 
 @settings(max_examples=300)

@@ -7,7 +7,6 @@ A phrase or a NEAR never leaves one value. Fields of whole names hold each value
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -34,6 +33,9 @@ class Field(StrEnum):
     FEED = "feed"
     URL = "url"
     SENTIMENT = "sentiment"
+
+    # Enum's own is written in Python, and every look into a document asks for it.
+    __hash__ = str.__hash__
 
 
 # A word without a field looks here.
@@ -71,12 +73,11 @@ Value = Tokens | Whole
 class Document:
     """The tokens of one story, worked out when first asked for."""
 
+    __slots__ = ("_values", "story")
+
     def __init__(self, story: Story) -> None:
         self.story = story
-
-    @cached_property
-    def _values(self) -> dict[Field, tuple[Value, ...]]:
-        return {}
+        self._values: dict[Field, tuple[Value, ...]] = {}
 
     def values(self, field: Field) -> tuple[Value, ...]:
         """The values of `field`, none of them empty of tokens."""

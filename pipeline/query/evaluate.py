@@ -27,7 +27,6 @@ from pipeline.query.syntax import (
     Query,
     Wildcard,
     Word,
-    render,
 )
 
 # How many ways of filling a NEAR are looked at in one value before it counts as not near.
@@ -58,7 +57,7 @@ def evaluate(query: Query, document: Document) -> tuple[Evidence, ...] | None:
     found = _found(query.root, document)
     if found is None:
         return None
-    return tuple(one for leaf, places in found for one in _evidence(leaf, places, document))
+    return tuple(one for leaf, places in found for one in _evidence(clause(leaf, query), places, document))
 
 
 Leaf = Phrase | Near | AtLeast
@@ -68,6 +67,9 @@ Found = list[tuple[Leaf, list[Place]]]
 
 def _found(node: Node, document: Document) -> Found | None:
     match node:
+        case Phrase():
+            found = places(node, document)
+            return [(node, found[:MAX_EVIDENCE])] if found else None
         case And(parts):
             together: Found = []
             for part in parts:
@@ -81,9 +83,6 @@ def _found(node: Node, document: Document) -> Found | None:
             return [leaf for one in some for leaf in one] if some else None
         case Not(part):
             return [] if _found(part, document) is None else None
-        case Phrase():
-            found = places(node, document)
-            return [(node, found[:MAX_EVIDENCE])] if found else None
         case Near():
             chains = islice(_near_places(node, document), MAX_EVIDENCE)
             return _leaf(node, [place for chain in chains for place in chain])
@@ -102,8 +101,17 @@ def _count(stands: list[Place]) -> int:
     return len({(place.field, place.value, place.first) for place in stands})
 
 
-def _evidence(leaf: Leaf, places: list[Place], document: Document) -> Iterator[Evidence]:
-    clause = render(leaf)
+def clause(leaf: Leaf, query: Query) -> str:
+    """A leaf as it was typed, with the field it is bound to."""
+    start, end = leaf.at
+    if not isinstance(leaf, Phrase):
+        return query.text[start:end]
+    field = f"{leaf.field}:" if leaf.field else ""
+    exact = "=" if leaf.row and isinstance(leaf.row[0], Word) and leaf.row[0].case else ""
+    return f"{field}{exact}{query.text[start:end]}"
+
+
+def _evidence(clause: str, places: list[Place], document: Document) -> Iterator[Evidence]:
     for place in places:
         value = document.values(place.field)[place.value]
         start, end = value.stretch(place.first, place.last)
@@ -114,17 +122,14 @@ def _evidence(leaf: Leaf, places: list[Place], document: Document) -> Iterator[E
 # Phrases
 
 
-def fields_of(phrase: Phrase) -> tuple[Field, ...]:
-    """Where a phrase looks."""
-    return (phrase.field,) if phrase.field else UNFIELDED
-
-
 def places(phrase: Phrase, document: Document) -> list[Place]:
     """Where a phrase stands, field by field, in the order of the text."""
     found: list[Place] = []
-    for field in fields_of(phrase):
+    head = phrase.row[0].token if phrase.row and isinstance(phrase.row[0], Word) else ""
+    for field in (phrase.field,) if phrase.field else UNFIELDED:
         for number, value in enumerate(document.values(field)):
-            found += [Place(field, number, first, last) for first, last in _stretches(phrase, value)]
+            if not head or head in value.positions:
+                found += [Place(field, number, first, last) for first, last in _stretches(phrase, value)]
     return found
 
 
@@ -147,6 +152,8 @@ def _by_choice(choices: tuple[Choice, ...], value: Value) -> Iterator[tuple[int,
 def _in_a_row(row: tuple[Element, ...], value: Value) -> list[tuple[int, int]]:
     """The plain case of a phrase without alternatives, which most queries are made of."""
     starts = _positions(row[0], value)
+    if len(row) == 1 and not (isinstance(row[0], Word) and row[0].case):
+        return [(start, start) for start in starts]
     for step, element in enumerate(row):
         if step == 0 and not (isinstance(element, Word) and element.case):
             continue
@@ -214,7 +221,8 @@ def wildcard_pattern(pattern: str) -> re.Pattern[str]:
 
 def _near_places(near: Near, document: Document) -> Iterator[tuple[Place, ...]]:
     """Each way found to fill a NEAR: one place an operand, in the order of the text, none sharing a token."""
-    for field in fields_of(near.operands[0][0]):
+    first = near.operands[0][0]
+    for field in (first.field,) if first.field else UNFIELDED:
         for number, value in enumerate(document.values(field)):
             stretches = [_operand(operand, value) for operand in near.operands]
             if all(stretches):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -21,29 +22,42 @@ Clue = Token | Pair
 """What an alert can be filed under."""
 Cost = Callable[[Clue], float]
 
+LEARN_EVERY = 4
+"""Of so many documents one is learnt from: enough to know the language by."""
 LEARN_FROM = 2_000
-"""Documents after which what was learnt counts half, so that the language of today decides."""
+"""Learnt documents after which what was learnt counts half, so that the language of today decides."""
 REFILE_AT = frozenset({50, 200, 800})
 """After so many documents, and then at every halving, alerts under common tokens are filed anew."""
 COMMON = 0.02
 """A token in more documents than this part is common."""
+HEAD = 3
+"""Letters by which prefixes are told apart first: no wildcard begins with fewer."""
 PAIRED = 0.1
 """How much rarer a pair is guessed to be than the rarer of its two."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filed(Generic[Key]):
+    """An alert in the drawers of its clues; with the others when it has none."""
+
+    key: Key
+    query: Query
+    clues: tuple[Clue, ...]
 
 
 class Presearcher(Generic[Key]):
     """Alerts by what they require. Changed one at a time, never rebuilt."""
 
     def __init__(self) -> None:
-        self._filed: dict[Key, tuple[Query, tuple[Clue, ...]]] = {}
-        self._drawers: dict[str, dict[Key, None]] = {}
-        self._prefixes: dict[str, dict[Key, None]] = {}
-        self._unfiled: dict[Key, None] = {}
-        self._prefix_lengths: Counter[int] = Counter()
+        self._filed: dict[Key, Filed[Key]] = {}
+        self._drawers: dict[str, list[Filed[Key]]] = {}
+        self._prefixes: dict[str, list[Filed[Key]]] = {}
+        self._without: set[Filed[Key]] = set()
+        self._lengths: dict[str, Counter[int]] = {}  # of the prefixes that are filed, by how they begin
         self._fields: Counter[Field] = Counter()  # of clues that look in one field alone
         self._firsts: Counter[str] = Counter()  # the first words of filed pairs
         self._seen: Counter[str] = Counter()
-        self._documents = 0
+        self._documents = self._learnt = 0
 
     def __len__(self) -> int:
         return len(self._filed)
@@ -51,41 +65,44 @@ class Presearcher(Generic[Key]):
     def add(self, key: Key, query: Query) -> None:
         """File an alert, in place of what was filed under `key`."""
         self.remove(key)
-        clues = tuple(cover(required(query.root), self._cost) or ())
-        self._filed[key] = (query, clues)
-        if not clues:
-            self._unfiled[key] = None
-        for clue in clues:
-            self._table(clue).setdefault(_label(clue), {})[key] = None
+        filed = self._filed[key] = Filed(key, query, tuple(cover(required(query.root), self._cost) or ()))
+        if not filed.clues:
+            self._without.add(filed)
+        for clue in filed.clues:
+            self._table(clue).setdefault(_label(clue), []).append(filed)
             self._count(clue, 1)
 
     def remove(self, key: Key) -> None:
         """Take an alert out; nothing happens when it is not there."""
-        _, clues = self._filed.pop(key, (None, ()))
-        self._unfiled.pop(key, None)
-        for clue in clues:
+        filed = self._filed.pop(key, None)
+        if filed is None:
+            return
+        self._without.discard(filed)
+        for clue in filed.clues:
             table, label = self._table(clue), _label(clue)
-            del table[label][key]
+            table[label].remove(filed)
             if not table[label]:
                 del table[label]
             self._count(clue, -1)
 
-    def candidates(self, document: Document) -> list[tuple[Key, Query]]:
-        """The alerts that may match `document`, each with its query."""
+    def candidates(self, document: Document) -> set[Filed[Key]]:
+        """The alerts that may match `document`."""
         words = _tokens(document, UNFIELDED)
-        self._learn(words)
+        if self._documents % LEARN_EVERY == 0:
+            self._learn(words)
+        self._documents += 1
         for field, users in self._fields.items():
             if users:
                 words |= {f"{field}:{token}" for token in _tokens(document, (field,))}
-        found = dict(self._unfiled)
+        found = set(self._without)
         for label in (*words, *self._rows(document)):
             if label in self._drawers:
-                found |= self._drawers[label]
+                found.update(self._drawers[label])
         for start in self._starts(words) & self._prefixes.keys():
-            found |= self._prefixes[start]
-        return [(key, self._filed[key][0]) for key in found]
+            found.update(self._prefixes[start])
+        return found
 
-    def _table(self, clue: Clue) -> dict[str, dict[Key, None]]:
+    def _table(self, clue: Clue) -> dict[str, list[Filed[Key]]]:
         return self._prefixes if isinstance(clue, Token) and clue.prefix else self._drawers
 
     def _count(self, clue: Clue, change: int) -> None:
@@ -98,7 +115,7 @@ class Presearcher(Generic[Key]):
             if not self._firsts[first]:
                 del self._firsts[first]
         elif clue.prefix:
-            self._prefix_lengths[len(_label(clue))] += change
+            self._lengths.setdefault(_label(clue)[:HEAD], Counter())[len(_label(clue))] += change
 
     def _rows(self, document: Document) -> Iterator[str]:
         """The labels of the pairs in `document` that begin as a filed pair does."""
@@ -113,24 +130,25 @@ class Presearcher(Generic[Key]):
                         yield f"{field}:{first} {second}"
 
     def _starts(self, words: Iterable[str]) -> set[str]:
-        lengths = [length for length, users in self._prefix_lengths.items() if users]
-        return {word[:length] for length in lengths for word in words}
+        return {
+            word[:length] for word in words if word[:HEAD] in self._lengths for length in self._lengths[word[:HEAD]]
+        }
 
     def _learn(self, words: set[str]) -> None:
         self._seen.update(words)
-        self._documents += 1
-        if self._documents in REFILE_AT:
+        self._learnt += 1
+        if self._learnt in REFILE_AT:
             self._refile()
-        if self._documents >= LEARN_FROM:
-            self._documents //= 2
+        if self._learnt >= LEARN_FROM:
+            self._learnt //= 2
             self._seen = Counter({word: count // 2 for word, count in self._seen.items() if count > 1})
             self._refile()
 
     def _refile(self) -> None:
-        often = COMMON * self._documents
-        hot = [keys for label, keys in self._drawers.items() if self._seen[label] > often]
-        for key in [key for keys in hot for key in keys]:
-            self.add(key, self._filed[key][0])
+        often = COMMON * self._learnt
+        hot = [drawer for label, drawer in self._drawers.items() if self._seen[label] > often]
+        for filed in [filed for drawer in hot for filed in drawer]:
+            self.add(filed.key, filed.query)
 
     def _cost(self, clue: Clue) -> float:
         """How often a clue is met, as a part of all documents; guessed by its length as long as nothing is known."""
@@ -139,7 +157,7 @@ class Presearcher(Generic[Key]):
         return 4.0 / len(clue.token) ** 2 if clue.prefix else self._rate(clue.token)
 
     def _rate(self, word: str) -> float:
-        return (self._seen[word] + 1.0 / max(1, len(word)) ** 2) / (self._documents + 1)
+        return (self._seen[word] + 1.0 / max(1, len(word)) ** 2) / (self._learnt + 1)
 
 
 def _field(clue: Clue) -> Field | None:

@@ -14,8 +14,8 @@ from pipeline.errors import QueryError
 from pipeline.model import Alert, AlertState
 from pipeline.ports import Candidate
 from pipeline.query.document import Document
-from pipeline.query.presearch import Presearcher
-from pipeline.query.syntax import Query, parse
+from pipeline.query.presearch import Filed, Presearcher
+from pipeline.query.syntax import parse
 
 
 class SqliteAlerts(SqliteRecords[Alert]):
@@ -32,13 +32,13 @@ class SqliteAlerts(SqliteRecords[Alert]):
         """Active alerts that may match, each with the documents it may match."""
         with self._lock:
             unhealthy = self._follow()
-            found: dict[str, list[int]] = {}
-            queries: dict[str, Query] = {}
+            found: dict[Filed[str], list[int]] = {}
             for place, document in enumerate(documents):
-                for key, query in self._presearcher.candidates(document):
-                    found.setdefault(key, []).append(place)
-                    queries[key] = query
-            candidates = [Candidate(self._alerts[key], tuple(places), queries[key]) for key, places in found.items()]
+                for filed in self._presearcher.candidates(document):
+                    found.setdefault(filed, []).append(place)
+            candidates = [
+                Candidate(self._alerts[filed.key], tuple(places), filed.query) for filed, places in found.items()
+            ]
         for key, why in unhealthy.items():
             self.update([key], lambda alert, why=why: replace(alert, health=why) if alert.health != why else None)  # type: ignore[misc]
         return candidates
