@@ -69,7 +69,7 @@ def embedded(path: Path, count: int, stories: Sequence[Story]) -> dict[str, floa
     began = time.perf_counter()
     hits = fire(stores.alerts, stories, 1)
     took = time.perf_counter() - began
-    one = replace(newsstream.alerts(1)[0], id="one more", query='"one more"')
+    one = replace(newsstream.alerts(1)[0], id="one more", query='"one more"', meaning='"one more"')
     adding = timed(lambda: (stores.alerts.put([one]), stores.alerts.narrow([Document(stories[0])])))
     stores.close()
     return {

@@ -88,17 +88,19 @@ def query(chance: random.Random) -> str:
 def alerts(count: int, seed: int = 7) -> list[Alert]:
     """`count` alerts; the first ones are the same whatever `count`."""
     chance = random.Random(seed)
-    return [
-        Alert(
-            id=identify("alert", str(number)),
-            name=f"alert {number}",
-            query=query(chance),
-            recipients=("analyst@example.org",),
-            created_at=NOW,
-            updated_at=NOW,
-        )
-        for number in range(count)
-    ]
+    return [_alert(query(chance), number) for number in range(count)]
+
+
+def _alert(query: str, number: int) -> Alert:
+    return Alert(
+        id=identify("alert", str(number)),
+        name=f"alert {number}",
+        query=query,
+        meaning=query,
+        recipients=("analyst@example.org",),
+        created_at=NOW,
+        updated_at=NOW,
+    )
 
 
 def stories(count: int, seed: int = 11) -> list[Story]:

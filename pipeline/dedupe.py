@@ -91,7 +91,7 @@ def merge(old: Story, new: Story) -> Story:
         published=min(old.published, new.published),
         first_seen_at=min(old.first_seen_at, new.first_seen_at),
         version=old.version + changed,
-        updated_at=newer.updated_at if changed else old.updated_at,
+        updated_at=new.updated_at,
     )
 
 

@@ -29,7 +29,7 @@ def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: d
     unhealthy: dict[str, str] = {}
     for candidate in candidates:
         try:
-            query = candidate.query or parsed(candidate.alert.query)
+            query = candidate.query or parsed(candidate.alert.meaning)
         except QueryError as error:
             unhealthy[candidate.alert.id] = str(error)
             continue

@@ -156,7 +156,7 @@ class Story:
     version: int = 1
     content_hash: str = ""  # of title and body: a new version is one whose hash differs
     first_seen_at: datetime
-    updated_at: datetime
+    updated_at: datetime  # when it was ingested the last time
 
 
 class AlertState(StrEnum):
@@ -172,11 +172,23 @@ class Alert:
 
     id: str
     name: str
-    query: str
+    query: str  # as typed
+    meaning: str  # the query in full: lists written out, spellings added (query/meaning.py); what engines run
+    variants: bool = True  # whether other spellings are looked for
     recipients: tuple[str, ...] = ()
     state: AlertState = AlertState.ACTIVE
     health: str = ""  # why it could not be evaluated the last time, in words; empty when all is well
     created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordList:
+    """A named list that queries use as `@name`: any of its words or phrases. `id` is identify("list", name)."""
+
+    id: str
+    name: str  # in lower case
+    members: tuple[str, ...]
     updated_at: datetime
 
 

@@ -23,9 +23,11 @@ from pipeline.model import (
     FetchResponse,
     Match,
     Story,
+    WordList,
 )
 from pipeline.query.document import Document
 from pipeline.query.syntax import Query
+from pipeline.query.variants import Variants
 from pipeline.settings import Settings
 
 Thing = TypeVar("Thing")
@@ -36,6 +38,10 @@ class Records(Protocol[Thing]):
 
     def create(self, things: Sequence[Thing]) -> list[bool]:
         """Write those that are not there yet; for each, whether it was written. Never overwrites."""
+        ...
+
+    def put(self, things: Sequence[Thing]) -> None:
+        """Write, replacing what stands under the same id."""
         ...
 
     def get(self, ids: Sequence[str]) -> dict[str, Thing]:
@@ -89,14 +95,11 @@ class StoryFilter:
 
     since: datetime | None = None
     until: datetime | None = None
+    ingested_since: datetime | None = None  # inclusive, of `updated_at`
 
 
 class StoryStore(Records[Story], Protocol):
     """The stories and their search."""
-
-    def put(self, stories: Sequence[Story]) -> None:
-        """Write, replacing what stands under the same id."""
-        ...
 
     def resolve(self, keys: Sequence[str], story_id: str) -> str:
         """Return the story these identity keys belong to: that of the first key that is known, else `story_id`.
@@ -127,11 +130,7 @@ class Candidate:
 
 
 class AlertStore(Records[Alert], Protocol):
-    """The alerts, and the engine that narrows which of them a story may match."""
-
-    def put(self, alerts: Sequence[Alert]) -> None:
-        """Write, replacing what stands under the same id; matched against from the next `narrow` on."""
-        ...
+    """The alerts, and the engine that narrows which of them a story may match: a write counts from the next one on."""
 
     def narrow(self, documents: Sequence[Document]) -> list[Candidate]:
         """Active alerts that may match: every one that does, and perhaps others. All of them, not the first ten.
@@ -215,6 +214,7 @@ class Stores:
     entries: EntryStore
     stories: StoryStore
     alerts: AlertStore
+    lists: Records[WordList]
     matches: MatchStore
     deliveries: DeliveryStore
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
@@ -232,3 +232,4 @@ class Ports:
     mailer: Mailer
     clock: Clock
     settings: Settings
+    variants: Variants  # the spellings in force

@@ -160,6 +160,9 @@ class Settings:
         "3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never"
     )
     variants: bool = _setting("true", _flag, "whether queries find spelling and name variants unless told otherwise")
+    variants_file: str = _setting(
+        "", _plain, "file of your own spellings, a line for each thing: Kyiv|Kiev (docs/query.md)"
+    )
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
 
 

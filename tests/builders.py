@@ -53,6 +53,7 @@ def alert(query: str = "kursk", name: str | None = None, **fields: Any) -> Alert
         "id": identify("alert", name),
         "name": name,
         "query": query,
+        "meaning": query,
         "recipients": ("analyst@example.org",),
         "created_at": NOON,
         "updated_at": NOON,

@@ -21,6 +21,7 @@ from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.maildir import MaildirMailer
 from pipeline.ports import Ports, Stores
+from pipeline.query import variants
 from pipeline.settings import load
 from tests import servers, web
 from tests.fakes import Clock
@@ -132,6 +133,7 @@ def world(stores: Stores, folder: Path, clock: Clock, **overrides: str) -> Ports
         mailer=MaildirMailer(folder / "mail"),
         clock=clock,
         settings=chosen,
+        variants=variants.shipped(),
     )
 
 

@@ -311,3 +311,71 @@ def test_explain_says_why_an_alert_fired_and_why_another_did_not(ports, site):
     assert missed == {("clause", "sudzha: not in the story"), ("match", "no match")}
     (unknown,) = explain(ports, f"{site.base}/nowhere", None)
     assert not unknown.ok
+
+
+# -- alerts saved while stories stream in
+
+
+def test_an_alert_saved_in_the_middle_of_an_ingest_fires_on_its_story(ports, site, clock):
+    """Saved after the ingest asked for the alerts, before it ended."""
+    add_feeds(ports, [NewFeed(url=web.put_story(site, "one", NEAR_KURSK))])
+    saved: list[str] = []
+    ask = ports.stores.alerts.narrow
+
+    def narrow(documents):
+        candidates = ask(documents)
+        put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=("analyst@example.org",)))
+        saved.append("kursk")
+        return candidates
+
+    feed = only(ports.stores.feeds.all())
+    ids = flow.poll(ports, [feed.id], forced=True).entry_ids
+    ports.stores.alerts.narrow = narrow
+    assert flow.ingest(ports, ids).matches == 0
+    assert saved
+    assert len(list(ports.stores.matches.all())) == 1
+    (notifies,) = flow.sweep(ports).notifies
+    assert flow.notify(ports, notifies).sent == 1
+
+
+def test_alerts_saved_while_stories_stream_in_miss_none_that_end_after_them(ports):
+    """Every story is put and matched as ingest does it, while alerts are saved from other threads."""
+    from pipeline.flow.ingest import IngestReport, _match
+    from tests import builders
+
+    saved: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    clock = iter(range(1_000_000))
+
+    def save(number: int) -> None:
+        put_alert(ports, NewAlert(name=f"alert {number}", query="kursk", recipients=("a@example.org",)))
+        saved[f"alert {number}"] = next(clock)
+
+    def stream(number: int) -> None:
+        now = ports.clock.now()
+        story = builders.story(str(number), title="Kursk", updated_at=now, published=now)
+        ports.stores.stories.put([story])
+        _match(ports, [story], IngestReport())
+        ended[story.id] = next(clock)
+
+    with ThreadPoolExecutor(4) as pool:
+        work = [pool.submit(save if number % 4 == 0 else stream, number) for number in range(48)]
+        for one in work:
+            one.result()
+    names = {alert.id: alert.name for alert in ports.stores.alerts.all()}
+    fired = {(names[one.alert_id], one.story_id) for one in ports.stores.matches.all()}
+    missed = {
+        (name, story_id)
+        for name, at in saved.items()
+        for story_id, end in ended.items()
+        if end > at and (name, story_id) not in fired
+    }
+    assert missed == set()
+
+
+def test_an_alert_saved_later_does_not_fire_on_what_is_long_done(ports, site, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK), query="sudzha")
+    one_round(ports)
+    clock.turn(2 * ports.settings.lease)
+    put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=("analyst@example.org",)))
+    assert list(ports.stores.matches.all()) == []

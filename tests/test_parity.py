@@ -14,14 +14,27 @@ from pipeline.ports import Stores, StoryFilter
 from pipeline.query import elastic
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate, matches
+from pipeline.query.meaning import Lexicon, understand
 from pipeline.query.presearch import Presearcher
-from pipeline.query.syntax import Query, parse, render
+from pipeline.query.render import render
+from pipeline.query.syntax import Query, parse
+from pipeline.query.variants import shipped
 from tests import builders, strategies
 from tests.builders import NOON
 from tests.conftest import BACKENDS, NINE, opened
 
+SPELT = Lexicon({}, shipped())
 crowd = st.lists(strategies.stories(), min_size=1, max_size=6, unique_by=lambda story: story.id)
-questions = st.lists(strategies.queries(), min_size=1, max_size=6, unique_by=lambda query: query.text)
+questions = st.lists(
+    st.one_of(strategies.queries(), st.deferred(lambda: spelt)),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda query: query.text,
+)
+
+
+spelt = strategies.queries().map(lambda query: understand(query.text, SPELT))
+"""Queries with the spellings added that the shipped table has."""
 
 
 def judged(query: Query, stories: list[Story]) -> set[str]:
@@ -98,6 +111,21 @@ def test_evidence_is_given_exactly_for_matches_and_stands_in_the_story(story, qu
     for one in evidence or ():
         if one.field in text:
             assert text[one.field][one.start : one.end] == one.text
+
+
+@settings(max_examples=300)
+@given(spelt)
+def test_a_meaning_is_a_query_that_means_itself(query):
+    assert parse(query.text).root == query.root
+    assert parse(render(query.root)).root == query.root
+
+
+@settings(max_examples=300)
+@given(strategies.stories(), strategies.queries())
+def test_spellings_only_ever_add_to_what_words_find(story, query):
+    meant = understand(query.text, SPELT)
+    if "NOT" not in meant.text and matches(query, Document(story)):
+        assert matches(meant, Document(story))
 
 
 @settings(max_examples=300)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pipeline.errors import QueryError
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate, matches
-from pipeline.query.syntax import parse, render
+from pipeline.query.render import render
+from pipeline.query.syntax import parse
 from tests import builders, strategies
 
 

@@ -18,6 +18,8 @@ from pipeline.adapters.maildir import MaildirMailer
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.errors import SettingError
 from pipeline.ports import Mailer, Ports, Stores
+from pipeline.query import variants
+from pipeline.query.variants import Variants
 from pipeline.settings import Settings
 
 _chosen: list[Settings] = []
@@ -63,7 +65,15 @@ def make_ports(settings: Settings) -> Ports:
         mailer=make_mailer(settings),
         clock=SystemClock(),
         settings=settings,
+        variants=make_variants(settings),
     )
+
+
+def make_variants(settings: Settings) -> Variants:
+    """The spellings in force. Raises BadInput for a file of the operator's that can't be used."""
+    if not settings.variants:
+        return variants.NONE
+    return variants.with_own(Path(settings.variants_file)) if settings.variants_file else variants.shipped()
 
 
 def make_stores(settings: Settings) -> Stores:

@@ -110,16 +110,22 @@ def read_alerts(content: bytes, name: str) -> list[NewAlert]:
 
 
 def _alert(one: dict[str, Any], number: int, name: str) -> NewAlert:
-    unknown = one.keys() - {"name", "query", "to"}
+    unknown = one.keys() - {"name", "query", "to", "variants"}
     if unknown:
-        raise BadInput(f"{name}: alert {number} has {', '.join(sorted(unknown))}: only name, query and to are known")
+        raise BadInput(
+            f"{name}: alert {number} has {', '.join(sorted(unknown))}: only name, query, to and variants are known"
+        )
+    if not isinstance(one.get("variants", True), bool):
+        raise BadInput(f"{name}: alert {number}: variants is true or false")
     to = one.get("to", [])
     recipients = [to] if isinstance(to, str) else to
     if not isinstance(one.get("name"), str) or not isinstance(one.get("query"), str):
         raise BadInput(f"{name}: alert {number} needs a name and a query, each in quotes")
     if not isinstance(recipients, list) or not all(isinstance(item, str) for item in recipients):
         raise BadInput(f"{name}: alert {number}: to is a mail address or a list of them")
-    return NewAlert(name=one["name"], query=one["query"], recipients=tuple(recipients))
+    return NewAlert(
+        name=one["name"], query=one["query"], recipients=tuple(recipients), variants=one.get("variants", True)
+    )
 
 
 def import_alerts(ports: Ports, alerts: list[NewAlert], *, replace_existing: bool = False) -> Imported:
@@ -144,7 +150,8 @@ def write_alerts(alerts: list[Alert]) -> str:
     blocks = []
     for alert in sorted(alerts, key=lambda one: one.name):
         to = ", ".join(_quoted(address) for address in alert.recipients)
-        blocks.append(f"[[alert]]\nname = {_quoted(alert.name)}\nquery = {_quoted(alert.query)}\nto = [{to}]\n")
+        block = f"[[alert]]\nname = {_quoted(alert.name)}\nquery = {_quoted(alert.query)}\nto = [{to}]\n"
+        blocks.append(block if alert.variants else f"{block}variants = false\n")
     return "\n".join(blocks)
 
 

@@ -12,7 +12,8 @@ from pipeline.model import Alert, AlertState, Entry, Feed, Story, identify
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate
-from pipeline.query.syntax import And, Node, Query, parse, render
+from pipeline.query.render import render
+from pipeline.query.syntax import And, Node, Query, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:
     if alert.state is AlertState.PAUSED:
         yield Step("match", ok=False, said=f"alert {alert.name!r} is paused")
     try:
-        query = parse(alert.query)
+        query = parse(alert.meaning)
     except QueryError as error:
         yield Step("match", ok=False, said=str(error))
         return
@@ -98,4 +99,8 @@ def _clauses(query: Query, document: Document) -> Iterator[Step]:
         evidence = evaluate(Query(query.text, part), document)
         found = ", ".join(dict.fromkeys(one.text for one in evidence or ()))
         held = evidence is not None
-        yield Step("clause", ok=held, said=f"{render(part)}: {found or ('holds' if held else 'not in the story')}")
+        yield Step(
+            "clause",
+            ok=held,
+            said=f"{render(part, variants=False)}: {found or ('holds' if held else 'not in the story')}",
+        )

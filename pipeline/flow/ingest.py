@@ -188,13 +188,16 @@ def _match(ports: Ports, stories: Sequence[Story], report: IngestReport) -> None
     report.delivery_ids = [delivery.id for delivery in write_deliveries(ports, fresh)]
 
 
-def write_deliveries(ports: Ports, matches: Sequence[Match]) -> list[Delivery]:
-    """Write the deliveries of `matches`, then mark the matches: a set left half-written is completed by the sweep."""
+def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = True) -> list[Delivery]:
+    """Write the deliveries of `matches`, then mark the matches: a set left half-written is completed by the sweep.
+
+    `queued` says that the caller queues them; the next sweep does so otherwise.
+    """
     now = ports.clock.now()
-    queued = now + timedelta(seconds=ports.settings.lease)
+    queued_until = now + timedelta(seconds=ports.settings.lease) if queued else None
     alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
     deliveries = [
-        replace(delivery, queued_until=queued)
+        replace(delivery, queued_until=queued_until)
         for one in matches
         if one.alert_id in alerts
         for delivery in decide.deliveries_for(one, alerts[one.alert_id], now)

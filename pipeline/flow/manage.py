@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow.language import understood
+from pipeline.flow.lookback import look_back
 from pipeline.model import Alert, AlertState, Feed, FeedState, identify
 from pipeline.ports import Ports
-from pipeline.query.syntax import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class NewAlert:
     name: str
     query: str
     recipients: tuple[str, ...] = ()
+    variants: bool = True
 
 
 def feed_id(url: str) -> str:
@@ -85,7 +87,7 @@ def checked_alert(ports: Ports, new: NewAlert) -> Alert:
     """Make the alert that `new` describes. Raises QueryError, or BadInput for a name or an address that can't be."""
     if not new.name.strip():
         raise BadInput("an alert needs a name: give a short one")
-    parse(new.query)
+    meaning = understood(ports, new.query, variants=new.variants).text
     for address in new.recipients:
         _check_address(new.name, address)
     now = ports.clock.now()
@@ -93,6 +95,8 @@ def checked_alert(ports: Ports, new: NewAlert) -> Alert:
         id=alert_id(new.name),
         name=new.name.strip(),
         query=new.query,
+        meaning=meaning,
+        variants=new.variants,
         recipients=tuple(dict.fromkeys(new.recipients)),
         created_at=now,
         updated_at=now,
@@ -110,13 +114,17 @@ def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) ->
     """Save an alert. Raises BadInput when the name is taken and `replace_existing` is not set."""
     alert = checked_alert(ports, new)
     if ports.stores.alerts.create([alert])[0]:
+        look_back(ports, [alert])
         return alert
     if not replace_existing:
         raise BadInput(f"there is an alert {alert.name!r} already: choose another name, or remove it first")
     changed = ports.stores.alerts.update(
         [alert.id], lambda known: replace(alert, created_at=known.created_at, state=known.state)
     )
-    return changed[0] if changed else put_alert(ports, new)  # somebody removed it in between
+    if not changed:  # somebody removed it in between
+        return put_alert(ports, new)
+    look_back(ports, changed)
+    return changed[0]
 
 
 def set_alert_state(ports: Ports, name: str, state: AlertState) -> Alert:
@@ -125,6 +133,7 @@ def set_alert_state(ports: Ports, name: str, state: AlertState) -> Alert:
     changed = ports.stores.alerts.update([alert_id(name)], lambda alert: replace(alert, state=state, updated_at=now))
     if not changed:
         raise NotFound("alert", name)
+    look_back(ports, changed)
     return changed[0]
 
 

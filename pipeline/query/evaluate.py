@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pipeline.model import Evidence
 from pipeline.query.document import UNFIELDED, Document, Field, Value
+from pipeline.query.render import render
 from pipeline.query.syntax import (
     And,
     AtLeast,
@@ -104,6 +105,8 @@ def _count(stands: list[Place]) -> int:
 def clause(leaf: Leaf, query: Query) -> str:
     """A leaf as it was typed, with the field it is bound to."""
     start, end = leaf.at
+    if "~" in query.text[start:end]:
+        return render(leaf, variants=False)
     if not isinstance(leaf, Phrase):
         return query.text[start:end]
     field = f"{leaf.field}:" if leaf.field else ""

@@ -5,7 +5,7 @@
     and      = near { [AND] near }                       a bare space means AND
     near     = unary { (NEAR/n | ONEAR/n) unary }        one operator and one n a chain, 2 to 4 operands
     unary    = (NOT | -) unary | primary
-    primary  = ( or ) | field: primary | ATLEAST/n primary | =word | ="phrase" | "phrase" | word
+    primary  = ( or ) | field: primary | ATLEAST/n primary | =word | ="phrase" | "phrase" | word | @list
     phrase   = { word | ( words { | words } ) }          alternatives: "mutual (defence|aid) pact"
 
 Operators are known in any case, inside quotes they are words. What people type for quotes, dashes, brackets and
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import NoReturn
@@ -26,7 +26,7 @@ from pipeline.errors import QueryError
 from pipeline.query.document import WHOLE, Field
 from pipeline.text import MAX_TOKEN_UNITS, Tokens, is_solid
 
-MAX_CHARACTERS = 10_000
+MAX_CHARACTERS = 500_000
 MAX_LEAVES = 500
 MAX_DEPTH = 50
 MAX_DISTANCE = 100
@@ -137,11 +137,11 @@ class Query:
     root: Node
 
 
-def parse(text: str) -> Query:
-    """Read a query. Raises QueryError with position, reason and cure."""
+def parse(text: str, lists: Mapping[str, Sequence[str]] | None = None) -> Query:
+    """Read a query; `@name` stands for any of `lists[name]`. Raises QueryError with position, reason and cure."""
     if len(text) > MAX_CHARACTERS:
         raise QueryError(text[:40] + "…", MAX_CHARACTERS, f"longer than {MAX_CHARACTERS} characters", "split it")
-    parser = _Parser(text)
+    parser = _Parser(text, lists or {})
     root = parser.whole()
     if not needs_something(root):
         raise QueryError(text, 0, "a query of only NOT matches everything else", "add a word that must be there")
@@ -180,8 +180,9 @@ _QUOTES = '"“”„‟«»″‶〝〞〟＂「」『』'
 _DASHES = "-‐‑‒–—―−﹣－"
 _PAIRED = str.maketrans(dict.fromkeys(_QUOTES, '"') | dict.fromkeys(_DASHES, "-"))
 _FIELD = re.compile(r"([A-Za-z_]+):(?!//)")
-_OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR|ATLEAST)(?:/(\d{1,4}))?", re.IGNORECASE)
+OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR|ATLEAST)(?:/(\d{1,4}))?", re.IGNORECASE)
 _WORD = re.compile(r'[^\s()"]+')
+_LIST = re.compile(r"@\w[\w-]*")
 _FIELD_NAMES = ", ".join(name.value for name in Field)
 # Letters of an extinct script that stand for wildcards while a word is cut into tokens: they fold to themselves.
 _STAR, _MARK = "\U00010000", "\U00010001"
@@ -272,7 +273,9 @@ def _field(text: str, found: re.Match[str]) -> _Lexeme:
 
 def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
     start, end, word = found.start(), found.end(), found.group()
-    operator = _OPERATOR.fullmatch(word)
+    if _LIST.fullmatch(word):
+        return _Lexeme("list", word, start, end)
+    operator = OPERATOR.fullmatch(word)
     if operator is None:
         return _Lexeme("word", word, start, end)
     if operator.group(1):
@@ -290,8 +293,8 @@ def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, lists: Mapping[str, Sequence[str]]) -> None:
+        self.text, self.lists = text, lists
         self.lexemes = list(_lex(text))
         self.at = 0
         self.depth = 0
@@ -395,6 +398,8 @@ class _Parser:
                 return self.nested(lexeme, lambda: self.at_least(lexeme, within))
             case "word" | "phrase":
                 return self.leaf(lexeme, within)
+            case "list":
+                return self.named(lexeme, within)
             case "end":
                 self.fail(lexeme, "the query ends where a word is wanted", "add one, or take the operator out")
             case "close":
@@ -415,6 +420,14 @@ class _Parser:
         if within is not None:
             self.fail(lexeme, f"{lexeme.text}: inside {within}:", "a clause looks in one field: take one out")
         return self.primary(Field(lexeme.text))
+
+    def named(self, lexeme: _Lexeme, within: Field | None) -> Node:
+        name = lexeme.text.removeprefix("@").lower()
+        if name not in self.lists:
+            cure = f"make it with `wirewatch lists set {name} WORD…`, or put it in quotes to look for the word"
+            self.fail(lexeme, f"there is no list @{name}", cure)
+        members = tuple(self.leaf(replace(lexeme, kind="phrase", text=text), within) for text in self.lists[name])
+        return members[0] if len(members) == 1 else Or(members)
 
     def at_least(self, lexeme: _Lexeme, within: Field | None) -> Node:
         if lexeme.number < 1:
@@ -453,14 +466,23 @@ class _Parser:
         choices: list[Choice] = []
         for piece in re.split(r"(\([^()]*\|[^()]*\))", lexeme.text):
             if piece.startswith("(") and "|" in piece:
-                runs = [self.elements(lexeme, part, exact=exact) for part in piece[1:-1].split("|")]
-                if not all(runs):
+                runs = self.runs(lexeme, piece[1:-1].split("|"), exact=exact)
+                if not all(run.elements for run in runs):
                     self.fail(lexeme, f"an empty alternative in {piece}", "name it, or take the | out")
-                unique = tuple(dict.fromkeys(runs))
-                choices += [tuple(map(Run, unique))] if len(unique) > 1 else [(Run((one,)),) for one in unique[0]]
+                choices += [runs] if len(runs) > 1 else [(Run((one,)),) for one in runs[0].elements]
             else:
                 choices += [(Run((element,)),) for element in self.elements(lexeme, piece, exact=exact)]
         return tuple(choices)
+
+    def runs(self, lexeme: _Lexeme, parts: list[str], *, exact: bool) -> Choice:
+        """Alternatives, each once, typed ones first; `~` marks one that no person typed (query/variants.py)."""
+        made: dict[tuple[Element, ...], Run] = {}
+        for part in sorted(parts, key=lambda part: part.lstrip().startswith("~")):
+            elements = self.elements(lexeme, part, exact=exact)
+            made.setdefault(elements, Run(elements, variant=part.lstrip().startswith("~")))
+        if all(run.variant for run in made.values()):
+            return tuple(replace(run, variant=False) for run in made.values())
+        return tuple(made.values())
 
     def elements(self, lexeme: _Lexeme, text: str, *, exact: bool) -> tuple[Element, ...]:
         wild = "*" in text or "?" in text
@@ -497,53 +519,3 @@ def _flat(kind: type[And] | type[Or], parts: list[Node]) -> tuple[Node, ...]:
         else:
             flat.append(part)
     return tuple(flat)
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Back to text: the query as understood. `parse(render(node))` gives `node` again, but for variants.
-
-
-def render(node: Node) -> str:
-    """The query as understood, in full: every AND written out, every word as it is looked for."""
-    match node:
-        case And(parts):
-            return " AND ".join(_bracketed(part, Or) for part in parts)
-        case Or(parts):
-            return " OR ".join(map(render, parts))
-        case Not(part):
-            return "NOT " + _bracketed(part, And, Or, Near)
-        case Near(operands, distance, ordered):
-            operator = f" {'ONEAR' if ordered else 'NEAR'}/{distance} "
-            return operator.join(_alternatives(operand) for operand in operands)
-        case AtLeast(count, phrases):
-            return f"ATLEAST/{count} {_alternatives(phrases)}"
-        case Phrase():
-            return render_phrase(node)
-
-
-def _bracketed(node: Node, *kinds: type) -> str:
-    return f"({render(node)})" if isinstance(node, kinds) else render(node)
-
-
-def _alternatives(phrases: tuple[Phrase, ...]) -> str:
-    return render_phrase(phrases[0]) if len(phrases) == 1 else f"({' OR '.join(map(render_phrase, phrases))})"
-
-
-def render_phrase(phrase: Phrase) -> str:
-    """A phrase as it would be typed, with its variants left out."""
-    prefix = f"{phrase.field}:" if phrase.field else ""
-    typed = [tuple(run for run in choice if not run.variant) or choice for choice in phrase.choices]
-    first = typed[0][0].elements[0]
-    exact = "=" if isinstance(first, Word) and first.case else ""
-    words = " ".join(map(_render_choice, typed))
-    bare = len(typed) == 1 and words.isalnum() and not _OPERATOR.fullmatch(words)
-    return f"{prefix}{exact}{words}" if bare else f'{prefix}{exact}"{words}"'
-
-
-def _render_choice(choice: Choice) -> str:
-    runs = [" ".join(map(_render_element, run.elements)) for run in choice]
-    return runs[0] if len(runs) == 1 else f"({'|'.join(runs)})"
-
-
-def _render_element(element: Element) -> str:
-    return element.pattern if isinstance(element, Wildcard) else element.case or element.token

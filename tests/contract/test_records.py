@@ -18,6 +18,7 @@ from pipeline.model import (
     Event,
     Evidence,
     FeedState,
+    WordList,
     identify,
 )
 from pipeline.ports import Records
@@ -82,6 +83,7 @@ FULL: dict[str, Any] = {
         content_hash="c",
     ),
     "alerts": builders.alert('"mutual defence"', recipients=("a@example.org", "b@example.org"), health="slow"),
+    "lists": WordList(id="l", name="nato", members=("NATO", "北約", "north atlantic"), updated_at=NOON),
     "matches": builders.match(
         evidence=(Evidence(clause="kursk", field="body", start=1, end=6, text="Kursk"),), delivered=True
     ),

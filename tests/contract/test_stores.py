@@ -200,7 +200,7 @@ def test_an_alert_is_narrowed_to_from_the_moment_it_is_put(stores):
     alert = builders.alert("kursk")
     stores.alerts.put([alert])
     assert candidates(stores, "Kursk", "Sudzha", "in Kursk") == {"kursk": (0, 2)}
-    stores.alerts.put([replace(alert, query="sudzha")])
+    stores.alerts.put([replace(alert, query="sudzha", meaning="sudzha")])
     assert candidates(stores, "Kursk", "Sudzha") == {"sudzha": (1,)}
     stores.alerts.update([alert.id], lambda one: replace(one, state=AlertState.PAUSED))
     assert candidates(stores, "Sudzha") == {}

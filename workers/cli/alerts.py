@@ -8,8 +8,11 @@ import click
 
 from pipeline.adapters import watchlist
 from pipeline.flow import manage
+from pipeline.flow.language import understood
 from pipeline.model import Alert, AlertState
-from pipeline.query.syntax import leaves, parse, render
+from pipeline.query.render import render
+from pipeline.query.syntax import leaves
+from pipeline.query.variants import spellings
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.feeds import report
@@ -24,12 +27,14 @@ def alerts() -> None:
 @click.argument("name")
 @click.argument("query")
 @click.option("--to", "recipients", multiple=True, required=True, metavar="MAIL", help="A recipient, once for each.")
-def add(name: str, query: str, recipients: tuple[str, ...]) -> None:
+@click.option("--no-variants", is_flag=True, help="Look for the words as typed, in no other spelling.")
+def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool) -> None:
     """Save the alert NAME for QUERY; it fires on what is ingested from now on."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    alert = manage.put_alert(ports, manage.NewAlert(name=name, query=query, recipients=recipients))
-    click.echo(f"added {alert.name}: {render(parse(alert.query).root)}")
+    new = manage.NewAlert(name=name, query=query, recipients=recipients, variants=not no_variants)
+    alert = manage.put_alert(ports, new)
+    click.echo(f"added {alert.name}: {alert.meaning}")
 
 
 @alerts.command("import")
@@ -67,6 +72,7 @@ def _facts(alert: Alert) -> dict[str, object]:
         "id": alert.id,
         "name": alert.name,
         "query": alert.query,
+        "meaning": alert.meaning,
         "to": list(alert.recipients),
         "state": alert.state,
         "health": alert.health,
@@ -105,12 +111,18 @@ def query_group() -> None:
 @show.json_option
 def check(query: str, *, as_json: bool) -> None:
     """Say how QUERY is understood, or what is wrong with it."""
-    parsed = parse(query)
-    clauses = [render(leaf) for leaf in leaves(parsed.root)]
+    ports = bootstrap.ports()
+    ports.stores.prepare()
+    meant = understood(ports, query)
+    typed = render(meant.root, variants=False)
+    clauses = [{"clause": render(leaf, variants=False), "variants": spellings(leaf)} for leaf in leaves(meant.root)]
     if as_json:
-        show.as_json({"query": query, "understood": render(parsed.root), "clauses": clauses})
+        show.as_json({"query": query, "understood": typed, "meaning": meant.text, "clauses": clauses})
         return
-    click.echo(render(parsed.root))
+    click.echo(typed)
+    for one in clauses:
+        if one["variants"]:
+            click.echo(f"  {one['clause']} also as {', '.join(one['variants'])}")
 
 
 COMMANDS = (alerts, query_group)

@@ -11,10 +11,10 @@ import click
 
 from pipeline.errors import BadInput
 from pipeline.flow.explain import explain as explain_story
+from pipeline.flow.language import understood
 from pipeline.flow.search import search as search_stories
 from pipeline.model import EntryState, FeedState, Story
 from pipeline.ports import StoryFilter
-from pipeline.query.syntax import parse
 from workers import bootstrap
 from workers.cli import show
 
@@ -43,8 +43,9 @@ def moment(text: str | None) -> datetime | None:
 @show.json_option
 def search(query: str, since: str | None, until: str | None, limit: int, *, as_json: bool) -> None:
     """Stories that match QUERY, latest first: exactly those on which an alert would have fired."""
+    ports = bootstrap.ports()
     where = StoryFilter(since=moment(since), until=moment(until))
-    found = islice(search_stories(bootstrap.ports(), parse(query), where), limit)
+    found = islice(search_stories(ports, understood(ports, query), where), limit)
     if as_json:
         show.as_json([_facts(story) for story in found])
         return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.adapters import watchlist
+from pipeline.flow import language
 from pipeline.flow.once import Round, once
 from pipeline.ports import Ports
 from workers import bootstrap
@@ -42,6 +43,8 @@ def setup(watch: Path | None) -> None:
 def prepare(ports: Ports, watch: Path | None) -> list[str]:
     """Prepare the store and take in the watch folder; what was done, in lines."""
     lines = ports.stores.prepare()
+    anew = language.recheck_alerts(ports)
+    lines += [f"understood anew, after a change of lists or spellings: alert {alert.name!r}" for alert in anew]
     if watch is not None:
         lines += watchlist.take_in(ports, watch)
     return lines

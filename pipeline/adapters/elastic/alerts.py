@@ -39,9 +39,9 @@ class ElasticAlerts(ElasticRecords[Alert]):
         """Write those that are not there yet, each with its form; for each, whether it was written."""
         return super().create([_with_health(alert) for alert in things])
 
-    def put(self, alerts: Sequence[Alert]) -> None:
-        """Write, replacing what stands under the same id; matched against from the next `narrow` on."""
-        super().put([_with_health(alert) for alert in alerts])
+    def put(self, things: Sequence[Alert]) -> None:
+        """Write, replacing what stands under the same id, each with its form."""
+        super().put([_with_health(alert) for alert in things])
 
     def narrow(self, documents: Sequence[Document]) -> list[Candidate]:
         """Active alerts that may match, each with the documents it may match."""
@@ -106,7 +106,7 @@ def probe(client: Elasticsearch, names: Names) -> str:
 def _with_health(alert: Alert) -> Alert:
     """`alert` with what is wrong with its query; nothing when it can be read."""
     try:
-        parse(alert.query)
+        parse(alert.meaning)
     except QueryError as error:
         return replace(alert, health=str(error))
     return alert
@@ -118,6 +118,6 @@ def _stored_form(alert: Alert) -> Body:
     The evaluator then says why it can't be judged, and match marks the alert.
     """
     try:
-        return form(parse(alert.query)).query
+        return form(parse(alert.meaning)).query
     except QueryError:
         return EVERYTHING

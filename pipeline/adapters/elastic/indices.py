@@ -36,6 +36,7 @@ class Kind(StrEnum):
     STORIES = "stories"
     IDENTITIES = "identities"
     ALERTS = "alerts"
+    LISTS = "lists"
     MATCHES = "matches"
     DELIVERIES = "deliveries"
 
@@ -94,11 +95,13 @@ PROPERTIES: dict[Kind, Properties] = {
     Kind.IDENTITIES: {"key": _KEPT, "story_id": _KEYWORD},
     Kind.ALERTS: {
         **_named("id name state", _KEYWORD),
-        **_named("query recipients health", _KEPT),
+        **_named("query meaning recipients health", _KEPT),
+        "variants": _FLAG,
         **_named("created_at updated_at", _MOMENT),
         "form": {"type": "percolator"},
         "words": _words(),
     },
+    Kind.LISTS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
     Kind.MATCHES: {
         **_named("id alert_id story_id", _KEYWORD),
         "story_version": _COUNT,

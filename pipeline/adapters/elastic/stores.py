@@ -22,6 +22,7 @@ from pipeline.model import (
     Feed,
     FeedState,
     Match,
+    WordList,
     ready_at,
 )
 from pipeline.ports import LedgerFilter, Stores
@@ -39,6 +40,7 @@ def open_stores(settings: Settings) -> Stores:
         entries=ElasticEntries(client, names),
         stories=ElasticStories(client, names),
         alerts=ElasticAlerts(client, names),
+        lists=ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
         matches=ElasticMatches(client, names),
         deliveries=ElasticDeliveries(client, names),
         prepare=partial(indices.prepare, client, names),

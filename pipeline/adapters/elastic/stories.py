@@ -64,7 +64,7 @@ class ElasticStories(ElasticRecords[Story]):
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first."""
         return self.search(
-            {"bool": {"filter": [form(query).query, *_published(where)]}}, [{"published": "desc"}, {"id": "asc"}]
+            {"bool": {"filter": [form(query).query, *_within(where)]}}, [{"published": "desc"}, {"id": "asc"}]
         )
 
     def _bound(self, keys: Sequence[str]) -> dict[str, str]:
@@ -72,10 +72,13 @@ class ElasticStories(ElasticRecords[Story]):
         return {one.key: one.story_id for one in found.values()}
 
 
-def _published(where: StoryFilter) -> list[Body]:
+def _within(where: StoryFilter) -> list[Body]:
     bounds: Body = {}
     if where.since:
         bounds["gte"] = where.since.isoformat()
     if where.until:
         bounds["lt"] = where.until.isoformat()
-    return [{"range": {"published": bounds}}] if bounds else []
+    clauses: list[Body] = [{"range": {"published": bounds}}] if bounds else []
+    if where.ingested_since:
+        clauses.append({"range": {"updated_at": {"gte": where.ingested_since.isoformat(timespec="milliseconds")}}})
+    return clauses

@@ -60,7 +60,7 @@ class SqliteAlerts(SqliteRecords[Alert]):
             if alert is None or alert.state is not AlertState.ACTIVE:
                 continue
             try:
-                self._presearcher.add(key, parse(alert.query))
+                self._presearcher.add(key, parse(alert.meaning))
             except QueryError as error:
                 unhealthy[key] = str(error)
                 continue

@@ -18,13 +18,15 @@ CREATE TABLE feeds (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NUL
 CREATE INDEX feeds_ready ON feeds (state, ready_at);
 CREATE TABLE entries (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
 CREATE INDEX entries_ready ON entries (state, ready_at);
-CREATE TABLE stories (id TEXT PRIMARY KEY, thing BLOB NOT NULL, published REAL NOT NULL);
+CREATE TABLE stories (id TEXT PRIMARY KEY, thing BLOB NOT NULL, published REAL NOT NULL, updated_at REAL NOT NULL);
 CREATE INDEX stories_published ON stories (published);
+CREATE INDEX stories_updated_at ON stories (updated_at);
 CREATE VIRTUAL TABLE words USING fts5
     ({", ".join(field.value for field in Field)}, content='', detail=column, tokenize="ascii tokenchars '_'");
 CREATE TABLE identities (key TEXT PRIMARY KEY, story_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE alert_changes (change INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL UNIQUE);
+CREATE TABLE lists (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE matches (id TEXT PRIMARY KEY, thing BLOB NOT NULL, delivered INTEGER NOT NULL, matched_at REAL NOT NULL);
 CREATE INDEX matches_undelivered ON matches (matched_at) WHERE delivered = 0;
 CREATE TABLE deliveries (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL,

@@ -9,7 +9,7 @@ from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.database import Database
 from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.adapters.sqlite.stories import SqliteStories
-from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Feed, FeedState, Match, ready_at
+from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Feed, FeedState, Match, WordList, ready_at
 from pipeline.ports import LedgerFilter, Stores
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
@@ -23,6 +23,7 @@ def open_stores(path: str) -> Stores:
         entries=SqliteEntries(database),
         stories=SqliteStories(database),
         alerts=SqliteAlerts(database),
+        lists=SqliteRecords(database, Table("lists", WordList, {})),
         matches=SqliteMatches(database),
         deliveries=SqliteDeliveries(database),
         prepare=database.prepare,

@@ -8,7 +8,8 @@ out again from the stored story when it is replaced.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from pipeline.adapters.codec import decode
 from pipeline.adapters.sqlite.database import Database
@@ -19,6 +20,10 @@ from pipeline.query.document import Document, Field
 from pipeline.query.narrow import All, Anything, Pair, Required, Token, required
 from pipeline.query.syntax import Query
 
+_DATES: Mapping[str, Callable[[Story], datetime]] = {
+    "published": lambda story: story.published,
+    "updated_at": lambda story: story.updated_at,
+}
 _COLUMNS = ", ".join(field.value for field in Field)
 _MARKS = ", ".join("?" * len(Field))
 
@@ -27,7 +32,7 @@ class SqliteStories(SqliteRecords[Story]):
     """ports.StoryStore."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, Table("stories", Story, {"published": lambda story: story.published}))
+        super().__init__(database, Table("stories", Story, _DATES))
 
     def resolve(self, keys: Sequence[str], story_id: str) -> str:
         """Return the story of the first key that is known, else `story_id`; bind the keys that were not known."""
@@ -62,6 +67,8 @@ class SqliteStories(SqliteRecords[Story]):
             clauses, values = [*clauses, "published >= ?"], [*values, where.since.timestamp()]
         if where.until:
             clauses, values = [*clauses, "published < ?"], [*values, where.until.timestamp()]
+        if where.ingested_since:
+            clauses, values = [*clauses, "updated_at >= ?"], [*values, where.ingested_since.timestamp()]
         if expression:
             clauses = [*clauses, "rowid IN (SELECT rowid FROM words WHERE words MATCH ?)"]
         condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""

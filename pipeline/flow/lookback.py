@@ -1,0 +1,37 @@
+"""look back: an alert saved at T matches every story whose ingest ends after T.
+
+An ingest indexes its stories and then asks for the alerts that match. One that asked just before an alert was saved
+has indexed its stories by then; so once the alert is saved, the stories of one longest ingest, which is a lease, are
+searched. Whatever both find is one match, by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pipeline import match
+from pipeline.flow.ingest import write_deliveries
+from pipeline.model import Alert, AlertState, Match
+from pipeline.ports import Ports, StoryFilter
+from pipeline.query.document import Document
+from pipeline.query.syntax import parse
+
+
+def look_back(ports: Ports, alerts: Sequence[Alert]) -> list[Match]:
+    """Match alerts that were just saved against the stories just ingested; the matches that were new."""
+    now = ports.clock.now()
+    where = StoryFilter(ingested_since=now - timedelta(seconds=ports.settings.lease))
+    found: list[Match] = []
+    for alert in alerts:
+        if alert.state is not AlertState.ACTIVE:
+            continue
+        query = parse(alert.meaning)
+        for story in ports.stores.stories.narrow(query, where):
+            matched = match.match(alert.id, query, Document(story), now)
+            if matched:
+                found.append(matched)
+    created = ports.stores.matches.create(found)
+    fresh = [one for one, new in zip(found, created, strict=True) if new]
+    write_deliveries(ports, fresh, queued=False)
+    return fresh
