@@ -135,11 +135,14 @@ def test_lists_go_out_as_they_came_in(wirewatch, tmp_path):
     assert 'xmlUrl="https://a.example/feed"' in opml
     assert 'text="A &amp; B"' in opml
     (tmp_path / "again.toml").write_text(alerts)
-    assert json.loads(wirewatch("alerts", "import", "again.toml", "--json").stdout) == {
-        "added": 0,
-        "known": 1,
-        "refused": [],
-    }
+    again = json.loads(wirewatch("alerts", "import", "again.toml", "--json").stdout)
+    assert (again["added"], again["known"], again["refused"]) == (0, 1, [])
+    (tmp_path / "edited.toml").write_text(alerts.replace("mutual defence", "mutual aid"))
+    for _ in range(2):
+        dry = wirewatch("alerts", "import", "edited.toml", "--replace", "--dry-run").stdout
+        assert """~ it's: "mutual defence" → "mutual aid\"""" in dry
+    assert "1 changed" in wirewatch("alerts", "import", "edited.toml", "--replace").stdout
+    wirewatch("alerts", "import", "again.toml", "--replace")
     (listed,) = json.loads(wirewatch("alerts", "list", "--json").stdout)
     assert (listed["query"], listed["to"]) == ('"mutual defence"', ["a@example.org", "b@example.org"])
 
@@ -163,6 +166,35 @@ def test_what_stands_in_quarantine_can_be_replayed(wirewatch):
 def test_a_query_is_shown_as_it_is_understood(wirewatch):
     shown = json.loads(wirewatch("query", "check", "mutual “new defence”", "--json").stdout)
     assert shown["understood"] == 'mutual AND "new defence"'
+
+
+def test_lists_variants_and_warnings_are_shown(wirewatch):
+    wirewatch("lists", "set", "fronts", "kursk", "belgorod region")
+    assert json.loads(wirewatch("lists", "list", "--json").stdout)[0]["members"] == ["kursk", "belgorod region"]
+    shown = json.loads(wirewatch("query", "check", "@fronts defence OR the", "--json").stdout)
+    assert shown["understood"] == '(kursk OR "belgorod region") AND defence OR the'
+    assert "defense" in shown["clauses"][2]["variants"]
+    assert "stands in nearly every story" in shown["warnings"][0]
+    wirewatch("alerts", "add", "fronts", "@fronts", "--to", "a@example.org")
+    changed = wirewatch("lists", "set", "fronts", "sudzha").stdout
+    assert "1 alerts changed" in changed
+    assert "used by 'fronts'" in said(wirewatch("lists", "remove", "fronts", code=2))
+    assert "there is no list @nobody" in said(wirewatch("query", "check", "@nobody", code=2))
+    plain = wirewatch("alerts", "add", "plain", "defence", "--to", "a@example.org", "--no-variants").stdout
+    assert plain == "added plain: defence\n"
+
+
+def test_a_query_is_tried_on_what_was_there_and_an_edit_compared(wirewatch, site):
+    wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."))
+    wirewatch("once", "--all")
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "a@example.org")
+    tried = json.loads(wirewatch("alerts", "test", "kursk", "--json").stdout)
+    assert (tried["stories"], len(tried["examples"])) == (1, 1)
+    assert "*Kursk*" in tried["examples"][0]["sentences"][0]
+    assert "+0 −1" in wirewatch("alerts", "diff", "kursk", "sudzha").stdout
+    found = json.loads(wirewatch("search", "kursk outlets>=1", "--facets", "--sort", "relevance", "--json").stdout)
+    assert (len(found["stories"]), found["facets"]["language"]) == (1, {"en": 1})
+    assert json.loads(wirewatch("search", "kursk outlets>=2", "--json").stdout) == []
 
 
 def test_the_demo_shows_the_mails_and_ends(wirewatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,7 @@ from tests.builders import NOON
 from tests.conftest import BACKENDS, NINE, opened
 
 SPELT = Lexicon({}, shipped())
+SCALE = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 crowd = st.lists(strategies.stories(), min_size=1, max_size=6, unique_by=lambda story: story.id)
 questions = st.lists(
     st.one_of(strategies.queries(), st.deferred(lambda: spelt)),
@@ -50,7 +52,7 @@ def searched(request: pytest.FixtureRequest) -> Iterator[tuple[str, Stores]]:
 def test_search_finds_what_the_evaluator_says_and_an_exact_form_nothing_else(searched):
     backend, stores = searched
 
-    @settings(max_examples=60)
+    @settings(max_examples=60 * SCALE)
     @given(crowd, questions)
     def check(stories: list[Story], queries: list[Query]) -> None:
         stores.stories.put(stories)
@@ -67,7 +69,7 @@ def test_search_finds_what_the_evaluator_says_and_an_exact_form_nothing_else(sea
 
 
 def test_live_matching_fires_what_the_evaluator_says(stores):
-    @settings(max_examples=60)
+    @settings(max_examples=60 * SCALE)
     @given(crowd, questions)
     def check(arrived: list[Story], queries: list[Query]) -> None:
         alerts = [builders.alert(query.text) for query in queries]
@@ -89,7 +91,7 @@ def test_live_matching_fires_what_the_evaluator_says(stores):
     check()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * SCALE)
 @given(strategies.stories(), st.lists(strategies.queries(), min_size=1, max_size=8))
 def test_the_presearcher_leaves_out_no_alert_that_matches(story, queries):
     presearcher: Presearcher[int] = Presearcher()
@@ -102,7 +104,7 @@ def test_the_presearcher_leaves_out_no_alert_that_matches(story, queries):
     assert presearcher.candidates(Document(story)) == set()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * SCALE)
 @given(strategies.stories(), strategies.queries())
 def test_evidence_is_given_exactly_for_matches_and_stands_in_the_story(story, query):
     evidence = evaluate(query, Document(story))
@@ -113,14 +115,14 @@ def test_evidence_is_given_exactly_for_matches_and_stands_in_the_story(story, qu
             assert text[one.field][one.start : one.end] == one.text
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * SCALE)
 @given(spelt)
 def test_a_meaning_is_a_query_that_means_itself(query):
     assert parse(query.text).root == query.root
     assert parse(render(query.root)).root == query.root
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * SCALE)
 @given(strategies.stories(), strategies.queries())
 def test_spellings_only_ever_add_to_what_words_find(story, query):
     meant = understand(query.text, SPELT)
@@ -128,7 +130,7 @@ def test_spellings_only_ever_add_to_what_words_find(story, query):
         assert matches(meant, Document(story))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * SCALE)
 @given(strategies.queries())
 def test_a_query_rendered_and_read_again_means_the_same(query):
     assert parse(render(query.root)).root == query.root

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 
 import listparser
 
-from pipeline.errors import BadInput, WirewatchError
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, alert_id, put_alert
+from pipeline.errors import BadInput
+from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, alert_id, checked_alert, put_alert
 from pipeline.model import Alert, Feed
 from pipeline.ports import Ports
 
@@ -21,8 +21,10 @@ class Imported:
     """What an import came to."""
 
     added: int = 0
+    changed: int = 0
     known: int = 0
     refused: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)  # a line for each, as a diff has them
 
 
 def take_in(ports: Ports, folder: Path) -> list[str]:
@@ -128,21 +130,36 @@ def _alert(one: dict[str, Any], number: int, name: str) -> NewAlert:
     )
 
 
-def import_alerts(ports: Ports, alerts: list[NewAlert], *, replace_existing: bool = False) -> Imported:
-    """Save alerts; those that are there already are kept as they are unless `replace_existing`."""
+def import_alerts(
+    ports: Ports, alerts: list[NewAlert], *, replace_existing: bool = False, dry_run: bool = False
+) -> Imported:
+    """Save alerts; those that are there already are kept as they are unless `replace_existing`.
+
+    With `dry_run` nothing is saved, and what would be is counted and told.
+    """
     known = ports.stores.alerts.get([alert_id(alert.name) for alert in alerts])
     imported = Imported()
     for alert in alerts:
-        if alert_id(alert.name) in known and not replace_existing:
+        there = known.get(alert_id(alert.name))
+        if there and (not replace_existing or _same(there, alert)):
             imported.known += 1
             continue
         try:
-            put_alert(ports, alert, replace_existing=replace_existing)
-        except WirewatchError as error:
+            checked = checked_alert(ports, alert)
+            if not dry_run:
+                put_alert(ports, alert, replace_existing=replace_existing)
+        except BadInput as error:
             imported.refused.append(f"alert {alert.name!r}: {error}")
             continue
-        imported.added += 1
+        imported.added += not there
+        imported.changed += there is not None
+        sign, before = ("~", f"{there.query} → ") if there else ("+", "")
+        imported.changes.append(f"{sign} {alert.name}: {before}{checked.query}")
     return imported
+
+
+def _same(there: Alert, new: NewAlert) -> bool:
+    return (there.query, there.recipients, there.variants) == (new.query, new.recipients, new.variants)
 
 
 def write_alerts(alerts: list[Alert]) -> str:

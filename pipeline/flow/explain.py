@@ -12,6 +12,7 @@ from pipeline.model import Alert, AlertState, Entry, Feed, Story, identify
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate
+from pipeline.query.miss import miss
 from pipeline.query.render import render
 from pipeline.query.syntax import And, Node, Query, parse
 
@@ -99,8 +100,5 @@ def _clauses(query: Query, document: Document) -> Iterator[Step]:
         evidence = evaluate(Query(query.text, part), document)
         found = ", ".join(dict.fromkeys(one.text for one in evidence or ()))
         held = evidence is not None
-        yield Step(
-            "clause",
-            ok=held,
-            said=f"{render(part, variants=False)}: {found or ('holds' if held else 'not in the story')}",
-        )
+        why = found or "holds" if held else miss(part, document)
+        yield Step("clause", ok=held, said=f"{render(part, variants=False)}: {why}")

@@ -1,14 +1,30 @@
-"""search: the stories that a query matches. The engine narrows, the evaluator judges."""
+"""search: the stories that a query matches. The engine narrows, the evaluator judges, so every count is exact."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from pipeline.model import Story
+from pipeline.model import Evidence, Story
 from pipeline.ports import Ports, StoryFilter
-from pipeline.query.document import Document
-from pipeline.query.evaluate import matches
+from pipeline.query.document import Document, Field
+from pipeline.query.evaluate import evaluate, matches
 from pipeline.query.syntax import Query
+
+TITLE_COUNTS = 5
+"""A word in the title says as much of what a story is about as so many in its body."""
+
+
+@dataclass(slots=True)
+class Facets:
+    """How many of the stories found have which site, language, entity and day."""
+
+    stories: int = 0
+    site: Counter[str] = field(default_factory=Counter)
+    language: Counter[str] = field(default_factory=Counter)
+    entity: Counter[str] = field(default_factory=Counter)
+    day: Counter[str] = field(default_factory=Counter)  # ISO dates
 
 
 def search(ports: Ports, query: Query, where: StoryFilter) -> Iterator[Story]:
@@ -16,3 +32,30 @@ def search(ports: Ports, query: Query, where: StoryFilter) -> Iterator[Story]:
     for story in ports.stores.stories.narrow(query, where):
         if matches(query, Document(story)):
             yield story
+
+
+def by_relevance(query: Query, stories: Iterable[Story]) -> list[Story]:
+    """The stories that say most of what was asked first; of equals the latest."""
+    return sorted(stories, key=lambda story: (relevance(query, story), story.published), reverse=True)
+
+
+def relevance(query: Query, story: Story) -> int:
+    """How much a story says of what was asked: the places found, those in the title counted more."""
+    return sum(TITLE_COUNTS if one.field == Field.TITLE else 1 for one in evidence(query, story))
+
+
+def evidence(query: Query, story: Story) -> tuple[Evidence, ...]:
+    """Why a story was found."""
+    return evaluate(query, Document(story)) or ()
+
+
+def facets(stories: Iterable[Story]) -> Facets:
+    """Count over all the stories found."""
+    counted = Facets()
+    for story in stories:
+        counted.stories += 1
+        counted.site[story.site] += 1
+        counted.language[story.language] += 1
+        counted.day[story.published.date().isoformat()] += 1
+        counted.entity.update({one.name for one in story.entities})
+    return counted

@@ -182,6 +182,8 @@ _PAIRED = str.maketrans(dict.fromkeys(_QUOTES, '"') | dict.fromkeys(_DASHES, "-"
 _FIELD = re.compile(r"([A-Za-z_]+):(?!//)")
 OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR|ATLEAST)(?:/(\d{1,4}))?", re.IGNORECASE)
 _WORD = re.compile(r'[^\s()"]+')
+FILTER = re.compile(r"(?<![^\s()])(outlets|published)([<>]=?|=)([^\s()]*)", re.IGNORECASE)
+"""What only a search can ask (query/filters.py)."""
 _LIST = re.compile(r"@\w[\w-]*")
 _FIELD_NAMES = ", ".join(name.value for name in Field)
 # Letters of an extinct script that stand for wildcards while a word is cut into tokens: they fold to themselves.
@@ -273,6 +275,9 @@ def _field(text: str, found: re.Match[str]) -> _Lexeme:
 
 def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
     start, end, word = found.start(), found.end(), found.group()
+    if FILTER.fullmatch(word):
+        reason = f"{word} changes after a match, so no alert can ask for it"
+        raise QueryError(text, start, reason, "use it in a search; for alerts there are delivery policies")
     if _LIST.fullmatch(word):
         return _Lexeme("list", word, start, end)
     operator = OPERATOR.fullmatch(word)

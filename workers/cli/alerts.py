@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from pipeline.adapters import watchlist
-from pipeline.flow import manage
+from pipeline.deliver.render import in_text
+from pipeline.flow import history, manage
 from pipeline.flow.language import understood
 from pipeline.model import Alert, AlertState
 from pipeline.query.render import render
-from pipeline.query.syntax import leaves
+from pipeline.query.syntax import leaves, parse
 from pipeline.query.variants import spellings
 from workers import bootstrap
 from workers.cli import show
@@ -35,18 +36,80 @@ def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool
     new = manage.NewAlert(name=name, query=query, recipients=recipients, variants=not no_variants)
     alert = manage.put_alert(ports, new)
     click.echo(f"added {alert.name}: {alert.meaning}")
+    for line in history.concerns(ports, query)[0]:
+        show.note(f"warning: {line}")
+
+
+@alerts.command("test")
+@click.argument("query")
+@click.option("--since", default="30d", show_default=True, metavar="TIME", help="Published at or after.")
+@show.json_option
+def test_command(query: str, since: str, *, as_json: bool) -> None:
+    """What QUERY would have fired on: how often, where, with examples."""
+    ports = bootstrap.ports()
+    outcome = history.trial(ports, understood(ports, query), show.required_moment(since))
+    if as_json:
+        show.as_json(
+            {
+                "stories": outcome.stories,
+                "per_day": outcome.per_day,
+                "by_day": dict(sorted(outcome.by_day.items())),
+                "by_site": dict(outcome.by_site.most_common()),
+                "examples": [_example(one) for one in outcome.examples],
+            }
+        )
+        return
+    click.echo(f"{outcome.stories} stories since {show.when(outcome.since)}, {outcome.per_day:.1f} mails a day each")
+    for day, count in sorted(outcome.by_day.items()):
+        click.echo(f"  {day}  {count:5}  {'█' * min(60, count)}")
+    for site, count in outcome.by_site.most_common(10):
+        click.echo(f"  {count:5}  {site}")
+    for one in outcome.examples:
+        click.echo(f"\n{one.story.title}\n  {one.story.url}")
+        for excerpt in one.excerpts:
+            click.echo(f"  {in_text(excerpt)}")
+
+
+def _example(example: history.Example) -> dict[str, object]:
+    story = example.story
+    return {"url": story.url, "title": story.title, "sentences": [in_text(one) for one in example.excerpts]}
+
+
+@alerts.command()
+@click.argument("name")
+@click.argument("query")
+@click.option("--since", default="30d", show_default=True, metavar="TIME", help="Published at or after.")
+@show.json_option
+def diff(name: str, query: str, since: str, *, as_json: bool) -> None:
+    """What the alert NAME would add and lose if it became QUERY."""
+    ports = bootstrap.ports()
+    old = parse(manage.find_alert(ports, name).meaning)
+    outcome = history.difference(ports, old, understood(ports, query), show.required_moment(since))
+    if as_json:
+        sides = {"added": outcome.added, "lost": outcome.lost}
+        listed = {side: [{"url": one.url, "title": one.title} for one in found] for side, found in sides.items()}
+        show.as_json({"kept": outcome.kept, **listed})
+        return
+    click.echo(f"+{len(outcome.added)} −{len(outcome.lost)}, {outcome.kept} as before")
+    for sign, found in (("+", outcome.added), ("−", outcome.lost)):
+        for story in found[: history.EXAMPLES]:
+            click.echo(f"{sign} {story.title}\n    {story.url}")
 
 
 @alerts.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", "replace_existing", is_flag=True, help="Replace alerts of the same name.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @show.json_option
-def import_command(file: Path, *, replace_existing: bool, as_json: bool) -> None:
+def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json: bool) -> None:
     """Add the alerts of a TOML file ([[alert]] with name, query, to). Bad ones are named, the rest is added."""
     ports = bootstrap.ports()
     ports.stores.prepare()
     new = watchlist.read_alerts(watchlist.read(file), str(file))
-    report(watchlist.import_alerts(ports, new, replace_existing=replace_existing), "alerts", as_json=as_json)
+    imported = watchlist.import_alerts(ports, new, replace_existing=replace_existing, dry_run=dry_run)
+    if dry_run and not as_json:
+        click.echo("\n".join(["nothing is changed; this would be:", *imported.changes]))
+    report(imported, "alerts", as_json=as_json)
 
 
 @alerts.command()
@@ -115,14 +178,19 @@ def check(query: str, *, as_json: bool) -> None:
     ports.stores.prepare()
     meant = understood(ports, query)
     typed = render(meant.root, variants=False)
+    concerns, often = history.concerns(ports, query)
     clauses = [{"clause": render(leaf, variants=False), "variants": spellings(leaf)} for leaf in leaves(meant.root)]
     if as_json:
-        show.as_json({"query": query, "understood": typed, "meaning": meant.text, "clauses": clauses})
+        facts = {"query": query, "understood": typed, "meaning": meant.text, "clauses": clauses}
+        show.as_json(facts | {"warnings": concerns, "per_day": often})
         return
     click.echo(typed)
     for one in clauses:
         if one["variants"]:
             click.echo(f"  {one['clause']} also as {', '.join(one['variants'])}")
+    click.echo(f"  would have fired {often:.1f} times a day, over the last {history.COUNTED_DAYS} days")
+    for line in concerns:
+        show.note(f"warning: {line}")
 
 
 COMMANDS = (alerts, query_group)

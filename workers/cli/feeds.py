@@ -47,11 +47,15 @@ def import_command(file: Path, *, as_json: bool) -> None:
 def report(imported: watchlist.Imported, what: str, *, as_json: bool) -> None:
     """Tell what an import came to."""
     if as_json:
-        show.as_json({"added": imported.added, "known": imported.known, "refused": imported.refused})
+        counts = {"added": imported.added, "changed": imported.changed, "known": imported.known}
+        show.as_json(counts | {"refused": imported.refused, "changes": imported.changes})
         return
     for line in imported.refused:
         show.note(line)
-    click.echo(f"{imported.added} {what} added, {imported.known} known already, {len(imported.refused)} refused")
+    changed = f"{imported.changed} changed, " if imported.changed else ""
+    click.echo(
+        f"{imported.added} {what} added, {changed}{imported.known} known already, {len(imported.refused)} refused"
+    )
 
 
 @feeds.command()

@@ -12,7 +12,6 @@ from pipeline.model import Entry, EntryState
 from pipeline.ports import LedgerFilter
 from workers import bootstrap
 from workers.cli import show
-from workers.cli.reading import moment
 
 
 @click.command()
@@ -24,7 +23,7 @@ def ledger(alert: str | None, recipient: str, since: str | None, *, as_json: boo
     """Every delivery and what became of it, newest first."""
     ports = bootstrap.ports()
     alert_id = find_alert(ports, alert).id if alert else ""
-    where = LedgerFilter(alert_id=alert_id, recipient=recipient, since=moment(since))
+    where = LedgerFilter(alert_id=alert_id, recipient=recipient, since=show.moment(since))
     found = list(ports.stores.deliveries.ledger(where))
     names = {one.id: one.name for one in ports.stores.alerts.all()}
     stories = ports.stores.stories.get(list({one.story_id for one in found}))

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import click
 
-from pipeline.errors import BadInput
+from pipeline.deliver.excerpt import excerpts
+from pipeline.deliver.render import in_text
+from pipeline.flow import search as finding
 from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.language import understood
-from pipeline.flow.search import search as search_stories
 from pipeline.model import EntryState, FeedState, Story
 from pipeline.ports import StoryFilter
+from pipeline.query.filters import split
+from pipeline.query.syntax import Query
 from workers import bootstrap
 from workers.cli import show
-
-_AGO = re.compile(r"(\d{1,6})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def moment(text: str | None) -> datetime | None:
-    """A point in time: `7d` ago (m, h, d, w), or a date as ISO 8601 writes it. Raises BadInput."""
-    if text is None:
-        return None
-    if found := _AGO.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is no time: give 7d, 12h, or 2026-01-31") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 @click.command()
@@ -40,16 +25,61 @@ def moment(text: str | None) -> datetime | None:
 @click.option("--since", metavar="TIME", help="Published at or after: 7d, 12h, 2026-01-31.")
 @click.option("--until", metavar="TIME", help="Published before.")
 @click.option("--limit", default=50, show_default=True, help="How many stories to show.")
+@click.option("--offset", default=0, help="How many to pass over first.")
+@click.option("--sort", type=click.Choice(["time", "relevance"]), default="time", show_default=True)
+@click.option(
+    "--facets", "with_facets", is_flag=True, help="Count all that is found by site, language, entity and day."
+)
 @show.json_option
-def search(query: str, since: str | None, until: str | None, limit: int, *, as_json: bool) -> None:
-    """Stories that match QUERY, latest first: exactly those on which an alert would have fired."""
+def search(
+    query: str,
+    since: str | None,
+    until: str | None,
+    *,
+    limit: int,
+    offset: int,
+    sort: str,
+    with_facets: bool,
+    as_json: bool,
+) -> None:
+    """Stories that match QUERY, latest first: exactly those on which an alert would have fired.
+
+    Among the words may stand outlets>=3 and published>=2026-01-31. With --json: a list of stories, or with --facets
+    an object of stories and facets.
+    """
     ports = bootstrap.ports()
-    where = StoryFilter(since=moment(since), until=moment(until))
-    found = islice(search_stories(ports, understood(ports, query), where), limit)
+    typed, filters = split(query)
+    meant = understood(ports, typed)
+    where = StoryFilter(since=show.moment(since) or filters.since, until=show.moment(until) or filters.until)
+    matching = finding.search(ports, meant, where)
+    found: Iterator[Story] = (one for one in matching if len(one.feed_ids) >= filters.outlets)
+    counts = finding.Facets()
+    if with_facets:
+        kept = list(found)
+        counts, found = finding.facets(kept), iter(kept)
+    if sort == "relevance":
+        found = iter(finding.by_relevance(meant, found))
+    page = islice(found, offset, offset + limit)
     if as_json:
-        show.as_json([_facts(story) for story in found])
+        stories = [_facts(story) | {"highlights": _highlights(meant, story)} for story in page]
+        show.as_json({"stories": stories, "facets": _counted(counts)} if with_facets else stories)
         return
-    _print(found)
+    _print(meant, page)
+    for name, counter in _counted(counts).items() if with_facets else ():
+        click.echo(f"{name}: {', '.join(f'{key} {count}' for key, count in counter.items())}")
+
+
+def _highlights(query: Query, story: Story) -> list[str]:
+    return [in_text(one) for one in excerpts(story, finding.evidence(query, story))]
+
+
+def _counted(counts: finding.Facets) -> dict[str, dict[str, int]]:
+    return {
+        "site": dict(counts.site.most_common(20)),
+        "language": dict(counts.language.most_common(20)),
+        "entity": dict(counts.entity.most_common(20)),
+        "day": dict(sorted(counts.day.items())),
+    }
 
 
 def _facts(story: Story) -> dict[str, object]:
@@ -69,10 +99,12 @@ def _facts(story: Story) -> dict[str, object]:
     }
 
 
-def _print(found: Iterator[Story]) -> None:
+def _print(query: Query, found: Iterator[Story]) -> None:
     count = 0
     for count, story in enumerate(found, 1):  # noqa: B007 -- the last number is the count
         click.echo(f"{show.when(story.published)}  {story.site}  {story.title}\n    {story.url}")
+        for line in _highlights(query, story)[:1]:
+            click.echo(f"    {line}")
     if not count:
         show.note("nothing found")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+
+from pipeline.errors import BadInput
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
 """For every command that lists, checks or counts; the keys are in docs/cli.md."""
@@ -59,3 +62,27 @@ def progress() -> Callable[[str, int, int], None]:
 def when(moment: datetime | None) -> str:
     """A moment as operators read it, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
+
+
+_AGO = re.compile(r"(\d{1,6})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(text: str | None) -> datetime | None:
+    """A point in time: `7d` ago (m, h, d, w), or a date as ISO 8601 writes it. Raises BadInput."""
+    if text is None:
+        return None
+    if found := _AGO.fullmatch(text):
+        return datetime.now(UTC) - timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is no time: give 7d, 12h, or 2026-01-31") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def required_moment(text: str) -> datetime:
+    """As `moment`, for an option that has a default."""
+    found = moment(text)
+    assert found is not None  # noqa: S101 -- only None gives None
+    return found

@@ -1,0 +1,98 @@
+"""history: what a query would have found, and what an edit of it would add and lose. All counts are exact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pipeline import match
+from pipeline.deliver.excerpt import Excerpt, excerpts
+from pipeline.flow.language import understood
+from pipeline.flow.search import search
+from pipeline.model import Story
+from pipeline.ports import Ports, StoryFilter
+from pipeline.query.document import Document
+from pipeline.query.lint import warnings
+from pipeline.query.syntax import Query
+
+EXAMPLES = 10
+COUNTED_DAYS = 7
+OFTEN = 100.0
+"""Times a day from which on an alert is questionable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A story that a query finds, with the sentences that matched."""
+
+    story: Story
+    excerpts: tuple[Excerpt, ...]
+
+
+@dataclass(slots=True)
+class Trial:
+    """What a query finds from `since` to `until`."""
+
+    since: datetime
+    until: datetime
+    stories: int = 0
+    by_day: Counter[str] = field(default_factory=Counter)  # ISO dates
+    by_site: Counter[str] = field(default_factory=Counter)
+    examples: list[Example] = field(default_factory=list)
+
+    @property
+    def per_day(self) -> float:
+        """Stories a day: as many mails for each recipient."""
+        return self.stories / max(1.0, (self.until - self.since).total_seconds() / 86_400)
+
+
+@dataclass(slots=True)
+class Difference:
+    """What one query finds and another does not."""
+
+    kept: int = 0
+    added: list[Story] = field(default_factory=list)
+    lost: list[Story] = field(default_factory=list)
+
+
+def trial(ports: Ports, query: Query, since: datetime) -> Trial:
+    """Hold `query` against the stories published since then."""
+    outcome = Trial(since, ports.clock.now())
+    for story in search(ports, query, StoryFilter(since=since)):
+        outcome.stories += 1
+        outcome.by_day[story.published.date().isoformat()] += 1
+        outcome.by_site[story.site] += 1
+        if len(outcome.examples) < EXAMPLES:
+            outcome.examples.append(example(query, story))
+    return outcome
+
+
+def concerns(ports: Ports, typed: str) -> tuple[list[str], float]:
+    """The warnings about a query, and how often a day it would have fired, by the stories that are there."""
+    found = [str(one) for one in warnings(understood(ports, typed, variants=False).root)]
+    since = ports.clock.now() - timedelta(days=COUNTED_DAYS)
+    often = trial(ports, understood(ports, typed), since).per_day
+    if often >= OFTEN:
+        found.append(f"it would fire {often:.0f} times a day: add a word that narrows it, or a field such as title:")
+    return found, often
+
+
+def example(query: Query, story: Story) -> Example:
+    """A found story with the sentences that matched."""
+    found = match.match("", query, Document(story), story.updated_at)
+    return Example(story, excerpts(story, found.evidence if found else ()))
+
+
+def difference(ports: Ports, old: Query, new: Query, since: datetime) -> Difference:
+    """What `new` would find and `old` does not, and the other way round."""
+    where = StoryFilter(since=since)
+    before = {story.id: story for story in search(ports, old, where)}
+    outcome = Difference()
+    for story in search(ports, new, where):
+        if before.pop(story.id, None) is None:
+            outcome.added.append(story)
+        else:
+            outcome.kept += 1
+    outcome.lost = list(before.values())
+    return outcome
