@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import random
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ def main() -> None:
         results["percolator"] = percolator(COMPARED // scale, stories)
     results["memory_per_alert_bytes"] = memory_per_alert(20_000 // scale)
     results["spans_of_100_alerts_ms"] = spans_of_100(stories[0])
+    results["pathological_ms"] = pathological()
     results |= ratios(results, scale)
     table(results)
     print(json.dumps(results, indent=1))
@@ -150,6 +152,28 @@ def spans_of_100(story: Story) -> float:
     return (best + min(timed(lambda: [evaluate(query, document) for query in queries]) for _ in range(5))) * 1000
 
 
+PATHOLOGICAL = {
+    "50 brackets": "(" * 50 + "the" + ")" * 50,
+    "500 clauses": " OR ".join(f"word{number}" for number in range(500)),
+    "NEAR/100 of four common words": "the NEAR/100 of NEAR/100 a NEAR/100 to",
+    "NEAR/0 of four common words": "the NEAR/0 the NEAR/0 the NEAR/0 the",
+    "three wildcards in a phrase": '"the* the* the*"',
+    "200 readings": '"(a|b|c|d|e) (a|b|c|d|e) (a|b|c|d|e)"',
+}
+
+
+def pathological() -> dict[str, float]:
+    """Milliseconds for queries made to be slow, on a story of 5,000 common words."""
+    chance = random.Random(3)
+    words = ["the", "of", "and", "to", "them", "then", "these", "a", "b", "c"]
+    body = " ".join(chance.choice(words) for _ in range(5_000))
+    story = replace(newsstream.stories(1)[0], body=body)
+    return {
+        name: min(timed(lambda text=text: evaluate(parse(text), Document(story))) for _ in range(2)) * 1000
+        for name, text in PATHOLOGICAL.items()
+    }
+
+
 def ratios(results: dict[str, Any], scale: int) -> dict[str, float]:
     """What the bars ask for."""
     rows = results["alerts"]
@@ -171,6 +195,8 @@ def table(results: dict[str, Any]) -> None:
         )
     for size, speed in results["percolator"].get("stories_per_second_by_batch", {}).items():
         note(f"percolator, {results['percolator']['alerts']} alerts, batches of {size:>3}: {speed:.0f} stories/s")
+    for name, milliseconds in results["pathological_ms"].items():
+        note(f"pathological, {name}: {milliseconds:.1f} ms")
     for name in (
         "times_the_percolator_at_its_best",
         "cost_of_100000_over_10000",

@@ -12,6 +12,7 @@ import pytest
 from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, identify
 from pipeline.ports import LedgerFilter, Stores, StoryFilter
 from pipeline.query.document import Document
+from pipeline.query.evaluate import matches
 from pipeline.query.syntax import parse
 from tests import builders
 from tests.builders import NOON, later
@@ -234,3 +235,25 @@ def test_preparing_again_changes_nothing_and_probing_says_so(stores):
     assert stores.probe()
     assert stores.alerts.count() == 1
     assert identify("alert", "kursk") in stores.alerts.get([identify("alert", "kursk")])
+
+
+def test_wildcards_and_near_survive_a_dictionary_of_100000_terms_and_batches_of_100_stories(stores):
+    words = [f"missil{number:06}x" for number in range(100_000)]
+    stories = [
+        builders.story(str(number), title=f"Story {number}", body=" ".join(words[number * 1000 : number * 1000 + 1000]))
+        for number in range(100)
+    ]
+    queries = ["missil*", "missil0000* NEAR/3 missil0000*", '"missil* missil*"', "missil099999x", "missil?00000x"]
+    stores.alerts.put([builders.alert(query) for query in queries])
+    stores.stories.put(stories)
+    documents = [Document(story) for story in stories]
+    live = {one.alert.query: len(one.documents) for one in stores.alerts.narrow(documents)}
+    for query in queries:
+        wanted = sum(matches(parse(query), document) for document in documents)
+        assert live[query] >= wanted > 0
+        found = [
+            story
+            for story in stores.stories.narrow(parse(query), StoryFilter())
+            if matches(parse(query), Document(story))
+        ]
+        assert len(found) == wanted
