@@ -175,6 +175,7 @@ def test_lists_variants_and_warnings_are_shown(wirewatch):
     assert shown["understood"] == '(kursk OR "belgorod region") AND defence OR the'
     assert "defense" in shown["clauses"][2]["variants"]
     assert "stands in nearly every story" in shown["warnings"][0]
+    assert shown["cost"] == ["defence", "defense", "the"]
     wirewatch("alerts", "add", "fronts", "@fronts", "--to", "a@example.org")
     changed = wirewatch("lists", "set", "fronts", "sudzha").stdout
     assert "1 alerts changed" in changed

@@ -82,6 +82,11 @@ def test_precedence_is_not_near_and_or():
     assert render(parse("a NEAR/2 b c OR NOT d e").root) == "a NEAR/2 b AND c OR NOT d AND e"
 
 
+def test_alternatives_that_are_the_same_are_one_phrase():
+    """Found by Hypothesis: rendered, it had been read again as another tree."""
+    assert parse('"(Kursk Kursk|kursk kursk)"').root == parse('"kursk kursk"').root
+
+
 REFUSED = [
     ("", "empty"),
     ("   ", "empty"),

@@ -169,7 +169,13 @@ def write_alerts(alerts: list[Alert]) -> str:
         to = ", ".join(_quoted(address) for address in alert.recipients)
         block = f"[[alert]]\nname = {_quoted(alert.name)}\nquery = {_quoted(alert.query)}\nto = [{to}]\n"
         blocks.append(block if alert.variants else f"{block}variants = false\n")
-    return "\n".join(blocks)
+    return "\n".join([_HEADING, *blocks])
+
+
+_HEADING = """\
+# Alerts of Wirewatch. The language: docs/query.md. What a change would do:
+# wirewatch alerts import THIS_FILE --replace --dry-run
+"""
 
 
 def _quoted(text: str) -> str:

@@ -65,12 +65,16 @@ class Presearcher(Generic[Key]):
     def add(self, key: Key, query: Query) -> None:
         """File an alert, in place of what was filed under `key`."""
         self.remove(key)
-        filed = self._filed[key] = Filed(key, query, tuple(cover(required(query.root), self._cost) or ()))
+        filed = self._filed[key] = Filed(key, query, self.clues(query))
         if not filed.clues:
             self._without.add(filed)
         for clue in filed.clues:
             self._table(clue).setdefault(_label(clue), []).append(filed)
             self._count(clue, 1)
+
+    def clues(self, query: Query) -> tuple[Clue, ...]:
+        """The clues that `query` is best filed under, by what is known now."""
+        return tuple(cover(required(query.root), self._cost) or ())
 
     def remove(self, key: Key) -> None:
         """Take an alert out; nothing happens when it is not there."""
@@ -158,6 +162,12 @@ class Presearcher(Generic[Key]):
 
     def _rate(self, word: str) -> float:
         return (self._seen[word] + 1.0 / max(1, len(word)) ** 2) / (self._learnt + 1)
+
+
+def filed_under(query: Query) -> list[str]:
+    """The words by which stories are chosen that `query` is held against; as nothing is known of how rare they are."""
+    empty: Presearcher[str] = Presearcher()
+    return [f"{_label(clue)}{'*' if isinstance(clue, Token) and clue.prefix else ''}" for clue in empty.clues(query)]
 
 
 def _field(clue: Clue) -> Field | None:

@@ -30,7 +30,7 @@ from pipeline.query.syntax import (
     Run,
     Word,
 )
-from pipeline.text import words
+from pipeline.text import is_solid, words
 
 SHIPPED = ("spelling.txt", "names.txt")
 
@@ -130,7 +130,12 @@ def spellings(node: Node) -> list[str]:
             return [one for phrase in phrases for one in spellings(phrase)]
         case Phrase(choices):
             runs = [run for choice in choices for run in choice if run.variant]
-            return [" ".join(element.token for element in run.elements if isinstance(element, Word)) for run in runs]
+            return [_in_words([element.token for element in run.elements if isinstance(element, Word)]) for run in runs]
+
+
+def _in_words(tokens: list[str]) -> str:
+    """Tokens as they are written: those of scripts without spaces in one piece."""
+    return "".join(tokens) if all(map(is_solid, tokens)) else " ".join(tokens)
 
 
 def _each(phrases: Sequence[Phrase], variants: Variants) -> tuple[Phrase, ...]:

@@ -11,6 +11,7 @@ from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
 from pipeline.flow.language import understood
 from pipeline.model import Alert, AlertState
+from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
 from pipeline.query.syntax import leaves, parse
 from pipeline.query.variants import spellings
@@ -182,12 +183,13 @@ def check(query: str, *, as_json: bool) -> None:
     clauses = [{"clause": render(leaf, variants=False), "variants": spellings(leaf)} for leaf in leaves(meant.root)]
     if as_json:
         facts = {"query": query, "understood": typed, "meaning": meant.text, "clauses": clauses}
-        show.as_json(facts | {"warnings": concerns, "per_day": often})
+        show.as_json(facts | {"warnings": concerns, "per_day": often, "cost": filed_under(meant)})
         return
     click.echo(typed)
     for one in clauses:
         if one["variants"]:
             click.echo(f"  {one['clause']} also as {', '.join(one['variants'])}")
+    click.echo(f"  is held against stories with: {', '.join(filed_under(meant)) or 'anything'}")
     click.echo(f"  would have fired {often:.1f} times a day, over the last {history.COUNTED_DAYS} days")
     for line in concerns:
         show.note(f"warning: {line}")
