@@ -43,6 +43,7 @@ class Filed(Generic[Key]):
     key: Key
     query: Query
     clues: tuple[Clue, ...]
+    also: str = ""  # another word that any match holds, where there is one: a look at it spares an evaluation
 
 
 class Presearcher(Generic[Key]):
@@ -65,7 +66,8 @@ class Presearcher(Generic[Key]):
     def add(self, key: Key, query: Query) -> None:
         """File an alert, in place of what was filed under `key`."""
         self.remove(key)
-        filed = self._filed[key] = Filed(key, query, self.clues(query))
+        clues = self.clues(query)
+        filed = self._filed[key] = Filed(key, query, clues, _also(required(query.root), clues))
         if not filed.clues:
             self._without.add(filed)
         for clue in filed.clues:
@@ -104,7 +106,7 @@ class Presearcher(Generic[Key]):
                 found.update(self._drawers[label])
         for start in self._starts(words) & self._prefixes.keys():
             found.update(self._prefixes[start])
-        return found
+        return {filed for filed in found if not filed.also or filed.also in words}
 
     def _table(self, clue: Clue) -> dict[str, list[Filed[Key]]]:
         return self._prefixes if isinstance(clue, Token) and clue.prefix else self._drawers
@@ -162,6 +164,14 @@ class Presearcher(Generic[Key]):
 
     def _rate(self, word: str) -> float:
         return (self._seen[word] + 1.0 / max(1, len(word)) ** 2) / (self._learnt + 1)
+
+
+def _also(needs: Required, clues: tuple[Clue, ...]) -> str:
+    """A plain word that is required besides what an alert is filed under."""
+    parts = needs.parts if isinstance(needs, All) else (needs,)
+    words = [part.token for part in parts if isinstance(part, Token) and not part.prefix and part.fields == UNFIELDED]
+    filed = {clue.token for clue in clues if isinstance(clue, Token)}
+    return next((word for word in words if word not in filed), "")
 
 
 def filed_under(query: Query) -> list[str]:
