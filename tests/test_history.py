@@ -56,7 +56,7 @@ def test_a_query_that_would_fire_all_day_is_questionable(stocked, clock):
             for number in range(800)
         ]
     )
-    concerns, often = history.concerns(stocked, "weather")
+    concerns, often = history.concerns(stocked, "weather", understood(stocked, "weather"))
     assert often == pytest.approx(800 / 7, rel=0.01)
     assert "114 times a day" in concerns[0]
-    assert history.concerns(stocked, "kursk") == ([], pytest.approx(1, rel=0.2))
+    assert history.concerns(stocked, "kursk", understood(stocked, "kursk")) == ([], pytest.approx(1, rel=0.2))

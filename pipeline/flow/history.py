@@ -68,11 +68,11 @@ def trial(ports: Ports, query: Query, since: datetime) -> Trial:
     return outcome
 
 
-def concerns(ports: Ports, typed: str) -> tuple[list[str], float]:
-    """The warnings about a query, and how often a day it would have fired, by the stories that are there."""
+def concerns(ports: Ports, typed: str, meant: Query) -> tuple[list[str], float]:
+    """The warnings about a query, and how often a day what it means would have fired, by the stories that are there."""
     found = [str(one) for one in warnings(understood(ports, typed, variants=False).root)]
     since = ports.clock.now() - timedelta(days=COUNTED_DAYS)
-    often = trial(ports, understood(ports, typed), since).per_day
+    often = trial(ports, meant, since).per_day
     if often >= OFTEN:
         found.append(f"it would fire {often:.0f} times a day: add a word that narrows it, or a field such as title:")
     return found, often

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.errors import BadInput, NotFound, QueryError
@@ -46,10 +46,12 @@ def put_list(ports: Ports, name: str, members: Sequence[str]) -> list[Alert]:
         _check_member(name, member)
     known = lexicon(ports)
     edited = Lexicon({**known.lists, name: unique}, known.variants)
-    changed = _understood_anew(_users(ports, name), edited)
+    meanings, refused = _understood_anew(_users(ports, name), edited)
+    for user, error in refused.items():
+        raise BadInput(f"alert {user!r} would no longer be accepted: {error.reason}: {error.cure}")
     now = ports.clock.now()
     ports.stores.lists.put([WordList(id=list_id(name), name=name, members=unique, updated_at=now)])
-    return _save(ports, changed)
+    return _save(ports, meanings)
 
 
 def remove_list(ports: Ports, name: str) -> None:
@@ -67,16 +69,8 @@ def recheck_alerts(ports: Ports) -> list[Alert]:
 
     An alert that can't be understood any more keeps its meaning: it goes on firing as it did.
     """
-    words = lexicon(ports)
-    changed: dict[str, str] = {}
-    for alert in ports.stores.alerts.all():
-        try:
-            meaning = understand(alert.query, words, variants=alert.variants).text
-        except QueryError:
-            continue
-        if meaning != alert.meaning:
-            changed[alert.id] = meaning
-    return _save(ports, changed)
+    meanings, _ = _understood_anew(ports.stores.alerts.all(), lexicon(ports))
+    return _save(ports, meanings)
 
 
 def _check_member(name: str, member: str) -> None:
@@ -93,17 +87,19 @@ def _users(ports: Ports, name: str) -> list[Alert]:
     return [alert for alert in ports.stores.alerts.all() if mention.search(alert.query)]
 
 
-def _understood_anew(alerts: Sequence[Alert], words: Lexicon) -> Mapping[str, str]:
-    """The new meanings, by alert id. Raises BadInput naming the alert that would no longer be accepted."""
+def _understood_anew(alerts: Iterable[Alert], words: Lexicon) -> tuple[dict[str, str], dict[str, QueryError]]:
+    """The meanings that changed, by alert id, and what is wrong with the alerts no longer accepted, by name."""
     meanings: dict[str, str] = {}
+    refused: dict[str, QueryError] = {}
     for alert in alerts:
         try:
             meaning = understand(alert.query, words, variants=alert.variants).text
         except QueryError as error:
-            raise BadInput(f"alert {alert.name!r} would no longer be accepted: {error.reason}: {error.cure}") from None
+            refused[alert.name] = error
+            continue
         if meaning != alert.meaning:
             meanings[alert.id] = meaning
-    return meanings
+    return meanings, refused
 
 
 def _save(ports: Ports, meanings: Mapping[str, str]) -> list[Alert]:

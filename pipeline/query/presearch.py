@@ -66,17 +66,18 @@ class Presearcher(Generic[Key]):
     def add(self, key: Key, query: Query) -> None:
         """File an alert, in place of what was filed under `key`."""
         self.remove(key)
-        clues = self.clues(query)
-        filed = self._filed[key] = Filed(key, query, clues, _also(required(query.root), clues))
+        needs = required(query.root)
+        clues = self.clues(needs)
+        filed = self._filed[key] = Filed(key, query, clues, _also(needs, clues))
         if not filed.clues:
             self._without.add(filed)
         for clue in filed.clues:
             self._table(clue).setdefault(_label(clue), []).append(filed)
             self._count(clue, 1)
 
-    def clues(self, query: Query) -> tuple[Clue, ...]:
-        """The clues that `query` is best filed under, by what is known now."""
-        return tuple(cover(required(query.root), self._cost) or ())
+    def clues(self, needs: Required) -> tuple[Clue, ...]:
+        """The clues that a query with these needs is best filed under, by what is known now."""
+        return tuple(cover(needs, self._cost) or ())
 
     def remove(self, key: Key) -> None:
         """Take an alert out; nothing happens when it is not there."""
@@ -177,7 +178,8 @@ def _also(needs: Required, clues: tuple[Clue, ...]) -> str:
 def filed_under(query: Query) -> list[str]:
     """The words by which stories are chosen that `query` is held against; as nothing is known of how rare they are."""
     empty: Presearcher[str] = Presearcher()
-    return [f"{_label(clue)}{'*' if isinstance(clue, Token) and clue.prefix else ''}" for clue in empty.clues(query)]
+    clues = empty.clues(required(query.root))
+    return [f"{_label(clue)}{'*' if isinstance(clue, Token) and clue.prefix else ''}" for clue in clues]
 
 
 def _field(clue: Clue) -> Field | None:

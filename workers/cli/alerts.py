@@ -37,7 +37,7 @@ def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool
     new = manage.NewAlert(name=name, query=query, recipients=recipients, variants=not no_variants)
     alert = manage.put_alert(ports, new)
     click.echo(f"added {alert.name}: {alert.meaning}")
-    for line in history.concerns(ports, query)[0]:
+    for line in history.concerns(ports, query, parse(alert.meaning))[0]:
         show.note(f"warning: {line}")
 
 
@@ -179,7 +179,7 @@ def check(query: str, *, as_json: bool) -> None:
     ports.stores.prepare()
     meant = understood(ports, query)
     typed = render(meant.root, variants=False)
-    concerns, often = history.concerns(ports, query)
+    concerns, often = history.concerns(ports, query, meant)
     clauses = [{"clause": render(leaf, variants=False), "variants": spellings(leaf)} for leaf in leaves(meant.root)]
     if as_json:
         facts = {"query": query, "understood": typed, "meaning": meant.text, "clauses": clauses}

@@ -36,15 +36,21 @@ watch_option = click.option(
 def setup(watch: Path | None) -> None:
     """Prepare the store and probe it; may be done again at any time."""
     ports = bootstrap.ports()
-    for line in [*prepare(ports, watch), ports.stores.probe()]:
+    for line in made_ready(ports, watch):
         show.note(line)
+
+
+def made_ready(ports: Ports, watch: Path | None) -> list[str]:
+    """All that is done once before work begins: also alerts understood anew, and a probe; what was done, in lines."""
+    lines = prepare(ports, watch)
+    anew = language.recheck_alerts(ports)
+    lines += [f"understood anew, after a change of lists or spellings: alert {alert.name!r}" for alert in anew]
+    return [*lines, ports.stores.probe()]
 
 
 def prepare(ports: Ports, watch: Path | None) -> list[str]:
     """Prepare the store and take in the watch folder; what was done, in lines."""
     lines = ports.stores.prepare()
-    anew = language.recheck_alerts(ports)
-    lines += [f"understood anew, after a change of lists or spellings: alert {alert.name!r}" for alert in anew]
     if watch is not None:
         lines += watchlist.take_in(ports, watch)
     return lines
@@ -96,7 +102,7 @@ def up(watch: Path | None, threads: int) -> None:
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
     ports = bootstrap.ports()
-    for line in [*prepare(ports, watch), ports.stores.probe()]:
+    for line in made_ready(ports, watch):
         show.note(line)
     show.note(f"store {settings.store}")
     show.note(f"mail  {settings.mail}")
