@@ -313,6 +313,9 @@ class ParsedFeed:
     site_url: str = ""
     language: str = ""
     hub: str = ""  # WebSub, W3C Recommendation 2018
+    topic: str = ""  # its own address as it states it (rel=self), which a hub knows it by
     least_interval: float = 0.0
+    skip_hours: tuple[int, ...] = ()  # hours of the day, UTC, in which it asks to be left alone (RSS 2.0 skipHours)
+    skip_days: tuple[int, ...] = ()  # days of the week, 0 is Monday (RSS 2.0 skipDays)
     entries: tuple[ParsedEntry, ...] = ()
     notes: tuple[str, ...] = ()
