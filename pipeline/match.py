@@ -29,12 +29,12 @@ def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: d
     unhealthy: dict[str, str] = {}
     for candidate in candidates:
         try:
-            query = candidate.query or parsed(candidate.alert.meaning)
+            query = candidate.query or parsed(candidate.meaning)
         except QueryError as error:
-            unhealthy[candidate.alert.id] = str(error)
+            unhealthy[candidate.alert_id] = str(error)
             continue
         for place in candidate.documents:
-            found = match(candidate.alert.id, query, documents[place], now)
+            found = match(candidate.alert_id, query, documents[place], now)
             if found:
                 matches.append(found)
     return Verdict(tuple(matches), unhealthy)

@@ -14,7 +14,7 @@ from enum import StrEnum
 def identify(*parts: str) -> str:
     """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
     data = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return hashlib.blake2b(b"".join(b"%d:%b" % (len(one), one) for one in data), digest_size=16).hexdigest()
+    return hashlib.blake2b(b"".join([b"%d:%b" % (len(one), one) for one in data]), digest_size=16).hexdigest()
 
 
 class FeedState(StrEnum):

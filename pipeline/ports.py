@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.model import (
@@ -120,13 +120,13 @@ class StoryStore(Records[Story], Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An alert that may match some of the documents asked about (by their place in the call)."""
 
-    alert: Alert
+    alert_id: str
+    meaning: str  # Alert.meaning
     documents: tuple[int, ...]
-    query: Query | None = None  # as the engine has read it, where it keeps that
+    query: Query | None = None  # the meaning as the engine has read it, where it keeps that
 
 
 class AlertStore(Records[Alert], Protocol):

@@ -26,6 +26,8 @@ from tests.conftest import BACKENDS, NINE, opened
 
 SPELT = Lexicon({}, shipped())
 SCALE = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
+CASES = 500 * SCALE
+"""Queries that each path of each backend is tried with at the least, each on a crowd of stories: 2,500 in a run of all."""
 crowd = st.lists(strategies.stories(), min_size=1, max_size=6, unique_by=lambda story: story.id)
 questions = st.lists(
     st.one_of(strategies.queries(), st.deferred(lambda: spelt)),
@@ -52,9 +54,13 @@ def searched(request: pytest.FixtureRequest) -> Iterator[tuple[str, Stores]]:
 def test_search_finds_what_the_evaluator_says_and_an_exact_form_nothing_else(searched):
     backend, stores = searched
 
-    @settings(max_examples=60 * SCALE)
+    tried = 0
+
+    @settings(max_examples=300 * SCALE)
     @given(crowd, questions)
     def check(stories: list[Story], queries: list[Query]) -> None:
+        nonlocal tried
+        tried += len(queries)
         stores.stories.put(stories)
         try:
             for query in queries:
@@ -66,12 +72,17 @@ def test_search_finds_what_the_evaluator_says_and_an_exact_form_nothing_else(sea
             stores.stories.delete([story.id for story in stories])
 
     check()
+    assert tried >= CASES
 
 
 def test_live_matching_fires_what_the_evaluator_says(stores):
-    @settings(max_examples=60 * SCALE)
+    tried = 0
+
+    @settings(max_examples=300 * SCALE)
     @given(crowd, questions)
     def check(arrived: list[Story], queries: list[Query]) -> None:
+        nonlocal tried
+        tried += len(queries)
         alerts = [builders.alert(query.text) for query in queries]
         stores.alerts.put(alerts)
         try:
@@ -89,6 +100,7 @@ def test_live_matching_fires_what_the_evaluator_says(stores):
             stores.alerts.delete([alert.id for alert in alerts])
 
     check()
+    assert tried >= CASES
 
 
 @settings(max_examples=300 * SCALE)

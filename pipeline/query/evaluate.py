@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, pairwise, product
 from typing import NamedTuple
@@ -58,7 +58,11 @@ def evaluate(query: Query, document: Document) -> tuple[Evidence, ...] | None:
     found = _found(query.root, document)
     if found is None:
         return None
-    return tuple(one for leaf, places in found for one in _evidence(clause(leaf, query), places, document))
+    evidence: list[Evidence] = []
+    for leaf, stands in found:
+        typed = clause(leaf, query)
+        evidence += [_at(typed, place, document) for place in stands]
+    return tuple(evidence)
 
 
 Leaf = Phrase | Near | AtLeast
@@ -69,8 +73,8 @@ Found = list[tuple[Leaf, list[Place]]]
 def _found(node: Node, document: Document) -> Found | None:
     match node:
         case Phrase():
-            found = places(node, document)
-            return [(node, found[:MAX_EVIDENCE])] if found else None
+            found = places(node, document, MAX_EVIDENCE)
+            return [(node, found)] if found else None
         case And(parts):
             together: Found = []
             for part in parts:
@@ -114,31 +118,53 @@ def clause(leaf: Leaf, query: Query) -> str:
     return f"{field}{exact}{query.text[start:end]}"
 
 
-def _evidence(clause: str, places: list[Place], document: Document) -> Iterator[Evidence]:
-    for place in places:
-        value = document.values(place.field)[place.value]
-        start, end = value.stretch(place.first, place.last)
-        yield Evidence(clause=clause, field=place.field, start=start, end=end, text=value.text[start:end])
+def _at(clause: str, place: Place, document: Document) -> Evidence:
+    field, number, first, last = place
+    value = document.values(field)[number]
+    start, end = value.stretch(first, last)
+    return Evidence(clause=clause, field=field, start=start, end=end, text=value.text[start:end])
 
 
 # ---------------------------------------------------------------------------------------------------------
 # Phrases
 
 
-def places(phrase: Phrase, document: Document) -> list[Place]:
-    """Where a phrase stands, field by field, in the order of the text."""
+def places(phrase: Phrase, document: Document, most: int | None = None) -> list[Place]:
+    """Where a phrase stands, field by field, in the order of the text; the first `most` places, or all."""
+    fields = (phrase.field,) if phrase.field else UNFIELDED
+    first = phrase.row[0] if phrase.row else None
+    head = first.token if isinstance(first, Word) else ""
+    if isinstance(first, Word) and not first.case and len(phrase.row) == 1:
+        return _places_of_word(head, fields, document)[:most]
     found: list[Place] = []
-    head = phrase.row[0].token if phrase.row and isinstance(phrase.row[0], Word) else ""
-    for field in (phrase.field,) if phrase.field else UNFIELDED:
+    for field in fields:
         for number, value in enumerate(document.values(field)):
-            if not head or head in value.positions:
-                found += [Place(field, number, first, last) for first, last in _stretches(phrase, value)]
+            if head and head not in value.positions:
+                continue
+            found += [Place(field, number, *stretch) for stretch in islice(_stretches(phrase, value), most)]
+            if most and len(found) >= most:
+                return found[:most]
     return found
+
+
+def _places_of_word(token: str, fields: Iterable[Field], document: Document) -> list[Place]:
+    """A lone word in any case: what most clauses are."""
+    return [
+        Place(field, number, place, place)
+        for field in fields
+        for number, value in enumerate(document.values(field))
+        if token in value.positions
+        for place in value.positions[token]
+    ]
 
 
 def _stretches(phrase: Phrase, value: Value) -> Iterable[tuple[int, int]]:
     """`(first, last)` of each place in `value` where the choices stand in a row, shortest first at each start."""
-    return _in_a_row(phrase.row, value) if phrase.row else _by_choice(phrase.choices, value)
+    row = phrase.row
+    if not row:
+        return _by_choice(phrase.choices, value)
+    starts = _in_a_row(row, value)
+    return zip(starts, starts, strict=True) if len(row) == 1 else [(start, start + len(row) - 1) for start in starts]
 
 
 def _by_choice(choices: tuple[Choice, ...], value: Value) -> Iterator[tuple[int, int]]:
@@ -152,16 +178,24 @@ def _by_choice(choices: tuple[Choice, ...], value: Value) -> Iterator[tuple[int,
             yield start, end - 1
 
 
-def _in_a_row(row: tuple[Element, ...], value: Value) -> list[tuple[int, int]]:
-    """The plain case of a phrase without alternatives, which most queries are made of."""
+def _in_a_row(row: tuple[Element, ...], value: Value) -> Sequence[int]:
+    """Where a phrase without alternatives begins: the plain case, which most queries are made of."""
     starts = _positions(row[0], value)
-    if len(row) == 1 and not (isinstance(row[0], Word) and row[0].case):
-        return [(start, start) for start in starts]
-    for step, element in enumerate(row):
-        if step == 0 and not (isinstance(element, Word) and element.case):
-            continue
-        starts = [start for start in starts if start + step < len(value.folded) and _is(element, value, start + step)]
-    return [(start, start + len(row) - 1) for start in starts]
+    if isinstance(row[0], Word) and row[0].case:
+        starts = [start for start in starts if _is(row[0], value, start)]
+    for step in range(1, len(row) if starts else 0):
+        starts = _followed(starts, step, row[step], value)
+    return starts
+
+
+def _followed(starts: Sequence[int], step: int, element: Element, value: Value) -> list[int]:
+    """Those of `starts` behind which, `step` tokens further, `element` stands."""
+    folded = value.folded
+    last = len(folded) - step
+    if isinstance(element, Word) and not element.case:
+        token = element.token
+        return [start for start in starts if start < last and folded[start + step] == token]
+    return [start for start in starts if start < last and _is(element, value, start + step)]
 
 
 def _starts(choice: Choice, value: Value) -> list[int]:
@@ -170,20 +204,21 @@ def _starts(choice: Choice, value: Value) -> list[int]:
     return sorted(found)
 
 
-def _positions(element: Element, value: Value) -> Iterable[int]:
+def _positions(element: Element, value: Value) -> Sequence[int]:
     if isinstance(element, Wildcard):
-        return sorted(place for token in _expanded(element, value) for place in value.positions[token])
+        return sorted([place for token in _expanded(element, value) for place in value.positions[token]])
     return value.positions.get(element.token, ())
 
 
 def _expanded(wildcard: Wildcard, value: Value) -> Iterator[str]:
     """The tokens of `value` that fit: only those are looked at that begin as the wildcard does."""
-    prefix, pattern = wildcard.prefix, wildcard_pattern(wildcard.pattern)
-    for place in range(bisect_left(value.vocabulary, prefix), len(value.vocabulary)):
-        token = value.vocabulary[place]
+    prefix, vocabulary = wildcard.prefix, value.vocabulary
+    ending = None if wildcard.pattern == f"{prefix}*" else wildcard_pattern(wildcard.pattern)
+    for place in range(bisect_left(vocabulary, prefix), len(vocabulary)):
+        token = vocabulary[place]
         if not token.startswith(prefix):
             return
-        if pattern.fullmatch(token):
+        if ending is None or ending.fullmatch(token):
             yield token
 
 

@@ -7,11 +7,12 @@ that was filed under what turned out to be common is filed anew.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pipeline.query.document import UNFIELDED, Document, Field
 from pipeline.query.narrow import All, Anything, Pair, Required, Some, Token, required
@@ -20,6 +21,7 @@ from pipeline.query.syntax import Query
 Key = TypeVar("Key", bound=Hashable)
 Clue = Token | Pair
 """What an alert can be filed under."""
+Label = str | tuple[str, str]
 Cost = Callable[[Clue], float]
 
 LEARN_EVERY = 4
@@ -43,7 +45,7 @@ class Filed(Generic[Key]):
     key: Key
     query: Query
     clues: tuple[Clue, ...]
-    also: str = ""  # another word that any match holds, where there is one: a look at it spares an evaluation
+    also: tuple[Label, ...] = ()  # any match has one of these besides: a look at them spares an evaluation
 
 
 class Presearcher(Generic[Key]):
@@ -51,12 +53,11 @@ class Presearcher(Generic[Key]):
 
     def __init__(self) -> None:
         self._filed: dict[Key, Filed[Key]] = {}
-        self._drawers: dict[str, list[Filed[Key]]] = {}
+        self._drawers: dict[Label, list[Filed[Key]]] = {}
         self._prefixes: dict[str, list[Filed[Key]]] = {}
+        self._beginnings: dict[str, tuple[str, ...]] = {}  # the labels of `_prefixes`, by their first letters
         self._without: set[Filed[Key]] = set()
-        self._lengths: dict[str, Counter[int]] = {}  # of the prefixes that are filed, by how they begin
-        self._fields: Counter[Field] = Counter()  # of clues that look in one field alone
-        self._firsts: Counter[str] = Counter()  # the first words of filed pairs
+        self._fields: Counter[Field] = Counter()  # of labels that look in one field alone
         self._seen: Counter[str] = Counter()
         self._documents = self._learnt = 0
 
@@ -66,18 +67,25 @@ class Presearcher(Generic[Key]):
     def add(self, key: Key, query: Query) -> None:
         """File an alert, in place of what was filed under `key`."""
         self.remove(key)
-        needs = required(query.root)
-        clues = self.clues(needs)
-        filed = self._filed[key] = Filed(key, query, clues, _also(needs, clues))
-        if not filed.clues:
+        clues, also = self._best(required(query.root))
+        filed = self._filed[key] = Filed(key, query, clues, tuple(map(_label, also)))
+        if not clues:
             self._without.add(filed)
-        for clue in filed.clues:
-            self._table(clue).setdefault(_label(clue), []).append(filed)
-            self._count(clue, 1)
+        for clue in clues:
+            self._put(filed, clue)
+        self._count(filed, 1)
 
     def clues(self, needs: Required) -> tuple[Clue, ...]:
         """The clues that a query with these needs is best filed under, by what is known now."""
-        return tuple(cover(needs, self._cost) or ())
+        return self._best(needs)[0]
+
+    def _best(self, needs: Required) -> tuple[tuple[Clue, ...], tuple[Clue, ...]]:
+        """The rarest clues that any match has one of, and the next rarest: each part of `needs` gives some."""
+        parts = needs.parts if isinstance(needs, All) else (needs,)
+        covers = [tuple(clues) for part in parts if (clues := cover(part, self._cost)) is not None]
+        covers.sort(key=lambda clues: sum(map(self._cost, clues)))
+        others = [clues for clues in covers[1:] if not any(map(_is_prefix, clues))]
+        return (covers[0] if covers else ()), (others[0] if others else ())
 
     def remove(self, key: Key) -> None:
         """Take an alert out; nothing happens when it is not there."""
@@ -86,11 +94,8 @@ class Presearcher(Generic[Key]):
             return
         self._without.discard(filed)
         for clue in filed.clues:
-            table, label = self._table(clue), _label(clue)
-            table[label].remove(filed)
-            if not table[label]:
-                del table[label]
-            self._count(clue, -1)
+            self._take(filed, clue)
+        self._count(filed, -1)
 
     def candidates(self, document: Document) -> set[Filed[Key]]:
         """The alerts that may match `document`."""
@@ -98,48 +103,56 @@ class Presearcher(Generic[Key]):
         if self._documents % LEARN_EVERY == 0:
             self._learn(words)
         self._documents += 1
-        for field, users in self._fields.items():
-            if users:
-                words |= {f"{field}:{token}" for token in _tokens(document, (field,))}
+        labels: set[Label] = set(_rows(document, UNFIELDED))
+        for field in [field for field, users in self._fields.items() if users]:
+            words |= {_within(field, token) for token in _tokens(document, (field,))}
+            labels |= {(_within(field, first), second) for first, second in _rows(document, (field,))}
+        labels |= words
         found = set(self._without)
-        for label in (*words, *self._rows(document)):
-            if label in self._drawers:
-                found.update(self._drawers[label])
-        for start in self._starts(words) & self._prefixes.keys():
+        for label in self._drawers.keys() & labels:
+            found.update(self._drawers[label])
+        for start in self._starts(words):
             found.update(self._prefixes[start])
-        return {filed for filed in found if not filed.also or filed.also in words}
+        return {filed for filed in found if not filed.also or not labels.isdisjoint(filed.also)}
 
-    def _table(self, clue: Clue) -> dict[str, list[Filed[Key]]]:
-        return self._prefixes if isinstance(clue, Token) and clue.prefix else self._drawers
+    def _put(self, filed: Filed[Key], clue: Clue) -> None:
+        label = _label(clue)
+        if _is_prefix(clue):
+            if label not in self._prefixes:
+                self._begin(str(label), lambda known: (*known, str(label)))
+            self._prefixes.setdefault(str(label), []).append(filed)
+        else:
+            self._drawers.setdefault(label, []).append(filed)
 
-    def _count(self, clue: Clue, change: int) -> None:
-        field = _field(clue)
-        if field is not None:
-            self._fields[field] += change
-        if isinstance(clue, Pair):
-            first = _label(clue).partition(" ")[0]
-            self._firsts[first] += change
-            if not self._firsts[first]:
-                del self._firsts[first]
-        elif clue.prefix:
-            self._lengths.setdefault(_label(clue)[:HEAD], Counter())[len(_label(clue))] += change
+    def _take(self, filed: Filed[Key], clue: Clue) -> None:
+        label = _label(clue)
+        table: dict[Any, list[Filed[Key]]] = self._prefixes if _is_prefix(clue) else self._drawers
+        table[label].remove(filed)
+        if not table[label]:
+            del table[label]
+            if _is_prefix(clue):
+                self._begin(str(label), lambda known: tuple(one for one in known if one != label))
 
-    def _rows(self, document: Document) -> Iterator[str]:
-        """The labels of the pairs in `document` that begin as a filed pair does."""
-        for value in (value for field in UNFIELDED for value in document.values(field)):
-            for first, second in pairwise(value.folded):
-                if first in self._firsts:
-                    yield f"{first} {second}"
-        for field, users in self._fields.items():
-            for value in document.values(field) if users else ():
-                for first, second in pairwise(value.folded):
-                    if f"{field}:{first}" in self._firsts:
-                        yield f"{field}:{first} {second}"
+    def _count(self, filed: Filed[Key], change: int) -> None:
+        for label in (*map(_label, filed.clues), *filed.also):
+            field, colon, _ = (label if isinstance(label, str) else label[0]).partition(":")
+            if colon:
+                self._fields[Field(field)] += change
+
+    def _begin(self, prefix: str, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        head = prefix[:HEAD]
+        known = change(self._beginnings.pop(head, ()))
+        if known:
+            self._beginnings[head] = known
 
     def _starts(self, words: Iterable[str]) -> set[str]:
-        return {
-            word[:length] for word in words if word[:HEAD] in self._lengths for length in self._lengths[word[:HEAD]]
-        }
+        """The prefixes filed that one of `words` begins with."""
+        starts: set[str] = set()
+        for word in words:
+            known = self._beginnings.get(word[:HEAD])
+            if known and word.startswith(known):
+                starts.update(one for one in known if word.startswith(one))
+        return starts
 
     def _learn(self, words: set[str]) -> None:
         self._seen.update(words)
@@ -153,7 +166,9 @@ class Presearcher(Generic[Key]):
 
     def _refile(self) -> None:
         often = COMMON * self._learnt
-        hot = [drawer for label, drawer in self._drawers.items() if self._seen[label] > often]
+        hot = [
+            drawer for label, drawer in self._drawers.items() if isinstance(label, str) and self._seen[label] > often
+        ]
         for filed in [filed for drawer in hot for filed in drawer]:
             self.add(filed.key, filed.query)
 
@@ -167,19 +182,22 @@ class Presearcher(Generic[Key]):
         return (self._seen[word] + 1.0 / max(1, len(word)) ** 2) / (self._learnt + 1)
 
 
-def _also(needs: Required, clues: tuple[Clue, ...]) -> str:
-    """A plain word that is required besides what an alert is filed under."""
-    parts = needs.parts if isinstance(needs, All) else (needs,)
-    words = [part.token for part in parts if isinstance(part, Token) and not part.prefix and part.fields == UNFIELDED]
-    filed = {clue.token for clue in clues if isinstance(clue, Token)}
-    return next((word for word in words if word not in filed), "")
-
-
 def filed_under(query: Query) -> list[str]:
     """The words by which stories are chosen that `query` is held against; as nothing is known of how rare they are."""
     empty: Presearcher[str] = Presearcher()
     clues = empty.clues(required(query.root))
-    return [f"{_label(clue)}{'*' if isinstance(clue, Token) and clue.prefix else ''}" for clue in clues]
+    return [_in_words(clue) for clue in clues]
+
+
+def _in_words(clue: Clue) -> str:
+    label = _label(clue)
+    if isinstance(label, tuple):
+        return " ".join(label)
+    return f"{label}*" if _is_prefix(clue) else label
+
+
+def _is_prefix(clue: Clue) -> bool:
+    return isinstance(clue, Token) and clue.prefix
 
 
 def _field(clue: Clue) -> Field | None:
@@ -187,15 +205,24 @@ def _field(clue: Clue) -> Field | None:
     return None if clue.fields == UNFIELDED else clue.fields[0]
 
 
-def _label(clue: Clue) -> str:
-    """What stands on a clue's drawer. No token holds a space or a colon, so no two clues share one by accident."""
-    text = f"{clue.first} {clue.second}" if isinstance(clue, Pair) else clue.token
+def _label(clue: Clue) -> Label:
+    """What stands on a clue's drawer. No token holds a colon, so no two clues share one by accident."""
     field = _field(clue)
-    return f"{field}:{text}" if field else text
+    if isinstance(clue, Pair):
+        return (_within(field, clue.first), clue.second)
+    return _within(field, clue.token)
+
+
+def _within(field: Field | None, token: str) -> str:
+    return sys.intern(f"{field}:{token}") if field else token
 
 
 def _tokens(document: Document, fields: Iterable[Field]) -> set[str]:
     return {token for field in fields for value in document.values(field) for token in value.folded}
+
+
+def _rows(document: Document, fields: Iterable[Field]) -> Iterator[tuple[str, str]]:
+    return (row for field in fields for value in document.values(field) for row in pairwise(value.folded))
 
 
 def cover(needs: Required, cost: Cost) -> list[Clue] | None:

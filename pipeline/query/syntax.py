@@ -48,11 +48,10 @@ class Wildcard:
     """A pattern for one token: `*` is any characters or none, `?` exactly one; begins with three letters."""
 
     pattern: str
+    prefix: str = attribute(init=False, compare=False)  # the letters before the first `*` or `?`
 
-    @property
-    def prefix(self) -> str:
-        """The letters before the first wildcard."""
-        return re.split(r"[*?]", self.pattern, maxsplit=1)[0]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prefix", re.split(r"[*?]", self.pattern, maxsplit=1)[0])
 
 
 Element = Word | Wildcard

@@ -60,7 +60,8 @@ class ElasticAlerts(ElasticRecords[Alert]):
     def _candidates(self, clauses: list[Body]) -> Iterator[Candidate]:
         for hit in self.hits({"bool": {"filter": clauses}}, _ORDER):
             slots = hit.get("fields", {}).get("_percolator_document_slot", [0])
-            yield Candidate(self._thing(hit["_source"]), tuple(slots))
+            alert = self._thing(hit["_source"])
+            yield Candidate(alert.id, alert.meaning, tuple(slots))
 
     def _apart(self, question: Body, active: Body, documents: Sequence[Document]) -> list[Candidate]:
         """Ask of ever smaller parts, until those stand alone that fail."""
@@ -79,7 +80,7 @@ class ElasticAlerts(ElasticRecords[Alert]):
                     continue
                 why = f"Elasticsearch can't run it, so the evaluator judges every story: {error}"
                 self.update(ids, lambda alert, why=why: replace(alert, health=why) if alert.health != why else None)  # type: ignore[misc]
-                found.append(Candidate(part[0], everywhere))
+                found.append(Candidate(part[0].id, part[0].meaning, everywhere))
         return found
 
 

@@ -25,7 +25,6 @@ class SqliteAlerts(SqliteRecords[Alert]):
         super().__init__(database, Table("alerts", Alert, {}))
         self._lock = threading.Lock()
         self._presearcher: Presearcher[str] = Presearcher()
-        self._alerts: dict[str, Alert] = {}
         self._seen = 0
 
     def narrow(self, documents: Sequence[Document]) -> list[Candidate]:
@@ -36,9 +35,9 @@ class SqliteAlerts(SqliteRecords[Alert]):
             for place, document in enumerate(documents):
                 for filed in self._presearcher.candidates(document):
                     found.setdefault(filed, []).append(place)
-            candidates = [
-                Candidate(self._alerts[filed.key], tuple(places), filed.query) for filed, places in found.items()
-            ]
+        candidates = [
+            Candidate(filed.key, filed.query.text, tuple(places), filed.query) for filed, places in found.items()
+        ]
         for key, why in unhealthy.items():
             self.update([key], lambda alert, why=why: replace(alert, health=why) if alert.health != why else None)  # type: ignore[misc]
         return candidates
@@ -55,7 +54,6 @@ class SqliteAlerts(SqliteRecords[Alert]):
         for change, key, thing in rows:
             self._seen = change
             self._presearcher.remove(key)
-            self._alerts.pop(key, None)
             alert = decode(thing, Alert) if thing is not None else None
             if alert is None or alert.state is not AlertState.ACTIVE:
                 continue
@@ -63,8 +61,6 @@ class SqliteAlerts(SqliteRecords[Alert]):
                 self._presearcher.add(key, parse(alert.meaning))
             except QueryError as error:
                 unhealthy[key] = str(error)
-                continue
-            self._alerts[key] = alert
         return unhealthy
 
     def _written(self, connection: sqlite3.Connection, old: Alert | None, new: Alert) -> None:  # noqa: ARG002
