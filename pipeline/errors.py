@@ -8,6 +8,7 @@
       Unavailable             may pass next time: retried
         StoreUnavailable      the store does not answer
         FetchUnavailable      timeout, connection refused, 429, 5xx
+          HostBusy            not asked: its host is to be left alone for now
         MailUnavailable       the mail server does not take it now (4xx, connection)
         ExtractorDied         the child process that extracts was killed by a page, or ran out of time
       Refused                 will not pass next time either: one owner, no retry
@@ -22,7 +23,7 @@ Adapters translate the errors of their libraries into these, in one place each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 class WirewatchError(Exception):
@@ -79,7 +80,8 @@ class StoreUnavailable(Unavailable):
 class FetchUnavailable(Unavailable):
     """The server could not be had this time.
 
-    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found.
+    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found; `headers` and
+    `body` (its beginning) are those of the answer, where one came.
     """
 
     def __init__(
@@ -90,10 +92,20 @@ class FetchUnavailable(Unavailable):
         status: int | None = None,
         retry_after: float | None = None,
         nameless: bool = False,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
     ) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.status = url, reason, status
         self.retry_after, self.nameless = retry_after, nameless
+        self.headers, self.body = dict(headers or {}), body
+
+
+class HostBusy(FetchUnavailable):
+    """Not asked at all: its host asked to be left alone, or has as much to do as it may be given. No failure."""
+
+    def __init__(self, url: str, reason: str, retry_after: float) -> None:
+        super().__init__(url, reason, retry_after=retry_after)
 
 
 class MailUnavailable(Unavailable):
@@ -117,11 +129,20 @@ class Refused(WirewatchError):
 
 
 class FetchRefused(Refused):
-    """The server, or our own rules, will not give this address."""
+    """The server, or our own rules, will not give this address. `headers` and `body` as in FetchUnavailable."""
 
-    def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.status = url, reason, status
+        self.headers, self.body = dict(headers or {}), body
 
 
 class MailRefused(Refused):

@@ -181,6 +181,12 @@ class Fetcher(Protocol):
         """Get them all, concurrently, and answer in their order. Failures are answers: one never stops the rest."""
         ...
 
+    def fetch_as_they_come(
+        self, requests: Sequence[FetchRequest]
+    ) -> Iterator[list[tuple[int, FetchResponse | FetchUnavailable | FetchRefused]]]:
+        """The same, in groups of what has come since the last one, each answer with its place in `requests`."""
+        ...
+
 
 class Extractor(Protocol):
     """Extraction where it can be killed."""

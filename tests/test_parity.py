@@ -27,7 +27,7 @@ from tests.conftest import BACKENDS, NINE, opened
 SPELT = Lexicon({}, shipped())
 SCALE = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 CASES = 500 * SCALE
-"""Queries that each path of each backend is tried with at the least, each on a crowd of stories: 2,500 in a run of all."""
+"""Queries that each path of each backend is tried with at the least, each on a crowd of stories: 2,500 in all."""
 crowd = st.lists(strategies.stories(), min_size=1, max_size=6, unique_by=lambda story: story.id)
 questions = st.lists(
     st.one_of(strategies.queries(), st.deferred(lambda: spelt)),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pipeline import settings as settings_table
 from pipeline.adapters import sqlite
+from pipeline.adapters.budget import HostBudget, LocalBudget, RedisBudget
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
@@ -60,7 +61,7 @@ def make_ports(settings: Settings) -> Ports:
     """Wire everything. Nothing is connected or started yet but the store's file or client."""
     return Ports(
         stores=make_stores(settings),
-        fetcher=HttpFetcher(settings),
+        fetcher=HttpFetcher(settings, lambda: make_budget(settings)),
         extractor=ProcessExtractor(settings),
         mailer=make_mailer(settings),
         clock=SystemClock(),
@@ -85,6 +86,13 @@ def make_stores(settings: Settings) -> Stores:
     return elastic.open_stores(settings)
 
 
+def make_budget(settings: Settings) -> HostBudget:
+    """The budget of hosts: shared through the broker's Redis where there is one."""
+    if urlsplit(settings.broker).scheme == "memory":
+        return LocalBudget(settings)
+    return RedisBudget(settings.broker, settings)
+
+
 def make_mailer(settings: Settings) -> Mailer:
     """The way out that `settings.mail` names."""
     if urlsplit(settings.mail).scheme == "maildir":
@@ -104,7 +112,7 @@ def close(made: Ports) -> None:
 def set_up_logging(level: str) -> None:
     """Log to stderr, one line an event; stdout is for what was asked."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
-    for noisy in ("elastic_transport", "httpx2", "httpcore2", "trafilatura", "htmldate", "py3langid", "asyncio"):
+    for noisy in ("elastic_transport", "trafilatura", "htmldate", "py3langid", "asyncio"):
         logging.getLogger(noisy).setLevel("ERROR")
     if level == "INFO":  # that a task came and went is told by what it did
         for noisy in ("celery.app.trace", "celery.worker.strategy", "celery.beat", "kombu.connection"):

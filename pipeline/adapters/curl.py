@@ -1,0 +1,277 @@
+"""libcurl on an asyncio loop: one exchange of HTTP at a time, whatever comes back, as it was sent.
+
+Redirects, politeness and what a status means are for adapters/http.py. Here is what has to be done at the wire: times,
+the cap on what is unpacked, and which addresses may be connected to at all. The address is looked at after its name was
+resolved, when its socket is opened, so that a name which changes its mind in between gains nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import certifi
+import pycurl
+
+from pipeline.adapters.decoding import ACCEPTED, Decode, UndecodableError, decoder, unpack
+from pipeline.errors import FetchRefused, FetchUnavailable
+from pipeline.settings import Network, Settings
+
+ERROR_BYTES = 4_096
+"""Bytes of the body of an error that are kept: enough to tell a bot wall by."""
+ANSWERED = frozenset(range(200, 300))
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came, decoded of its codings: header names in lower case, repeated ones joined (RFC 9110, 5.3)."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Transfers:
+    """Exchanges over connections that are kept and shared. Lives on one loop; `close` ends it."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: list[pycurl.Curl] = []
+        self._waiting: dict[pycurl.Curl, asyncio.Future[None]] = {}
+        self._agent = f"Wirewatch/0.1 (+{settings.contact})"
+        self._certificates = ssl.get_default_verify_paths().cafile or certifi.where()
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, settings.fetch_parallel)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+
+    async def get(self, url: str, headers: Sequence[str], most: int) -> Answer:
+        """GET `url` with `headers` (whole lines), unpacking at most `most` bytes.
+
+        Raises FetchUnavailable, or FetchRefused for what is too large or an address that may not be asked.
+        """
+        handle = self._idle.pop() if self._idle else pycurl.Curl()
+        coming = _Coming(url, most)
+        guard = _Guard(self._settings.allow_private)
+        self._prepare(handle, url, headers, coming, guard)
+        done = self._waiting[handle] = self._loop.create_future()
+        try:
+            self._multi.add_handle(handle)
+            await done
+        except pycurl.error as error:
+            raise coming.error or guard.refusal(url) or self._translated(url, handle, error) from None
+        finally:
+            self._waiting.pop(handle, None)
+            self._multi.remove_handle(handle)
+            handle.reset()
+            self._idle.append(handle)
+        return coming.answer()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for future in self._waiting.values():
+            future.cancel()
+        if self._timer:
+            self._timer.cancel()
+        self._multi.close()
+        for handle in self._idle:
+            handle.close()
+
+    def _prepare(self, handle: pycurl.Curl, url: str, headers: Sequence[str], coming: _Coming, guard: _Guard) -> None:
+        settings = self._settings
+        options = {
+            pycurl.URL: url,
+            pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+            pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS,  # HTTP/2 where TLS offers it
+            pycurl.USERAGENT: self._agent,
+            pycurl.HTTPHEADER: [f"Accept-Encoding: {ACCEPTED}", *headers],
+            pycurl.CAINFO: self._certificates,
+            pycurl.PROXY: "",  # never that of the environment
+            pycurl.NOSIGNAL: 1,
+            pycurl.CONNECTTIMEOUT_MS: int(settings.connect_timeout * 1000),
+            pycurl.TIMEOUT_MS: int(settings.fetch_timeout * 1000),
+            pycurl.LOW_SPEED_LIMIT: 1,
+            pycurl.LOW_SPEED_TIME: math.ceil(settings.read_timeout),
+            pycurl.OPENSOCKETFUNCTION: guard.open,
+            pycurl.HEADERFUNCTION: coming.header,
+            pycurl.WRITEFUNCTION: coming.write,
+        }
+        for option, value in options.items():
+            handle.setopt(option, value)
+
+    # What libcurl asks of an event loop (curl_multi_socket_action(3)).
+
+    def _watch(self, event: int, descriptor: int, _multi: Any, _data: Any) -> None:
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+        if event in (pycurl.POLL_IN, pycurl.POLL_INOUT):
+            self._loop.add_reader(descriptor, self._act, descriptor, pycurl.CSELECT_IN)
+        if event in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
+            self._loop.add_writer(descriptor, self._act, descriptor, pycurl.CSELECT_OUT)
+
+    def _set_timer(self, milliseconds: int) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
+        if milliseconds >= 0:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, descriptor: int, events: int) -> None:
+        self._multi.socket_action(descriptor, events)
+        left = 1
+        while left:
+            left, finished, failed = self._multi.info_read()
+            for handle in finished:
+                self._end(handle, None)
+            for handle, code, words in failed:
+                self._end(handle, pycurl.error(code, words))
+
+    def _end(self, handle: pycurl.Curl, error: pycurl.error | None) -> None:
+        future = self._waiting.get(handle)
+        if future is None or future.done():
+            return
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    def _translated(self, url: str, handle: pycurl.Curl, error: pycurl.error) -> FetchUnavailable | FetchRefused:
+        """The one place where libcurl's errors become ours."""
+        code, words = error.args[0], str(error.args[1] or "no reason given")
+        match code:
+            case pycurl.E_COULDNT_RESOLVE_HOST:
+                return FetchUnavailable(url, "the name of its host is not found", nameless=True)
+            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL:
+                return FetchRefused(url, f"no usable address ({words})")
+            case pycurl.E_OPERATION_TIMEDOUT:
+                return FetchUnavailable(url, self._which_time(handle))
+            case pycurl.E_COULDNT_CONNECT:
+                return FetchUnavailable(url, f"can't be connected to ({words})")
+            case pycurl.E_PEER_FAILED_VERIFICATION | pycurl.E_SSL_CONNECT_ERROR:
+                return FetchUnavailable(url, f"its TLS can't be trusted ({words})")
+        return FetchUnavailable(url, f"broke off ({words})")
+
+    def _which_time(self, handle: pycurl.Curl) -> str:
+        if handle.getinfo(pycurl.TOTAL_TIME) >= self._settings.fetch_timeout:
+            return f"took longer than {self._settings.fetch_timeout:g} s"
+        if not handle.getinfo(pycurl.CONNECT_TIME):
+            return "does not answer: connecting took too long"
+        return "does not answer in time"
+
+
+class _Coming:
+    """An answer on its way. What goes wrong is kept in `error`: an exception would not get through libcurl."""
+
+    def __init__(self, url: str, most: int) -> None:
+        self.error: FetchUnavailable | FetchRefused | None = None
+        self._url = url
+        self._most = most
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self._decode: Decode | None = None
+
+    def header(self, line: bytes) -> None:
+        """Take a line of the head. An interim answer (1xx) is followed by the head that counts."""
+        text = line.decode("latin-1")
+        if text.startswith("HTTP/"):
+            self._status, self._headers = int(text.split(maxsplit=2)[1]), {}
+            return
+        name, colon, value = text.partition(":")
+        if colon:
+            name, value = name.strip().lower(), value.strip()
+            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
+
+    def write(self, data: bytes) -> int | None:
+        """Take a piece of the body; -1 ends the transfer."""
+        try:
+            self._take(data)
+        except UndecodableError as error:
+            self.error = FetchUnavailable(self._url, str(error))
+        except Exception as error:
+            self.error = FetchUnavailable(self._url, f"failed ({type(error).__name__}: {error})")
+        return -1 if self.error else None
+
+    def _take(self, data: bytes) -> None:
+        if self._status not in ANSWERED and len(self._body) >= ERROR_BYTES:
+            return  # read to its end, so that the connection can be used again
+        if self._decode is None:
+            self._decode = decoder(self._headers.get("content-encoding", ""))
+        piece = self._decode(data, self._most + 1 - len(self._body))
+        while piece:
+            self._body += piece
+            if len(self._body) > self._most:
+                self.error = self._too_large()
+                return
+            piece = self._decode(b"", self._most + 1 - len(self._body))
+
+    def answer(self) -> Answer:
+        """The whole of it. A body that is gzip in itself may be refused or broken even now."""
+        body = bytes(self._body)
+        if self._status not in ANSWERED:
+            return Answer(self._status, self._headers, body[:ERROR_BYTES])
+        if body.startswith(b"\x1f\x8b"):
+            try:
+                unpacked = unpack(body, self._most)
+            except UndecodableError as error:
+                raise FetchUnavailable(self._url, str(error)) from None
+            if unpacked is None:
+                raise self._too_large()
+            body = unpacked
+        return Answer(self._status, self._headers, body)
+
+    def _too_large(self) -> FetchRefused:
+        return FetchRefused(self._url, f"larger than {self._most:,} bytes")
+
+
+class _Guard:
+    """Opens sockets to public addresses, and to private ones that the operator opened. One for each exchange."""
+
+    def __init__(self, allowed: tuple[Network, ...]) -> None:
+        self._allowed = allowed
+        self._refused = ""
+
+    def open(self, _purpose: int, address: Any) -> socket.socket | int:
+        """The socket for `address` (family, kind, protocol, (host, port …)), or libcurl's word for a refusal."""
+        family, kind, protocol, where = address
+        host = str(where[0])
+        if not may_connect(host, self._allowed):
+            self._refused = host
+            return int(pycurl.SOCKET_BAD)
+        return socket.socket(family, kind, protocol)
+
+    def refusal(self, url: str) -> FetchRefused | None:
+        """Why the exchange came to nothing, when it was us."""
+        if not self._refused:
+            return None
+        cure = f"open it with WIREWATCH_ALLOW_PRIVATE={self._refused}"
+        return FetchRefused(url, f"its address {self._refused} is private: {cure}")
+
+
+def may_connect(address: str, allowed: tuple[Network, ...]) -> bool:
+    """Whether an IP address may be asked: public, or in one of the ranges `allowed`.
+
+    Not loopback, private, link-local (where cloud metadata is), multicast, reserved, nor any of these inside IPv6.
+    """
+    ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
+    inner = _embedded(ip) if isinstance(ip, ipaddress.IPv6Address) else None
+    if any(one in network for one in (ip, inner) if one for network in allowed if network.version == one.version):
+        return True
+    last = inner or ip
+    return last.is_global and not last.is_multicast
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, or NAT64 (RFC 6052)."""
+    if ip.ipv4_mapped or ip.sixtofour:
+        return ip.ipv4_mapped or ip.sixtofour
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
