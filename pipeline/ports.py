@@ -69,20 +69,20 @@ class Records(Protocol[Thing]):
         ...
 
 
-class FeedStore(Records[Feed], Protocol):
+class DueRecords(Records[Thing], Protocol):
+    """Things that wait for their time: active feeds, pending entries, pending or sending deliveries."""
+
+    def due(self, now: datetime, limit: int) -> list[Thing]:
+        """Those with `model.ready_at(thing)` <= now, longest ready first. Never late."""
+        ...
+
+
+class FeedStore(DueRecords[Feed], Protocol):
     """The feeds."""
 
-    def due(self, now: datetime, limit: int) -> list[Feed]:
-        """Active feeds with `model.ready_at(feed)` <= now, longest ready first. Never late."""
-        ...
 
-
-class EntryStore(Records[Entry], Protocol):
+class EntryStore(DueRecords[Entry], Protocol):
     """The entries, from pending to done or quarantined."""
-
-    def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Pending entries with `model.ready_at(entry)` <= now, longest ready first. Never late."""
-        ...
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine."""
@@ -158,12 +158,8 @@ class LedgerFilter:
     since: datetime | None = None
 
 
-class DeliveryStore(Records[Delivery], Protocol):
+class DeliveryStore(DueRecords[Delivery], Protocol):
     """The ledger: one row for each match, recipient and channel."""
-
-    def due(self, now: datetime, limit: int) -> list[Delivery]:
-        """Pending or sending deliveries with `model.ready_at(delivery)` <= now, longest ready first. Never late."""
-        ...
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""

@@ -15,6 +15,7 @@ from pipeline.adapters.smtp import SmtpMailer
 from pipeline.flow.explain import explain
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
+from pipeline.flow.sweep import forget_queue
 from pipeline.model import AlertState, Article, DeliveryState, EntryState, TextFrom
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
@@ -379,3 +380,11 @@ def test_an_alert_saved_later_does_not_fire_on_what_is_long_done(ports, site, cl
     clock.turn(2 * ports.settings.lease)
     put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=("analyst@example.org",)))
     assert list(ports.stores.matches.all()) == []
+
+
+def test_what_a_forgotten_broker_named_is_named_again_at_once(ports, site):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK), query="kursk")
+    (first,) = flow.sweep(ports).polls
+    assert flow.sweep(ports).polls == []
+    assert forget_queue(ports) == 1
+    assert flow.sweep(ports).polls == [first]

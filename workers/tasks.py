@@ -7,7 +7,7 @@ import logging
 from pipeline import flow
 from pipeline.errors import WirewatchError
 from pipeline.flow.sweep import batches
-from workers import bootstrap
+from workers import bootstrap, crew
 from workers.app import app
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def poll(feed_ids: list[str]) -> None:
 @app.task(name="wirewatch.ingest", throws=(WirewatchError,))
 def ingest(entry_ids: list[str]) -> None:
     """Ingest a batch of entries and queue the deliveries they cause."""
-    report = flow.ingest(bootstrap.ports(), entry_ids)
+    report = crew.ingest(entry_ids)
     log.info("ingest: %d stories, %d failed, %d matches", report.stories, len(report.failed), report.matches)
     for batch in batches(report.delivery_ids, NOTIFY_BATCH):
         notify.delay(batch)

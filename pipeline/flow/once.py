@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from pipeline.flow.ingest import IngestReport, ingest
 from pipeline.flow.notify import NotifyReport, notify
 from pipeline.flow.poll import PollReport, poll
 from pipeline.flow.sweep import batches, batches_of_entries, by_host
-from pipeline.model import FeedState
+from pipeline.model import Delivery, Entry, FeedState
 from pipeline.ports import Ports
 
 PAGE = 2_000
 """How many pending things are looked for at a time."""
 
+INGEST_BATCH = 20
+NOTIFY_BATCH = 50
+
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how many are done, and how many there are."""
+Ingesting = Callable[[Sequence[str]], IngestReport]
+"""`ingest`, of the ids of entries."""
 Report = TypeVar("Report")
+Pending = TypeVar("Pending", Entry, Delivery)
 
 
 @dataclass(slots=True)
@@ -46,12 +53,17 @@ class Round:
         return asdict(self)
 
 
-def once(ports: Ports, *, everything: bool, progress: Progress, threads: int = 4) -> Round:
-    """Poll due feeds (`everything`: every active one now), then ingest and deliver all that is pending."""
+def once(
+    ports: Ports, *, everything: bool, progress: Progress, threads: int = 4, ingesting: Ingesting | None = None
+) -> Round:
+    """Poll due feeds (`everything`: every active one now), then ingest and deliver all that is pending.
+
+    `ingesting` does a batch somewhere else than in this process.
+    """
     outcome = Round()
     with ThreadPoolExecutor(threads, thread_name_prefix="once") as pool:
         _poll(ports, pool, outcome, everything=everything, progress=progress)
-        _ingest(ports, pool, outcome, progress)
+        _ingest(ports, pool, outcome, progress, ingesting or partial(ingest, ports))
         _notify(ports, pool, outcome, progress)
     return outcome
 
@@ -73,20 +85,9 @@ def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything:
         outcome.failed_feeds |= report.failed
 
 
-def _ingest(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress) -> None:
-    def work(batch: Sequence[str]) -> IngestReport:
-        return ingest(ports, batch)
-
-    seen: set[str] = set()
-    # What a message in a broker names is looked at too: the claim sees to it that nobody does it twice.
-    beyond = timedelta(seconds=ports.settings.lease)
-    while True:
-        found = ports.stores.entries.due(ports.clock.now() + beyond, PAGE + len(seen))
-        entries = [entry for entry in found if entry.id not in seen]
-        if not entries:
-            return
-        seen |= {entry.id for entry in entries}
-        for report in _in_parallel(pool, "ingest", batches_of_entries(entries, 10), work, progress):
+def _ingest(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress, work: Ingesting) -> None:
+    for entries in _pages(ports, ports.stores.entries.due):
+        for report in _in_parallel(pool, "ingest", batches_of_entries(entries, INGEST_BATCH), work, progress):
             outcome.stories += report.stories
             outcome.matches += report.matches
             outcome.failed_entries |= report.failed
@@ -97,19 +98,31 @@ def _notify(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Pr
     def work(batch: Sequence[str]) -> NotifyReport:
         return notify(ports, batch)
 
-    seen: set[str] = set()
-    beyond = timedelta(seconds=ports.settings.lease)
-    while True:
-        found = ports.stores.deliveries.due(ports.clock.now() + beyond, PAGE + len(seen))
-        ids = [delivery.id for delivery in found if delivery.id not in seen]
-        if not ids:
-            return
-        seen |= set(ids)
-        for report in _in_parallel(pool, "notify", batches(ids, 50), work, progress):
+    for deliveries in _pages(ports, ports.stores.deliveries.due):
+        ids = batches([delivery.id for delivery in deliveries], NOTIFY_BATCH)
+        for report in _in_parallel(pool, "notify", ids, work, progress):
             outcome.sent += report.sent
             outcome.postponed += report.postponed
             outcome.failed += report.failed
             outcome.suppressed += report.suppressed
+
+
+def _pages(ports: Ports, due: Callable[[datetime, int], list[Pending]]) -> Iterator[list[Pending]]:
+    """All that is pending, each thing once, a page at a time: what could not be done is still there at the end."""
+    # What a message in a broker names is looked at too: the claim sees to it that nobody does it twice.
+    beyond = timedelta(seconds=ports.settings.lease)
+    seen: set[str] = set()
+    left = 0  # of what was seen, what is still pending and comes again with every look
+    while True:
+        limit = PAGE + left
+        found = due(ports.clock.now() + beyond, limit)
+        fresh = [one for one in found if one.id not in seen]
+        left = len(found) - len(fresh)
+        if fresh:
+            seen |= {one.id for one in fresh}
+            yield fresh
+        elif len(found) < limit:
+            return
 
 
 def _in_parallel(

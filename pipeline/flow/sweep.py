@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from pipeline.flow.ingest import write_deliveries
 from pipeline.model import Delivery, Entry, Feed, ready_at
-from pipeline.ports import Ports, Records
+from pipeline.ports import DueRecords, Ports, Records
 
 MOST = 2_000
 """How many things of a kind one sweep names; the next one goes on."""
+EVERY = 1_000_000
 
 
 @dataclass(slots=True)
@@ -46,7 +47,22 @@ def sweep(ports: Ports) -> Work:
     )
 
 
+def forget_queue(ports: Ports) -> int:
+    """Take back that messages name things, where the broker is known to hold none; how many there were.
+
+    For a broker in memory, which forgets with its process: else what it named would wait for a whole lease.
+    """
+    soon = ports.clock.now() + timedelta(seconds=ports.settings.lease)
+    stores = ports.stores
+    return _unmark(stores.feeds, soon) + _unmark(stores.entries, soon) + _unmark(stores.deliveries, soon)
+
+
 Queued = TypeVar("Queued", Feed, Entry, Delivery)
+
+
+def _unmark(store: DueRecords[Queued], soon: datetime) -> int:
+    found = [one.id for one in store.due(soon, EVERY) if one.queued_until]
+    return len(store.update(found, lambda one: replace(one, queued_until=None)))
 
 
 def _mark(store: Records[Queued], found: Sequence[Queued], now: datetime, until: datetime) -> list[Queued]:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ import click
 from pipeline.adapters import watchlist
 from pipeline.flow import language
 from pipeline.flow.once import Round, once
+from pipeline.flow.sweep import forget_queue
 from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import demo as demo_room
 from workers.cli import show
+from workers.crew import Crew, hire
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -67,7 +70,10 @@ def once_command(*, everything: bool, watch: Path | None, as_json: bool) -> None
     """
     ports = bootstrap.ports()
     prepare(ports, watch)
-    outcome = once(ports, everything=everything, progress=show.progress(), threads=os.cpu_count() or 2)
+    with closing(Crew(ports)) as crew:
+        progress = show.progress()
+        threads = os.cpu_count() or 2
+        outcome = once(ports, everything=everything, progress=progress, threads=threads, ingesting=crew.ingest)
     if as_json:
         show.as_json(outcome.counts())
         return
@@ -117,11 +123,16 @@ def up(watch: Path | None, threads: int) -> None:
         without_mingle=True,
         loglevel=logging.getLevelName(settings.log_level),
     )
+    if settings.broker.startswith("memory"):
+        forget_queue(ports)
+    crew = Crew(ports)
+    hire(crew)
     sweep.delay()  # beat's first comes only after a whole interval
     try:
         worker.start()
     finally:
         beat.stop()
+        crew.close()
         bootstrap.close(ports)
 
 

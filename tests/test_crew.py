@@ -1,0 +1,88 @@
+"""Ingesting in processes of its own: the embedded backend."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.model import Entry, EntryState, identify
+from pipeline.ports import Ports
+from pipeline.settings import load
+from tests.servers import wait_until
+from workers import bootstrap, crew
+from workers.crew import Crew
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Iterator[Ports]:
+    made = bootstrap.make_ports(load({}, data=str(tmp_path), pages="never", lease="60"))
+    made.stores.prepare()
+    yield made
+    bootstrap.close(made)
+
+
+@pytest.fixture
+def pending(ports) -> list[str]:
+    now = ports.clock.now()
+    entries = [
+        Entry(
+            id=identify("entry", "feed", str(number)),
+            feed_id="feed",
+            identity=str(number),
+            url=f"https://a.example/{number}",
+            title=f"Story {number}",
+            summary="Two villages near Kursk were left in the night.",
+            first_seen_at=now,
+            due_at=now,
+        )
+        for number in range(20)
+    ]
+    ports.stores.entries.create(entries)
+    return [entry.id for entry in entries]
+
+
+@pytest.fixture
+def eager(monkeypatch) -> None:
+    monkeypatch.setattr(crew, "WORTH_IT", 0)
+
+
+def states(ports: Ports) -> set[EntryState]:
+    return {entry.state for entry in ports.stores.entries.all()}
+
+
+def members(made: Crew) -> set[int]:
+    """The ids of its processes."""
+    return set(made._pool._pool_manager.worker_manager.workers) if made._pool else set()
+
+
+def test_a_few_entries_are_ingested_here(ports, pending):
+    made = Crew(ports)
+    assert made.ingest(pending).stories == 20
+    assert not members(made)
+    made.close()
+
+
+@pytest.mark.usefixtures("eager")
+def test_many_are_ingested_in_processes_beside_this_one(ports, pending):
+    made = Crew(ports, processes=2)
+    assert made.ingest(pending[:10]).stories == 10
+    assert made.ingest(pending[10:]).stories == 10
+    assert os.getpid() not in members(made)
+    made.close()
+    assert states(ports) == {EntryState.DONE}
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_process_that_dies_loses_nothing_and_the_next_batch_goes_on(ports, pending):
+    made = Crew(ports, processes=2)
+    made.ingest(pending[:1])
+    killed = members(made)
+    for member in killed:
+        os.kill(member, signal.SIGKILL)
+    wait_until(lambda: made.ingest(pending[1:]).stories == 19, 20, "others took their place")
+    made.close()
+    assert states(ports) == {EntryState.DONE}

@@ -1,0 +1,112 @@
+"""Processes that ingest beside this one: the embedded backend has no Celery workers, and Python one core a process.
+
+A batch whose process dies or runs out of time fails alone. Its entries keep the attempt that was counted, and the sweep
+finds them when their lease has run out, as it does after any worker that died.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
+
+from pebble import ProcessExpired, ProcessPool
+
+from pipeline import flow
+from pipeline.flow.ingest import IngestReport
+from pipeline.ports import Ports
+from pipeline.settings import Settings
+from workers import bootstrap
+
+log = logging.getLogger(__name__)
+
+WORTH_IT = 200
+"""Entries that are ingested in this process first: fewer are not worth the second and the memory that others take."""
+TASKS_PER_PROCESS = 5_000
+"""A process is replaced after so many batches, whatever its libraries have leaked by then."""
+PART_OF_LEASE = 0.9
+"""When a batch is ended: before others may take its entries."""
+
+
+class Crew:
+    """Safe to share between threads, each of which waits for its own batch."""
+
+    def __init__(self, ports: Ports, processes: int | None = None) -> None:
+        self._ports = ports
+        self._processes = processes or os.cpu_count() or 1
+        self._lock = threading.Lock()
+        self._pool: ProcessPool | None = None
+        self._seen = 0
+
+    def ingest(self, entry_ids: Sequence[str]) -> IngestReport:
+        """As `flow.ingest`; the report is empty when the process died."""
+        pool = self._joined(len(entry_ids))
+        if pool is None:
+            return flow.ingest(self._ports, entry_ids)
+        limit = self._ports.settings.lease * PART_OF_LEASE
+        try:
+            report: IngestReport = pool.schedule(_ingest, args=(list(entry_ids),), timeout=limit).result()
+        except FutureTimeout:
+            log.warning("ingest: %d entries took longer than %g s, they are tried again", len(entry_ids), limit)
+            return IngestReport()
+        except (ProcessExpired, BrokenProcessPool) as error:
+            log.warning("ingest: a process died (%s), its entries are tried again", error)
+            return IngestReport()
+        return report
+
+    def close(self) -> None:
+        """End the processes; what they were at is found by the next sweep."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.stop()  # type: ignore[no-untyped-call]
+                self._pool.join()
+            self._pool = None
+
+    def _joined(self, entries: int) -> ProcessPool | None:
+        """The pool, once it is worth it."""
+        with self._lock:
+            self._seen += entries
+            if self._processes == 1 or self._seen <= WORTH_IT:
+                return None
+            if self._pool is None or not self._pool.active:  # it breaks when a process dies in the wrong moment
+                # Not fork: this process has threads. A fork server has none, and its children share what it loaded.
+                context = multiprocessing.get_context("forkserver")
+                context.set_forkserver_preload([__name__])
+                self._pool = ProcessPool(
+                    max_workers=self._processes,
+                    max_tasks=TASKS_PER_PROCESS,
+                    initializer=_begin,
+                    initargs=(self._ports.settings,),
+                    context=context,
+                )
+            return self._pool
+
+
+_hired: list[Crew] = []
+
+
+def hire(crew: Crew) -> None:
+    """Let `ingest` of this process be done by `crew`."""
+    _hired[:] = [crew]
+
+
+def ingest(entry_ids: Sequence[str]) -> IngestReport:
+    """Ingest as this process does it: by the crew that was hired, else here (a Celery worker is one of many)."""
+    return _hired[0].ingest(entry_ids) if _hired else flow.ingest(bootstrap.ports(), entry_ids)
+
+
+def _begin(settings: Settings) -> None:
+    """In the process: the settings of the one that started it, and Ctrl-C is for that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    bootstrap.choose(settings)
+    bootstrap.forget()
+    bootstrap.set_up_logging(bootstrap.settings().log_level)
+
+
+def _ingest(entry_ids: list[str]) -> IngestReport:
+    return flow.ingest(bootstrap.ports(), entry_ids)
