@@ -23,6 +23,7 @@ from pipeline.model import (
     FetchResponse,
     Match,
     Story,
+    Subscription,
     WordList,
 )
 from pipeline.query.document import Document
@@ -74,6 +75,14 @@ class FeedStore(Records[Feed], Protocol):
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Active feeds with `model.ready_at(feed)` <= now, longest ready first. Never late."""
+        ...
+
+
+class SubscriptionStore(Records[Subscription], Protocol):
+    """The subscriptions to hubs, one a feed at the most."""
+
+    def due(self, now: datetime, limit: int) -> list[Subscription]:
+        """Those not ended with `model.ready_at(subscription)` <= now, longest ready first. Never late."""
         ...
 
 
@@ -211,6 +220,7 @@ class Stores:
     """All that a backend keeps."""
 
     feeds: FeedStore
+    subscriptions: SubscriptionStore
     entries: EntryStore
     stories: StoryStore
     alerts: AlertStore
