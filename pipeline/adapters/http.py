@@ -28,6 +28,7 @@ from pipeline.settings import Network, Settings
 MAX_REDIRECTS = 10
 MAX_RETRY_AFTER = 8 * 3600.0
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS_OF_A_FORM = frozenset({307, 308})  # the others would have it sent by GET (RFC 9110, 15.4)
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 PIECE = 16_384
 
@@ -145,9 +146,11 @@ class _Client:
             headers["if-none-match"] = request.etag
         if request.last_modified:
             headers["if-modified-since"] = request.last_modified
-        async with self._http.stream("GET", url, headers=headers, follow_redirects=False) as response:
+        method, redirects = ("POST", REDIRECTS_OF_A_FORM) if request.form else ("GET", REDIRECTS)
+        form = dict(request.form) or None
+        async with self._http.stream(method, url, headers=headers, data=form, follow_redirects=False) as response:
             status = response.status_code
-            if status in REDIRECTS and "location" in response.headers:
+            if status in redirects and "location" in response.headers:
                 return status, urljoin(url, response.headers["location"])
             if status == 304:
                 return FetchResponse(url=url, status=status, headers=_headers(response), body=b"")
