@@ -26,6 +26,7 @@ def fleet(tmp_path: Path) -> Fleet:
         "poll_ceiling": "2",
         "sweep_every": "1",
         "pages": "always",
+        "console_port": "0",
     }
     return Fleet(tmp_path, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
 
