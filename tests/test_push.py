@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 
 from pipeline import flow, websub
+from pipeline.errors import StoreUnavailable
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_feed_state
 from pipeline.flow.once import once
 from pipeline.flow.subscribe import end
@@ -107,7 +110,9 @@ def console(ports: Ports, port: int, queued: list[str]) -> Iterator[None]:
 def newsroom(stores, tmp_path, clock, site) -> Iterator[Newsroom]:
     port = free_port()
     callback = f"http://127.0.0.1:{port}/websub/"
-    ports = world(stores, tmp_path, clock, websub_callback=callback, feed_bytes="20000", poll_floor="300")
+    ports = world(
+        stores, tmp_path, clock, websub_callback=callback, feed_bytes="20000", poll_floor="300", fetch_timeout="3"
+    )
     with open_hub() as hub:
         made = Newsroom(ports, site, hub)
         with console(ports, port, made.queued):
@@ -256,6 +261,56 @@ def test_a_flood_of_pushes_is_taken_or_told_to_come_again_and_none_is_lost(newsr
             assert set(answers) <= {202, 503}
             waiting = [body for body, answer in zip(waiting, answers, strict=True) if answer == 503]
     assert newsroom.ports.stores.entries.count() == 1 + len(names)
+
+
+def test_a_hub_that_drips_holds_up_only_itself_and_not_for_long(newsroom):
+    newsroom.subscribed()
+    other = newsroom.site.put("/other", web.rss(), web.RSS, Link=f'<{newsroom.hub.url}>; rel="hub"')
+    add_feeds(newsroom.ports, [NewFeed(url=other)])
+    newsroom.round()
+    newsroom.ask()
+    wait_until(lambda: len(newsroom.hub.subscribers) == 2, 10, "the other is subscribed to")
+    (ours,) = [callback for topic, callback in newsroom.hub.subscribers if topic == newsroom.feed]
+    body = newsroom.put("one", "two")
+    with dripping(ours) as one, dripping(ours) as two:
+        wait_until(lambda: newsroom.hub.push(ours, "x") == 503, 2, "a third is told to come again")
+        assert newsroom.hub.publish(other, body) == [202]
+        assert b" 408 " in one.recv(100)
+        assert b" 408 " in two.recv(100)
+    assert newsroom.hub.publish(newsroom.feed, body) == [202]
+
+
+def test_a_hub_that_hangs_up_in_the_middle_leaves_room_for_the_next(newsroom):
+    newsroom.subscribed()
+    for _ in range(3):
+        with dripping(newsroom.callback()):
+            pass
+    body = newsroom.put("one", "two")
+    wait_until(lambda: newsroom.hub.publish(newsroom.feed, body) == [202], 2, "the next is taken")
+
+
+@contextmanager
+def dripping(callback: str) -> Iterator[socket.socket]:
+    """A push whose body does not come."""
+    parts = urlsplit(callback)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall(f"POST {parts.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1".encode())
+        yield connection
+
+
+class Away:
+    """A store that does not answer."""
+
+    def get(self, ids: Sequence[str]) -> dict[str, Subscription]:
+        raise StoreUnavailable("nobody answers")
+
+
+def test_a_store_that_is_away_has_the_hub_come_again(newsroom):
+    newsroom.subscribed()
+    stores = replace(newsroom.ports.stores, subscriptions=Away())
+    with console(replace(newsroom.ports, stores=stores), port := free_port(), []):
+        address = f"http://127.0.0.1:{port}/websub/a/b"
+        assert (newsroom.hub.ask(address, {})[0], newsroom.hub.push(address, "x")) == (503, 503)
 
 
 # -- leases, and the end

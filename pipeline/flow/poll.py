@@ -41,6 +41,8 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     report = PollReport(polled=len(feeds))
     outcomes = ports.fetcher.fetch([fetch.request_for(feed, ports.settings) for feed in feeds])
     taken = take_in(ports, feeds, outcomes, report)
+    # As with the entries: what a document says stands before its validators do, or it would not be read again.
+    discover(ports, [(feed, *one) for feed, one in zip(feeds, taken, strict=True)])
     finished = {
         feed.id: partial(
             _after_poll,
@@ -53,7 +55,6 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
         for feed, (outcome, parsed, new) in zip(feeds, taken, strict=True)
     }
     ports.stores.feeds.update(list(finished), lambda current: finished[current.id](current))
-    discover(ports, [(feed, *one) for feed, one in zip(feeds, taken, strict=True)])
     for feed, (outcome, parsed, _) in zip(feeds, taken, strict=True):
         _tell(feed, outcome, parsed, report)
     return report

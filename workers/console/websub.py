@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
-from pipeline.errors import Unavailable
 from pipeline.flow import push
 from pipeline.flow.push import Reception
 from pipeline.model import FetchResponse
@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE_OF_ONE, AT_ONCE = 2, 16
 """Pushes under way at once of one subscription, and of all: each may hold a body of `feed_bytes`."""
-TRY_AGAIN = {"Retry-After": "30"}
-
 STATUSES = {Reception.TAKEN: 202, Reception.IGNORED: 202, Reception.UNKNOWN: 404, Reception.OVER: 410}
 
 
@@ -56,18 +54,11 @@ class _Reader:
         self._under_way: Counter[str] = Counter()
 
     async def receive(self, subscription_id: str, token: str, request: Request) -> Response:
-        try:
-            reception = await run_in_threadpool(push.expected, self._ports, subscription_id, token)
-            if reception is not Reception.TAKEN:
-                return Response(status_code=STATUSES[reception])
-            return await self._in_turn(subscription_id, token, request)
-        except Unavailable as error:
-            log.warning("push for subscription %s: %s", subscription_id, error)
-            return Response(status_code=503, headers=TRY_AGAIN)
-
-    async def _in_turn(self, subscription_id: str, token: str, request: Request) -> Response:
+        reception = await run_in_threadpool(push.expected, self._ports, subscription_id, token)
+        if reception is not Reception.TAKEN:
+            return Response(status_code=STATUSES[reception])
         if self._under_way[subscription_id] >= AT_ONCE_OF_ONE or self._under_way.total() >= AT_ONCE:
-            return Response(status_code=503, headers=TRY_AGAIN)
+            return Response(status_code=503, headers={"Retry-After": "30"})
         self._under_way[subscription_id] += 1
         try:
             return await self._receive(subscription_id, token, request)
@@ -80,6 +71,8 @@ class _Reader:
                 body = await _body(request, self._ports.settings.feed_bytes)
         except TimeoutError:
             return Response(status_code=408)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
         if body is None:
             return Response(status_code=413)
         status = await run_in_threadpool(self._take_in, subscription_id, token, _content(request, body))
