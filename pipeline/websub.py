@@ -123,6 +123,21 @@ def wanted(feed_id: str, found: Offer, *, token: str, secret: str, now: datetime
     )
 
 
+def after_offer(
+    subscription: Subscription, found: Offer | None, *, token: str, secret: str, now: datetime
+) -> Subscription | None:
+    """The subscription after its feed's document was read; None when nothing changes.
+
+    A feed that moved to another hub or topic is a new subscription, under a new token: the hub left behind finds
+    the old callback unknown.
+    """
+    if found is None:
+        return ending(subscription, now)
+    if found == Offer(subscription.hub, subscription.topic):
+        return wanted_again(subscription, now)
+    return wanted(subscription.feed_id, found, token=token, secret=secret, now=now)
+
+
 def callback(subscription: Subscription, settings: Settings) -> str:
     """The address that the hub calls: unguessable, and one for each subscription [5.1]."""
     return f"{settings.websub_callback}{subscription.id}/{subscription.token}"

@@ -38,23 +38,23 @@ def discover(ports: Ports, polled: Sequence[Polled]) -> None:
     if not ports.settings.websub_callback:
         return
     offers = {
-        websub.subscription_id(feed.id): (feed.id, websub.offer(parsed, outcome))
+        feed.id: websub.offer(parsed, outcome)
         for feed, outcome, parsed, _ in polled
         if parsed is not None and isinstance(outcome, FetchResponse)
     }
-    known = ports.stores.subscriptions.get(list(offers))
     now = ports.clock.now()
-    fresh = {
-        key: _fresh(feed_id, found, now)
-        for key, (feed_id, found) in offers.items()
-        if found and (key not in known or (known[key].hub, known[key].topic) != (found.hub, found.topic))
-    }
-    ports.stores.subscriptions.create([one for key, one in fresh.items() if key not in known])
-    # A hub that is left behind finds the old callback unknown: its address holds a token of the past.
-    settle(ports, ports.stores.subscriptions.update([key for key in fresh if key in known], lambda old: fresh[old.id]))
-    resume = [key for key, (_, found) in offers.items() if found and key in known and key not in fresh]
-    ports.stores.subscriptions.update(resume, partial(websub.wanted_again, now=now))
-    _end(ports, [key for key, (_, found) in offers.items() if not found and key in known], now)
+    known = ports.stores.subscriptions.get([websub.subscription_id(feed_id) for feed_id in offers])
+    ports.stores.subscriptions.create(
+        [
+            websub.wanted(feed_id, found, **_keys(), now=now)
+            for feed_id, found in offers.items()
+            if found and websub.subscription_id(feed_id) not in known
+        ]
+    )
+    changed = ports.stores.subscriptions.update(
+        list(known), lambda one: websub.after_offer(one, offers[one.feed_id], **_keys(), now=now)
+    )
+    settle(ports, changed)
 
 
 def follow(ports: Ports, feeds: Sequence[Feed]) -> None:
@@ -112,6 +112,5 @@ def _ids(feeds: Sequence[Feed]) -> list[str]:
     return [websub.subscription_id(feed.id) for feed in feeds]
 
 
-def _fresh(feed_id: str, found: websub.Offer, now: datetime) -> Subscription:
-    token, secret = secrets.token_hex(SECRET_BYTES), secrets.token_hex(SECRET_BYTES)
-    return websub.wanted(feed_id, found, token=token, secret=secret, now=now)
+def _keys() -> dict[str, str]:
+    return {"token": secrets.token_hex(SECRET_BYTES), "secret": secrets.token_hex(SECRET_BYTES)}
