@@ -51,6 +51,37 @@ class Feed:
     error: str = ""  # the last failure in words, empty after a success
     moved_to: str = ""  # a permanent redirect seen once; saved when seen again
     notes: tuple[str, ...] = ()  # what was odd about the last body, for `feeds list`
+    pushed_until: datetime | None = None  # a hub delivers its news until then: polling is the safety net
+
+
+class SubscriptionState(StrEnum):
+    """Where a subscription stands with its hub."""
+
+    WANTED = "wanted"  # the hub is asked until it has verified that we want it
+    VERIFIED = "verified"  # content may come until `expires_at`
+    DENIED = "denied"  # by the hub, which is asked again much later
+    ENDING = "ending"  # the hub is asked to stop
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A hub's promise to push what a feed publishes (WebSub). `id` is identify("subscription", feed_id)."""
+
+    id: str
+    feed_id: str
+    hub: str
+    topic: str  # the address under which the hub knows the feed
+    token: str  # the unguessable end of the callback address
+    secret: str  # with which the hub signs what it pushes
+    state: SubscriptionState = SubscriptionState.WANTED
+    created_at: datetime
+    due_at: datetime  # when the hub is to be asked (again)
+    queued_until: datetime | None = None
+    attempts: int = 0  # how often the hub was asked since it last verified; written before the asking
+    expires_at: datetime | None = None  # the end of the hub's lease
+    pushed_at: datetime | None = None  # when content under a good signature came the last time
+    error: str = ""  # why it was refused or denied, in words
 
 
 class EntryState(StrEnum):
@@ -268,6 +299,7 @@ class FetchRequest:
     last_modified: str = ""
     max_bytes: int
     accept: str = "*/*"
+    form: tuple[tuple[str, str], ...] = ()  # sent by POST, as application/x-www-form-urlencoded; by GET when empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,10 +313,11 @@ class FetchResponse:
     redirects: tuple[tuple[int, str], ...] = ()  # (status, address it led to), in order
 
 
-def ready_at(thing: Feed | Entry | Delivery) -> datetime:
+def ready_at(thing: Feed | Entry | Delivery | Subscription) -> datetime:
     """When `thing` may be queued (again): it is due, under no lease, and no message in the broker should name it."""
     due = thing.next_poll_at if isinstance(thing, Feed) else thing.due_at
-    return max(due, thing.lease_until or due, thing.queued_until or due)
+    lease = None if isinstance(thing, Subscription) else thing.lease_until
+    return max(due, lease or due, thing.queued_until or due)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

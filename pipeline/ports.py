@@ -23,6 +23,7 @@ from pipeline.model import (
     FetchResponse,
     Match,
     Story,
+    Subscription,
     WordList,
 )
 from pipeline.query.document import Document
@@ -70,7 +71,7 @@ class Records(Protocol[Thing]):
 
 
 class DueRecords(Records[Thing], Protocol):
-    """Things that wait for their time: active feeds, pending entries, pending or sending deliveries."""
+    """Things that wait for their time: active feeds, pending entries, unsent deliveries, subscriptions not ended."""
 
     def due(self, now: datetime, limit: int) -> list[Thing]:
         """Those with `model.ready_at(thing)` <= now, longest ready first. Never late."""
@@ -79,6 +80,10 @@ class DueRecords(Records[Thing], Protocol):
 
 class FeedStore(DueRecords[Feed], Protocol):
     """The feeds."""
+
+
+class SubscriptionStore(DueRecords[Subscription], Protocol):
+    """The subscriptions to hubs, one a feed at the most."""
 
 
 class EntryStore(DueRecords[Entry], Protocol):
@@ -213,6 +218,7 @@ class Stores:
     """All that a backend keeps."""
 
     feeds: FeedStore
+    subscriptions: SubscriptionStore
     entries: EntryStore
     stories: StoryStore
     alerts: AlertStore

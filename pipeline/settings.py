@@ -35,6 +35,15 @@ def _address_of(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _callback(text: str) -> str:
+    parts = urlsplit(text.strip())
+    if not text.strip():
+        return ""
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("give the address under which hubs reach us, such as https://wirewatch.example.org/websub/")
+    return text.strip().rstrip("/") + "/"
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -129,6 +138,13 @@ class Settings:
     mail_from: str = _setting("wirewatch@localhost.localdomain", _mail_address, "sender of the mails")
     mail_timeout: float = _setting("30", _number(1, 300), "seconds to wait for one answer of the mail server")
     public_url: str = _setting("", _plain, "address of the console as readers reach it, for links in mails")
+    console_host: str = _setting("127.0.0.1", _plain, "address on which the console listens")
+    console_port: int = _setting("8070", _count(0, 65_535), "port on which the console listens; 0 for any free one")
+    websub_callback: str = _setting(
+        "",
+        _callback,
+        "public address of the console's /websub/, where hubs push news to (docs/websub.md); empty for none",
+    )
     contact: str = _setting(
         "https://wirewatch.example/bot", _plain, "address in the User-Agent where publishers can complain"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.model import Alert, Delivery, Entry, Feed, Match, Story, identify
+from pipeline.model import Alert, Delivery, Entry, Feed, Match, Story, Subscription, identify
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -18,6 +18,20 @@ def feed(name: str = "a", **fields: Any) -> Feed:
     url = f"https://{name}.example/feed"
     known = {"id": identify("feed", url), "url": url, "added_at": NOON, "next_poll_at": NOON}
     return Feed(**known | fields)
+
+
+def subscription(name: str = "a", **fields: Any) -> Subscription:
+    known = {
+        "id": identify("subscription", feed(name).id),
+        "feed_id": feed(name).id,
+        "hub": "https://hub.example/",
+        "topic": f"https://{name}.example/feed",
+        "token": "token",
+        "secret": "secret",
+        "created_at": NOON,
+        "due_at": NOON,
+    }
+    return Subscription(**known | fields)
 
 
 def entry(name: str = "a", **fields: Any) -> Entry:

@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 import zlib
+from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -23,7 +25,7 @@ def fetcher():
     made.close()
 
 
-def get(fetcher: HttpFetcher, url: str, most: int = 100_000, **fields: str):
+def get(fetcher: HttpFetcher, url: str, most: int = 100_000, **fields: Any):
     (outcome,) = fetcher.fetch([FetchRequest(url=url, max_bytes=most, **fields)])
     return outcome
 
@@ -56,6 +58,16 @@ def test_what_will_not_pass_is_refused(fetcher, site, status):
     outcome = get(fetcher, site.put("/a", b"", status=status))
     assert isinstance(outcome, FetchRefused)
     assert outcome.status == status
+
+
+def test_a_form_is_posted_and_only_a_redirect_that_keeps_it_a_post_is_followed(fetcher, site):
+    site.put("/there", "taken")
+    form = (("hub.mode", "subscribe"), ("hub.topic", "https://a.example/?a=1&b=ü"))
+    kept = get(fetcher, site.put("/kept", b"", status=307, Location="/there"), form=form)
+    lost = get(fetcher, site.put("/lost", b"", status=302, Location="/there"), form=form)
+    assert (kept.body, lost.status) == (b"taken", 302)
+    assert [dict(parse_qsl(body.decode())) for _, body in site.posts] == [dict(form)] * 3
+    assert [path for path, _ in site.posts] == ["/kept", "/there", "/lost"]
 
 
 def test_redirects_are_followed_and_told(fetcher, site):

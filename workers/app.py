@@ -28,7 +28,8 @@ SOFT_PART, HARD_PART = 0.8, 0.9
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("poll", "ingest", "notify", "sweep")
+# Asking hubs is fetching, and rare: it goes with the polls.
+ROUTES = {"poll": "poll", "ingest": "ingest", "notify": "notify", "sweep": "sweep", "subscribe": "poll"}
 
 app = Celery("wirewatch", include=["workers.tasks"])
 
@@ -53,7 +54,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.lease * HARD_PART,
         "task_create_missing_queues": True,
         "task_default_queue": "sweep",
-        "task_routes": {f"wirewatch.{queue}": {"queue": queue} for queue in QUEUES},
+        "task_routes": {f"wirewatch.{task}": {"queue": queue} for task, queue in ROUTES.items()},
         "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.3},
         "beat_schedule": {
             "sweep": {

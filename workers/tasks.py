@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from pipeline import flow
 from pipeline.errors import WirewatchError
@@ -27,8 +28,7 @@ def poll(feed_ids: list[str]) -> None:
         report.new,
         report.changed,
     )
-    for batch in batches(report.entry_ids, INGEST_BATCH):
-        ingest.delay(batch)
+    queue_entries(report.entry_ids)
 
 
 @app.task(name="wirewatch.ingest", throws=(WirewatchError,))
@@ -57,3 +57,18 @@ def sweep() -> None:
         ingest.delay(entry_ids)
     for delivery_ids in work.notifies:
         notify.delay(delivery_ids)
+    for subscription_ids in work.subscribes:
+        subscribe.delay(subscription_ids)
+
+
+@app.task(name="wirewatch.subscribe", throws=(WirewatchError,))
+def subscribe(subscription_ids: list[str]) -> None:
+    """Ask the hubs of a batch of subscriptions."""
+    report = flow.subscribe(bootstrap.ports(), subscription_ids)
+    log.info("subscribe: %d hubs asked, %d refused", report.asked, len(report.refused))
+
+
+def queue_entries(entry_ids: Sequence[str]) -> None:
+    """Have these entries ingested. Should the broker be away, the sweep names them after their lease."""
+    for batch in batches(entry_ids, INGEST_BATCH):
+        ingest.delay(batch)

@@ -54,8 +54,8 @@ class Transfers:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
-    async def get(self, url: str, headers: Sequence[str], most: int) -> Answer:
-        """GET `url` with `headers` (whole lines), unpacking at most `most` bytes.
+    async def exchange(self, url: str, headers: Sequence[str], most: int, form: str = "") -> Answer:
+        """GET `url`, or POST `form` to it, with `headers` (whole lines), unpacking at most `most` bytes.
 
         Raises FetchUnavailable, or FetchRefused for what is too large or an address that may not be asked.
         """
@@ -63,6 +63,8 @@ class Transfers:
         coming = _Coming(url, most)
         guard = _Guard(self._settings.allow_private)
         self._prepare(handle, url, headers, coming, guard)
+        if form:
+            handle.setopt(pycurl.POSTFIELDS, form)
         done = self._waiting[handle] = self._loop.create_future()
         try:
             self._multi.add_handle(handle)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from w3lib.url import safe_url_string
 
@@ -27,6 +27,7 @@ from pipeline.settings import Settings
 MAX_REDIRECTS = 10
 MAX_RETRY_AFTER = 8 * 3600.0
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS_OF_A_FORM = frozenset({307, 308})  # the others would have it sent by GET (RFC 9110, 15.4)
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 Outcome = FetchResponse | FetchUnavailable | FetchRefused
@@ -139,9 +140,10 @@ class _Client:
     async def _follow(self, request: FetchRequest) -> FetchResponse:
         redirects: list[tuple[int, str]] = []
         url = request.url
+        followed = REDIRECTS_OF_A_FORM if request.form else REDIRECTS
         while True:
             answer = await self._one(url, request)
-            if answer.status not in REDIRECTS or "location" not in answer.headers:
+            if answer.status not in followed or "location" not in answer.headers:
                 break
             redirects.append((answer.status, urljoin(url, answer.headers["location"])))
             url = redirects[-1][1]
@@ -158,7 +160,9 @@ class _Client:
         host = _host(url)
         try:
             async with self._budget.turn(host), self._everybody:
-                return await self._transfers.get(safe_url_string(url), _headers(request), request.max_bytes)
+                return await self._transfers.exchange(
+                    safe_url_string(url), _headers(request), request.max_bytes, urlencode(request.form)
+                )
         except TurnTooFar as turn:
             raise HostBusy(url, f"its host is left alone for another {turn.seconds:.0f} s", turn.seconds) from None
 

@@ -3,6 +3,7 @@
     poll     fetch → parse → entries written `pending`
     ingest   fetch the page → extract → enrich → dedupe → index → match → deliveries written `pending`
     notify   decide → render → send → recorded in the ledger
+    subscribe  hubs are asked to push what their feeds publish; what they push goes the way of a poll (push.py)
     sweep    what is due, abandoned or half-written is named again
 
 Each takes ids and returns a report with the ids for the next, so that it does not matter who carries them.
@@ -11,6 +12,18 @@ Each takes ids and returns a report with the ids for the next, so that it does n
 from pipeline.flow.ingest import IngestReport, ingest
 from pipeline.flow.notify import NotifyReport, notify
 from pipeline.flow.poll import PollReport, poll
+from pipeline.flow.subscribe import SubscribeReport, subscribe
 from pipeline.flow.sweep import Work, sweep
 
-__all__ = ["IngestReport", "NotifyReport", "PollReport", "Work", "ingest", "notify", "poll", "sweep"]
+__all__ = [
+    "IngestReport",
+    "NotifyReport",
+    "PollReport",
+    "SubscribeReport",
+    "Work",
+    "ingest",
+    "notify",
+    "poll",
+    "subscribe",
+    "sweep",
+]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow.language import understood
 from pipeline.flow.lookback import look_back
+from pipeline.flow.subscribe import follow
 from pipeline.model import Alert, AlertState, Feed, FeedState, identify
 from pipeline.ports import Ports
 
@@ -71,7 +72,7 @@ def _checked_url(url: str) -> str:
 
 
 def set_feed_state(ports: Ports, url: str, state: FeedState) -> Feed:
-    """Pause or resume the feed of `url` (or id). Raises NotFound. A resumed feed is due at once."""
+    """Pause or resume the feed of `url` (or id), and its subscription. Raises NotFound. Resumed, it is due at once."""
     now = ports.clock.now()
 
     def change(feed: Feed) -> Feed:
@@ -80,6 +81,7 @@ def set_feed_state(ports: Ports, url: str, state: FeedState) -> Feed:
     changed = ports.stores.feeds.update([feed_id(url)], change) or ports.stores.feeds.update([url], change)
     if not changed:
         raise NotFound("feed", url)
+    follow(ports, changed)
     return changed[0]
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import fetch, parse
+from pipeline import fetch, parse, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
+from pipeline.flow.subscribe import discover
 from pipeline.model import Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -38,23 +40,44 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     feeds = ports.stores.feeds.update(feed_ids, lambda feed: _claimed(feed, now, until, forced=forced))
     report = PollReport(polled=len(feeds))
     outcomes = ports.fetcher.fetch([fetch.request_for(feed, ports.settings) for feed in feeds])
-    read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
-    written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
+    taken = take_in(ports, feeds, outcomes, report)
+    # As with the entries: what a document says stands before its validators do, or it would not be read again.
+    discover(ports, [(feed, *one) for feed, one in zip(feeds, taken, strict=True)])
     finished = {
         feed.id: partial(
-            fetch.after_poll,
+            _after_poll,
             outcome=outcome,
             parsed=parsed,
             new_entries=new,
             now=ports.clock.now(),
             settings=ports.settings,
         )
-        for feed, (outcome, parsed), new in zip(feeds, read, written, strict=True)
+        for feed, (outcome, parsed, new) in zip(feeds, taken, strict=True)
     }
     ports.stores.feeds.update(list(finished), lambda current: finished[current.id](current))
-    for feed, (outcome, parsed) in zip(feeds, read, strict=True):
+    for feed, (outcome, parsed, _) in zip(feeds, taken, strict=True):
         _tell(feed, outcome, parsed, report)
     return report
+
+
+def take_in(
+    ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], report: PollReport
+) -> list[tuple[Outcome, ParsedFeed | None, int]]:
+    """Read what came for each feed and write what is new or changed: the same for a poll and for a push.
+
+    For each feed: the outcome, with a ParseError in place of a body that could not be read; what was read, or None
+    when nothing has changed; and how many entries are new.
+    """
+    read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
+    written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
+    return [(outcome, parsed, new) for (outcome, parsed), new in zip(read, written, strict=True)]
+
+
+def _after_poll(
+    feed: Feed, *, outcome: Outcome, parsed: ParsedFeed | None, new_entries: int, now: datetime, settings: Settings
+) -> Feed:
+    after = fetch.after_poll(feed, outcome, parsed=parsed, new_entries=new_entries, now=now, settings=settings)
+    return websub.as_safety_net(after, new_entries, now, settings)
 
 
 def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Feed | None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pipeline.flow.ingest import write_deliveries
-from pipeline.model import Delivery, Entry, Feed, ready_at
+from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
 
 MOST = 2_000
@@ -28,6 +28,7 @@ class Work:
     polls: list[list[str]]
     ingests: list[list[str]]
     notifies: list[list[str]]
+    subscribes: list[list[str]]
 
 
 def sweep(ports: Ports) -> Work:
@@ -40,10 +41,14 @@ def sweep(ports: Ports) -> Work:
     feeds = _mark(stores.feeds, stores.feeds.due(now, MOST), now, until)
     entries = _mark(stores.entries, stores.entries.due(now, MOST), now, until)
     deliveries = _mark(stores.deliveries, stores.deliveries.due(now, MOST), now, until)
+    # Without a callback no hub is asked for anything.
+    due = stores.subscriptions.due(now, MOST) if ports.settings.websub_callback else []
+    subscriptions = _mark(stores.subscriptions, due, now, until)
     return Work(
         polls=by_host(feeds, 50),
         ingests=batches_of_entries(entries, 10),
         notifies=batches([delivery.id for delivery in deliveries], 50),
+        subscribes=batches([subscription.id for subscription in subscriptions], 50),
     )
 
 
@@ -54,10 +59,15 @@ def forget_queue(ports: Ports) -> int:
     """
     soon = ports.clock.now() + timedelta(seconds=ports.settings.lease)
     stores = ports.stores
-    return _unmark(stores.feeds, soon) + _unmark(stores.entries, soon) + _unmark(stores.deliveries, soon)
+    return (
+        _unmark(stores.feeds, soon)
+        + _unmark(stores.subscriptions, soon)
+        + _unmark(stores.entries, soon)
+        + _unmark(stores.deliveries, soon)
+    )
 
 
-Queued = TypeVar("Queued", Feed, Entry, Delivery)
+Queued = TypeVar("Queued", Feed, Entry, Delivery, Subscription)
 
 
 def _unmark(store: DueRecords[Queued], soon: datetime) -> int:

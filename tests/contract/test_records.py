@@ -18,6 +18,7 @@ from pipeline.model import (
     Event,
     Evidence,
     FeedState,
+    SubscriptionState,
     WordList,
     identify,
 )
@@ -45,6 +46,16 @@ FULL: dict[str, Any] = {
         error="500",
         moved_to="https://b.example/",
         notes=("odd",),
+        pushed_until=later(3),
+    ),
+    "subscriptions": builders.subscription(
+        topic="https://a.example/feed?ü",
+        state=SubscriptionState.VERIFIED,
+        queued_until=later(2),
+        attempts=2,
+        expires_at=later(3.5),
+        pushed_at=NOON,
+        error="answers 500",
     ),
     "entries": builders.entry(
         summary="<p>one</p>",

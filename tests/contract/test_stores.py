@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, identify
+from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, SubscriptionState, identify
 from pipeline.ports import LedgerFilter, Stores, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
@@ -39,6 +39,20 @@ def test_feeds_are_due_when_active_and_their_time_has_come(every_stores):
     every_stores.feeds.create([due, longer, paused, future])
     assert every_stores.feeds.due(NOON, 10) == [longer, due]
     assert every_stores.feeds.due(NOON, 1) == [longer]
+
+
+def test_subscriptions_are_due_until_they_have_ended(every_stores):
+    by_state = {
+        state: builders.subscription(state, state=state, due_at=later(-number))
+        for number, state in enumerate(SubscriptionState)
+    }
+    future = builders.subscription("future", due_at=later(10))
+    queued = builders.subscription("queued", queued_until=later(10))
+    every_stores.subscriptions.create([*by_state.values(), future, queued])
+    ended = by_state.pop(SubscriptionState.ENDED)
+    assert ended not in every_stores.subscriptions.due(later(20), 10)
+    assert every_stores.subscriptions.due(NOON, 10) == list(reversed(by_state.values()))
+    assert every_stores.subscriptions.due(NOON, 1) == [by_state[SubscriptionState.ENDING]]
 
 
 def test_due_is_exact_to_the_microsecond(every_stores):

@@ -16,11 +16,11 @@ import pytest
 from tests import servers, web
 from tests.fleet import ROOT
 from tests.postbox import open_postbox
-from tests.servers import wait_until
+from tests.servers import free_port, wait_until
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 
-SERVICES = {"redis", "elasticsearch", "worker-poll", "worker-ingest", "worker-notify", "beat"}
+SERVICES = {"redis", "elasticsearch", "worker-poll", "worker-ingest", "worker-notify", "beat", "console"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ def compose(engine: dict[str, str], host: str, tmp_path: Path) -> Iterator[Compo
             "WIREWATCH_POLL_FLOOR": "1",
             "WIREWATCH_POLL_CEILING": "2",
             "WIREWATCH_SWEEP_EVERY": "2",
+            "CONSOLE_PORT": str(free_port()),
         }
     )
     yield made
@@ -129,7 +130,7 @@ def test_the_compose_file_does_the_main_job(compose, host, tmp_path):
         for one in compose.containers():
             assert int(one["memory"]) > 0, one
             assert one["restart"] in ("unless-stopped", "no"), one
-            if one["service"].startswith(("worker", "beat")):
+            if one["service"].startswith(("worker", "beat", "console")):
                 assert one["user"] == "wirewatch"
 
         compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker-ingest=2")

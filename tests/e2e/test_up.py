@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ import pytest
 
 from tests import web
 from tests.fleet import BIN, Fleet
-from tests.servers import wait_until
+from tests.hub import open_hub
+from tests.servers import free_port, wait_until
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def fleet(tmp_path: Path) -> Fleet:
         "poll_ceiling": "2",
         "sweep_every": "1",
         "pages": "always",
+        "console_port": "0",
     }
     return Fleet(tmp_path, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
 
@@ -41,6 +44,35 @@ def up(fleet: Fleet) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             process.kill()
             process.wait()
+
+
+def test_news_that_a_hub_pushes_are_mailed_within_seconds_long_before_the_next_poll(fleet, site):
+    port = free_port()
+    callback = f"http://127.0.0.1:{port}/websub/"
+    settings = {"CONSOLE_PORT": str(port), "WEBSUB_CALLBACK": callback, "POLL_FLOOR": "600", "POLL_CEILING": "14400"}
+    fleet.environment |= {f"WIREWATCH_{name}": value for name, value in settings.items()}
+    fleet.wirewatch("alerts", "add", "kursk", "kursk", "--to", "analyst@example.org")
+    with open_hub() as hub, up(fleet):
+        feed = web.put_story(site, "one", "Nothing to see.")
+        site.answers["/feed"].headers["Link"] = f'<{hub.url}>; rel="hub", <{feed}>; rel="self"'
+        fleet.wirewatch("feeds", "add", feed)
+        wait_until(lambda: hub.subscribers, 30, f"the hub is asked, and believes us\n{fleet.logs()}")
+        web.put_story(site, "two", "Two villages near Kursk were left in the night.", feed="/elsewhere")
+        assert hub.publish(feed, site.answers["/elsewhere"].body.decode()) == [202]
+        wait_until(lambda: len(mails(fleet)) == 1, 10, f"a mail came\n{fleet.logs()}")
+        assert site.asked("/feed") == 1
+        (row,) = fleet.wirewatch("subscriptions", "list", "--json")
+        assert (row["state"], row["topic"], row["last_push"] is not None) == ("verified", feed, True)
+        assert not {"secret", "token"} & set(row)
+    assert not any(callback.rpartition("/")[2] in fleet.logs() for _, callback in hub.subscribers)
+
+
+def test_a_console_port_that_is_taken_is_said_at_once(fleet):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        fleet.environment["WIREWATCH_CONSOLE_PORT"] = str(taken.getsockname()[1])
+        with up(fleet) as process:
+            assert process.wait(30) == 2
+    assert "choose another, or 0 for any free one" in fleet.logs()
 
 
 def mails(fleet: Fleet) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Commands that run the pipeline: setup, up, once, demo."""
+"""Commands that run the pipeline: setup, up, once, console, demo."""
 
 from __future__ import annotations
 
@@ -103,15 +103,18 @@ def up(watch: Path | None, threads: int) -> None:
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
     # Celery takes half a second that other commands need not wait.
     from workers.app import app  # noqa: PLC0415
+    from workers.console import serve  # noqa: PLC0415
     from workers.tasks import sweep  # noqa: PLC0415
 
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
+    listening = serve.bound(settings)
     ports = bootstrap.ports()
     for line in made_ready(ports, watch):
         show.note(line)
-    show.note(f"store {settings.store}")
-    show.note(f"mail  {settings.mail}")
+    show.note(f"store   {settings.store}")
+    show.note(f"mail    {settings.mail}")
+    show.note(f"console {serve.address(listening)}")
     show.note("running; stop with Ctrl-C, look with `wirewatch status`")
     beat = _beat(app)
     worker = app.Worker(
@@ -129,7 +132,8 @@ def up(watch: Path | None, threads: int) -> None:
     hire(crew)
     sweep.delay()  # beat's first comes only after a whole interval
     try:
-        worker.start()
+        with serve.beside(listening):
+            worker.start()
     finally:
         beat.stop()
         crew.close()
@@ -145,10 +149,22 @@ def _beat(app: Celery) -> Service:
 
 
 @click.command()
+def console() -> None:
+    """Serve the console alone, until Ctrl-C: where workers run by themselves."""
+    from workers.console import serve  # noqa: PLC0415 -- Celery and FastAPI take half a second
+
+    settings = bootstrap.settings()
+    bootstrap.set_up_logging(settings.log_level)
+    listening = serve.bound(settings)
+    show.note(f"console {serve.address(listening)}")
+    serve.serve(listening)
+
+
+@click.command()
 @click.option("--keep", is_flag=True, help="Keep the demo's folder and name it.")
 def demo(*, keep: bool) -> None:
     """The whole job on a sample newsroom served from loopback; shows the mails."""
     demo_room.run(keep=keep)
 
 
-COMMANDS = (setup, once_command, up, demo)
+COMMANDS = (setup, once_command, up, console, demo)

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     """What has an index of its own."""
 
     FEEDS = "feeds"
+    SUBSCRIPTIONS = "subscriptions"
     ENTRIES = "entries"
     STORIES = "stories"
     IDENTITIES = "identities"
@@ -73,8 +74,17 @@ PROPERTIES: dict[Kind, Properties] = {
     Kind.FEEDS: {
         **_named("id state tags", _KEYWORD),
         **_named("url title site_url etag last_modified body_hash error moved_to notes", _KEPT),
-        **_named("added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at", _MOMENT),
+        **_named(
+            "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until", _MOMENT
+        ),
         **_named("interval failures", _NUMBER),
+        "ready_at": _EXACT_MOMENT,
+    },
+    Kind.SUBSCRIPTIONS: {
+        **_named("id feed_id state", _KEYWORD),
+        **_named("hub topic token secret error", _KEPT),
+        **_named("created_at due_at queued_until expires_at pushed_at", _MOMENT),
+        "attempts": _COUNT,
         "ready_at": _EXACT_MOMENT,
     },
     Kind.ENTRIES: {

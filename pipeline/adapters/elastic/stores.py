@@ -22,6 +22,8 @@ from pipeline.model import (
     Feed,
     FeedState,
     Match,
+    Subscription,
+    SubscriptionState,
     WordList,
     ready_at,
 )
@@ -37,6 +39,7 @@ def open_stores(settings: Settings) -> Stores:
     names = Names(settings.store_prefix)
     return Stores(
         feeds=ElasticFeeds(client, names),
+        subscriptions=ElasticSubscriptions(client, names),
         entries=ElasticEntries(client, names),
         stories=ElasticStories(client, names),
         alerts=ElasticAlerts(client, names),
@@ -58,6 +61,18 @@ class ElasticFeeds(ElasticRecords[Feed]):
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Active feeds that are ready, longest ready first."""
         return list(self.search(_due([FeedState.ACTIVE], now), _LONGEST_READY, limit))
+
+
+class ElasticSubscriptions(ElasticRecords[Subscription]):
+    """ports.SubscriptionStore."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        super().__init__(client, Shelf(names.alias(Kind.SUBSCRIPTIONS), Subscription, {"ready_at": _ready_at}))
+
+    def due(self, now: datetime, limit: int) -> list[Subscription]:
+        """Those not ended that are ready, longest ready first."""
+        states = [state for state in SubscriptionState if state is not SubscriptionState.ENDED]
+        return list(self.search(_due(states, now), _LONGEST_READY, limit))
 
 
 class ElasticEntries(ElasticRecords[Entry]):
@@ -119,7 +134,7 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
         return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["states"]["buckets"]}
 
 
-def _ready_at(thing: Feed | Entry | Delivery) -> str:
+def _ready_at(thing: Feed | Entry | Delivery | Subscription) -> str:
     return _moment(ready_at(thing))
 
 

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.query.document import Field
 
-VERSION = 1
 BUSY_SECONDS = 30.0
 
-_SCHEMA = f"""
+_FIRST_SCHEMA = f"""
 CREATE TABLE feeds (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
 CREATE INDEX feeds_ready ON feeds (state, ready_at);
 CREATE TABLE entries (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
@@ -35,6 +34,13 @@ CREATE INDEX deliveries_ready ON deliveries (state, ready_at);
 CREATE INDEX deliveries_created ON deliveries (created_at);
 CREATE INDEX deliveries_story ON deliveries (story_id);
 """
+_SUBSCRIPTIONS = """
+CREATE TABLE subscriptions (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
+CREATE INDEX subscriptions_ready ON subscriptions (state, ready_at);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS)
+"""Each takes a file from the version of its place to the next; never changed once released, only added to."""
+VERSION = len(_STEPS)
 
 
 class Database:
@@ -55,11 +61,11 @@ class Database:
                 return [f"{self.path}: ready"]
             if version > VERSION:
                 raise StoreError(f"{self.path} was made by a later Wirewatch (schema {version}): upgrade this one")
-            for statement in _SCHEMA.split(";\n"):
+            for statement in ";\n".join(_STEPS[version:]).split(";\n"):
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
-        return [f"{self.path}: made"]
+        return [f"{self.path}: {f'brought up to date from schema {version}' if version else 'made'}"]
 
     def probe(self) -> str:
         """Look the file over; a line that says so. Raises StoreError when it is damaged."""

@@ -9,7 +9,19 @@ from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.database import Database
 from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.adapters.sqlite.stories import SqliteStories
-from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Feed, FeedState, Match, WordList, ready_at
+from pipeline.model import (
+    Delivery,
+    DeliveryState,
+    Entry,
+    EntryState,
+    Feed,
+    FeedState,
+    Match,
+    Subscription,
+    SubscriptionState,
+    WordList,
+    ready_at,
+)
 from pipeline.ports import LedgerFilter, Stores
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
@@ -20,6 +32,7 @@ def open_stores(path: str) -> Stores:
     database = Database(path)
     return Stores(
         feeds=SqliteFeeds(database),
+        subscriptions=SqliteSubscriptions(database),
         entries=SqliteEntries(database),
         stories=SqliteStories(database),
         alerts=SqliteAlerts(database),
@@ -41,6 +54,20 @@ class SqliteFeeds(SqliteRecords[Feed]):
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Active feeds that are ready, longest ready first."""
         return self.select(_DUE, (FeedState.ACTIVE, now.timestamp(), limit))
+
+
+class SqliteSubscriptions(SqliteRecords[Subscription]):
+    """ports.SubscriptionStore."""
+
+    def __init__(self, database: Database) -> None:
+        columns = {"state": lambda subscription: subscription.state, "ready_at": ready_at}
+        super().__init__(database, Table("subscriptions", Subscription, columns))
+
+    def due(self, now: datetime, limit: int) -> list[Subscription]:
+        """Those not ended that are ready, longest ready first."""
+        states = [state for state in SubscriptionState if state is not SubscriptionState.ENDED]
+        found = [one for state in states for one in self.select(_DUE, (state, now.timestamp(), limit))]
+        return sorted(found, key=ready_at)[:limit]
 
 
 class SqliteEntries(SqliteRecords[Entry]):

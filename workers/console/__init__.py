@@ -1,0 +1,35 @@
+"""The console: what is served over HTTP. Each group of addresses has its room."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from fastapi import FastAPI, Request, Response
+
+from pipeline.errors import Unavailable
+from pipeline.ports import Ports
+from workers.console import websub
+
+log = logging.getLogger(__name__)
+
+
+def make_app(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) -> FastAPI:
+    """The application; `queue_entries` has entries of these ids ingested."""
+    app = FastAPI(title="Wirewatch", openapi_url=None)
+    app.add_exception_handler(Unavailable, _try_again)
+    app.add_api_route("/healthz", _health, methods=["GET"])
+    if ports.settings.websub_callback:
+        app.include_router(websub.make_router(ports, queue_entries))
+    return app
+
+
+async def _try_again(request: Request, error: Exception) -> Response:
+    # Without the address: it may hold a token.
+    log.warning("console: %s of %s: %s", request.method, request.client and request.client.host, error)
+    return Response(status_code=503, headers={"Retry-After": "30"})
+
+
+def _health() -> dict[str, str]:
+    """That this process answers."""
+    return {"status": "ok"}

@@ -1,0 +1,58 @@
+"""The console as a server: uvicorn, in the foreground or beside other work."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from pipeline.errors import SettingError
+from pipeline.settings import Settings
+from workers import bootstrap
+from workers.console import make_app
+from workers.tasks import queue_entries
+
+STOP_SECONDS = 10
+
+
+def bound(settings: Settings) -> socket.socket:
+    """A socket on the console's host and port. Raises SettingError."""
+    family = socket.AF_INET6 if ":" in settings.console_host else socket.AF_INET
+    try:
+        return socket.create_server((settings.console_host, settings.console_port), family=family)
+    except OSError as error:
+        cure = f"{error.strerror}: choose another, or 0 for any free one"
+        raise SettingError("console_port", str(settings.console_port), cure) from None
+
+
+def address(listening: socket.socket) -> str:
+    """The address of a bound console."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def serve(listening: socket.socket) -> None:
+    """Serve until a signal says stop."""
+    _server().run(sockets=[listening])
+
+
+@contextmanager
+def beside(listening: socket.socket) -> Iterator[None]:
+    """Serve in a thread for as long as the context lasts."""
+    server = _server()
+    thread = threading.Thread(target=server.run, args=([listening],), name="console", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(STOP_SECONDS)
+
+
+def _server() -> uvicorn.Server:
+    app = make_app(bootstrap.ports(), queue_entries)
+    # What hubs ask for holds their tokens: it is not written into an access log.
+    return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
