@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline import fetch, parse
-from pipeline.adapters import watchlist
+from pipeline.adapters import opml, watchlist
 from pipeline.errors import BadInput
 from pipeline.flow.manage import NewFeed, add_feeds, feed_id, set_feed_state
 from pipeline.model import Feed, FeedState, FetchResponse
@@ -40,7 +40,9 @@ def import_command(file: Path, *, as_json: bool) -> None:
     """Add the feeds of an OPML file; folders become tags. Bad ones are named, the rest is added."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    imported = watchlist.import_feeds(ports, watchlist.read_opml(watchlist.read(file), str(file)))
+    outlines = opml.read(watchlist.read(file), str(file))
+    with show.bar(len(outlines.feeds), "importing") as advance:
+        imported = watchlist.import_feeds(ports, outlines, advance)
     report(imported, "feeds", as_json=as_json)
 
 
@@ -61,7 +63,7 @@ def report(imported: watchlist.Imported, what: str, *, as_json: bool) -> None:
 @feeds.command()
 def export() -> None:
     """Print all feeds as OPML 2.0."""
-    click.echo(watchlist.write_opml(list(bootstrap.ports().stores.feeds.all())), nl=False)
+    click.echo(opml.write(bootstrap.ports().stores.feeds.all()), nl=False)
 
 
 @feeds.command("list")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,6 +58,14 @@ def progress() -> Callable[[str, int, int], None]:
         shown[stage] = tenth
 
     return tell
+
+
+@contextmanager
+def bar(total: int, label: str) -> Iterator[Callable[[int], object]]:
+    """A bar on stderr that advances by what it is called with; on a terminal only."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=total, label=label, file=sys.stderr, hidden=hidden) as shown:
+        yield shown.update
 
 
 def when(moment: datetime | None) -> str:

@@ -75,6 +75,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("url title site_url etag last_modified body_hash error moved_to notes", _KEPT),
         **_named("added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at", _MOMENT),
         **_named("interval failures", _NUMBER),
+        "outline": _KEPT_OBJECT,
         "ready_at": _EXACT_MOMENT,
     },
     Kind.ENTRIES: {
