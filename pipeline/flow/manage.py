@@ -94,6 +94,14 @@ def known_feeds(ports: Ports) -> KnownFeeds:
     return KnownFeeds(ports.stores.feeds.all())
 
 
+def refuse_known(known: KnownFeeds, url: str) -> None:
+    """Raise BadInput when there is a feed at `url` already, naming it."""
+    there = known.at(url)
+    if there is not None:
+        name = "" if there.url == url else f" {there.url},"
+        raise BadInput(f"{url} is there already, as{name} feed {there.id}")
+
+
 def find_feed(ports: Ports, name: str) -> Feed:
     """The feed with this address or id. Raises NotFound."""
     found = ports.stores.feeds.get([feed_id(name), name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +35,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(len(line[column]) for line in [list(headings), *shown]) for column in range(len(headings))]
     for line in [list(headings), *shown]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def facts(named: Mapping[str, object]) -> None:
+    """Print facts, one a line under its name; those that are empty are left out."""
+    width = max(map(len, named))
+    for name, fact in named.items():
+        if fact:
+            click.echo(f"{name:{width}}  {fact}")
 
 
 def note(line: str) -> None:
