@@ -1,29 +1,16 @@
 """dedupe: which stories are the same. By canonical address and by what the feed said; equal text makes no new version.
 
-Tracking parameters are dropped by courlan; the scheme, a leading www., a closing slash and the fragment make no other
-story, and every other parameter does (`?id=3`, `?p=9` are how many sites tell their articles apart).
+When two addresses are one is said in pipeline/address.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-from courlan import clean_url
-
+from pipeline.address import address_key, canonical_url
 from pipeline.model import Article, Entry, Story, TextFrom, identify
 from pipeline.text import words
-
-
-def canonical_url(url: str) -> str:
-    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order."""
-    cleaned = clean_url(url) or url
-    try:
-        parts = urlsplit(cleaned)
-    except ValueError:
-        return url
-    fragment = parts.fragment if parts.fragment.startswith("!") else ""
-    return urlunsplit(parts._replace(fragment=fragment))
 
 
 def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
@@ -32,7 +19,7 @@ def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
     An address that is only a site's home page says nothing. An entry with no usable address stands for itself.
     """
     addresses = [article.canonical_url, article.url] if article else []
-    keys = [_key(address) for address in (*addresses, entry.url) if address and not _is_home(address)]
+    keys = [f"url:{address_key(address)}" for address in (*addresses, entry.url) if address and not _is_home(address)]
     return tuple(dict.fromkeys(keys)) or (f"entry:{entry.id}",)
 
 
@@ -46,17 +33,6 @@ def story_url(entry: Entry, article: Article | None) -> str:
 def story_id(entry: Entry, article: Article | None) -> str:
     """The id of the story that an entry is, if nobody knew its keys before."""
     return identify("story", identity_keys(entry, article)[0])
-
-
-def _key(url: str) -> str:
-    try:
-        parts = urlsplit(canonical_url(url))
-    except ValueError:
-        return f"url:{url}"
-    host = parts.netloc.lower().removeprefix("www.")
-    fragment = f"#{parts.fragment}" if parts.fragment else ""
-    query = f"?{parts.query}" if parts.query else ""
-    return f"url:{host}{parts.path.rstrip('/')}{query}{fragment}"
 
 
 def _is_home(url: str) -> bool:

@@ -51,6 +51,7 @@ class Feed:
     error: str = ""  # the last failure in words, empty after a success
     moved_to: str = ""  # a permanent redirect seen once; saved when seen again
     notes: tuple[str, ...] = ()  # what was odd about the last body, for `feeds list`
+    outline: tuple[tuple[str, str], ...] = ()  # what its OPML said that has no field here, for the export
     pushed_until: datetime | None = None  # a hub delivers its news until then: polling is the safety net
 
 

@@ -7,7 +7,7 @@ exact (claims, leases, identity) goes through `get` and `update`; the searches o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from typing import NamedTuple, Protocol, TypeVar
@@ -29,6 +29,7 @@ from pipeline.model import (
 from pipeline.query.document import Document
 from pipeline.query.syntax import Query
 from pipeline.query.variants import Variants
+from pipeline.robots import Rules
 from pipeline.settings import Settings
 
 Thing = TypeVar("Thing")
@@ -241,3 +242,4 @@ class Ports:
     clock: Clock
     settings: Settings
     variants: Variants  # the spellings in force
+    robots: dict[str, Rules] = field(default_factory=dict)  # of the sites this process has asked, by origin

@@ -156,6 +156,7 @@ class Settings:
         _one_of("always", "when-short", "never"),
         "whether to fetch the page of an entry: always, when the feed's text is short, or never",
     )
+    robots: bool = _setting("true", _flag, "whether pages are left alone that robots.txt does not open to Wirewatch")
     poll_floor: float = _setting("300", _number(0, 86_400), "seconds between polls of a feed, at the least")
     poll_ceiling: float = _setting("14400", _number(1, 2_592_000), "seconds between polls of a feed, at the most")
     host_spacing: float = _setting("1", _number(0, 60), "seconds between the starts of two requests to one host")

@@ -149,12 +149,86 @@ def test_lists_go_out_as_they_came_in(wirewatch, tmp_path):
 
 def test_a_feed_is_checked_without_being_kept(wirewatch, site):
     feed = web.put_story(site, "one", "Nothing.")
-    wirewatch("setup")
-    checked = json.loads(wirewatch("feeds", "check", feed, "--json").stdout)
+    moved = site.put("/moved", "", status=302, Location="/feed")
+    checked = json.loads(wirewatch("feeds", "check", moved, "--json").stdout)
     assert [entry["title"] for entry in checked["entries"]] == ["Story one"]
+    assert (checked["url"], checked["asked"], checked["status"]) == (feed, moved, 200)
+    assert checked["redirects"] == [{"status": 302, "url": feed}]
+    assert (checked["format"], checked["encoding"], checked["feed"]) == ("RSS 2.0", "utf-8", None)
+    assert checked["counts"] == {"new": 1, "changed": 0, "known": 0}
+    assert "1 (1 new)" in wirewatch("feeds", "check", feed).stdout
     assert json.loads(wirewatch("feeds", "list", "--json").stdout) == []
     page = site.put("/page", web.page("x", "y"))
     assert "web page" in said(wirewatch("feeds", "check", page, code=1))
+
+
+def test_a_feed_that_is_gone_comes_with_the_one_its_site_names(wirewatch, site):
+    wirewatch("feeds", "add", site.base + "/old")
+    assert "answers 404 Not Found: it has moved or ended" in said(
+        wirewatch("feeds", "check", site.base + "/old", code=1)
+    )
+    site.put("/", home(("/feed", "All news")))
+    web.put_story(site, "one", "Nothing.")
+    old, new = site.base + "/old", site.base + "/feed"
+    assert f"`wirewatch feeds replace {old} {new}`" in said(wirewatch("feeds", "check", old, code=1))
+    wirewatch("feeds", "replace", old, new)
+    (feed,) = json.loads(wirewatch("feeds", "list", "--json").stdout)
+    assert feed["url"] == new
+    wirewatch("feeds", "remove", new)
+    assert json.loads(wirewatch("feeds", "list", "--json").stdout) == []
+
+
+def home(*feeds: tuple[str, str]) -> str:
+    links = "".join(f'<link rel="alternate" type="application/rss+xml" href="{to}" title="{t}">' for to, t in feeds)
+    return f"<!doctype html><html><head>{links}</head><body>Welcome</body></html>"
+
+
+def listed(wirewatch) -> dict[str, str]:
+    return {feed["url"]: feed["title"] for feed in json.loads(wirewatch("feeds", "list", "--json").stdout)}
+
+
+def test_the_address_of_a_site_adds_its_main_feed_or_all(wirewatch, site):
+    for path in ("/feed", "/sport/feed", "/comments/feed"):
+        site.put(path, web.rss(("One", site.base + "/one"), title=f"News at {path}"), web.RSS)
+    feeds = [("/comments/feed", "Comments"), ("/sport/feed", "Sport"), ("/feed", "All"), ("/broken", "Broken")]
+    page = site.put("/", home(*feeds))
+    added = wirewatch("feeds", "add", page)
+    assert listed(wirewatch) == {site.base + "/sport/feed": "News at /sport/feed"}
+    assert "several seem as good" in added.stderr
+    assert site.base + "/comments/feed" in added.stderr
+    everything = wirewatch("feeds", "add", page, "--all")
+    assert len(listed(wirewatch)) == 3
+    assert f"{site.base}/sport/feed is there already" in everything.stderr
+    assert f"passed over {site.base}/broken: answers 404" in everything.stderr
+    assert site.asked("/one") == 0
+
+
+def test_a_site_without_a_feed_is_refused_unless_forced(wirewatch, site):
+    page = site.put("/", home())
+    assert "names none" in said(wirewatch("feeds", "add", page, code=2))
+    asked = len(site.requests)
+    wirewatch("feeds", "add", page, "--force")
+    assert len(site.requests) == asked
+    assert list(listed(wirewatch)) == [page]
+
+
+def test_a_server_that_is_down_is_no_hindrance_and_is_named(wirewatch):
+    down = "http://127.0.0.1:9/feed"
+    added = wirewatch("feeds", "add", down, "--title", "Later", "--tag", "slow")
+    (line,) = added.stderr.splitlines()
+    assert "added unchecked" in line
+    assert "can't be connected to" in line
+    assert listed(wirewatch) == {down: "Later"}
+
+
+def test_a_feed_that_is_there_already_is_refused_by_name(wirewatch, site):
+    feed = web.put_story(site, "one", "Nothing.")
+    old = site.put("/old", "", status=301, Location="/feed")
+    wirewatch("feeds", "add", feed)
+    for alike in (feed, feed + "/", feed + "?utm_source=x", feed.replace("http://", "https://")):
+        assert "is there already, as" in said(wirewatch("feeds", "add", alike, code=2))
+    assert f"{feed} is there already" in said(wirewatch("feeds", "add", old, code=2))
+    assert len(listed(wirewatch)) == 1
 
 
 def test_what_stands_in_quarantine_can_be_replayed(wirewatch):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dedupe import canonical_url, content_hash, identity_keys, merge, story_url
+from pipeline.address import canonical_url
+from pipeline.dedupe import content_hash, identity_keys, merge, story_url
 from pipeline.model import Article, TextFrom
 from tests import builders
 from tests.builders import later

@@ -21,6 +21,7 @@ from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
 from tests import web
 from tests.postbox import open_postbox
+from tests.servers import wait_until
 
 NEAR_KURSK = "Two villages near Kursk were left in the night."
 
@@ -388,3 +389,22 @@ def test_what_a_forgotten_broker_named_is_named_again_at_once(ports, site):
     assert flow.sweep(ports).polls == []
     assert forget_queue(ports) == 1
     assert flow.sweep(ports).polls == [first]
+
+
+def test_a_feed_that_is_slow_to_answer_holds_nobody_else_of_its_batch_up(ports, site):
+    quick = web.put_story(site, "one", NEAR_KURSK, feed="/quick")
+    came: list[bool] = []
+
+    def slow() -> web.Answer:
+        def polled() -> bool:
+            return any(feed.url == quick and feed.succeeded_at for feed in ports.stores.feeds.all())
+
+        wait_until(polled, 10, "the quick feed is done while the slow one is waited for")
+        came.append(True)
+        return web.Answer(web.rss(("Two", f"{site.base}/two")).encode(), headers={"Content-Type": web.RSS})
+
+    site.answers["/slow"] = slow
+    add_feeds(ports, [NewFeed(url=quick), NewFeed(url=f"{site.base}/slow")])
+    report = flow.poll(ports, [feed.id for feed in ports.stores.feeds.all()])
+    assert came
+    assert (report.polled, report.new, report.failed) == (2, 2, {})

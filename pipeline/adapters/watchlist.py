@@ -1,19 +1,34 @@
-"""Lists of feeds and alerts in files: OPML 1 and 2, and TOML. A bad line is named and never stops the others."""
+"""Lists of feeds and alerts taken in from files: OPML and TOML. A bad line is named and never stops the others."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
-import listparser
-
+from pipeline.adapters import opml
+from pipeline.adapters.opml import Outlines
+from pipeline.address import address_key
 from pipeline.errors import BadInput
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, alert_id, checked_alert, put_alert
-from pipeline.model import Alert, Feed
+from pipeline.flow.manage import (
+    KnownFeeds,
+    NewAlert,
+    NewFeed,
+    add_feeds,
+    alert_id,
+    checked_alert,
+    checked_url,
+    feed_id,
+    known_feeds,
+    put_alert,
+)
+from pipeline.model import Alert
 from pipeline.ports import Ports
+
+BATCH = 500
+"""Feeds that are written at once."""
 
 
 @dataclass(slots=True)
@@ -32,7 +47,7 @@ def take_in(ports: Ports, folder: Path) -> list[str]:
     lines: list[str] = []
     feeds, alerts = folder / "feeds.opml", folder / "alerts.toml"
     if feeds.exists():
-        lines += _told("feeds", feeds, import_feeds(ports, read_opml(read(feeds), str(feeds))))
+        lines += _told("feeds", feeds, import_feeds(ports, opml.read(read(feeds), str(feeds))))
     if alerts.exists():
         lines += _told("alerts", alerts, import_alerts(ports, read_alerts(read(alerts), str(alerts))))
     if not lines:
@@ -55,48 +70,38 @@ def read(path: Path) -> bytes:
         raise BadInput(f"{path}: {error.strerror}") from None
 
 
-def read_opml(content: bytes, name: str) -> list[NewFeed]:
-    """The feeds of an OPML document, folders as tags. Raises BadInput for what is no OPML."""
-    found = listparser.parse(content)
-    if not found.feeds and (found.bozo or not found.meta):
-        raise BadInput(
-            f"{name} is no OPML list of feeds: {found.get('bozo_exception') or 'no outline with xmlUrl in it'}"
-        )
-    return [NewFeed(url=feed.url, title=feed.title, tags=_tags(feed)) for feed in found.feeds]
+def import_feeds(ports: Ports, outlines: Outlines, progress: Callable[[int], object] = lambda _: None) -> Imported:
+    """Add feeds; those that are there already, or can't be polled, are counted and named.
 
-
-def _tags(feed: Any) -> tuple[str, ...]:
-    folders = ["/".join(row) for row in feed.categories]
-    return tuple(dict.fromkeys(name for name in [*folders, *feed.tags] if name))
-
-
-def import_feeds(ports: Ports, feeds: list[NewFeed]) -> Imported:
-    """Add feeds; those that are there already, or can't be polled, are counted and named."""
-    imported = Imported()
-    for feed in feeds:
-        try:
-            added = add_feeds(ports, [feed])[0]
-        except BadInput as error:
-            imported.refused.append(str(error))
-            continue
+    Nothing is fetched. `progress` hears after each batch how many feeds it had.
+    """
+    imported = Imported(refused=list(outlines.refused))
+    known = known_feeds(ports)
+    taken: dict[str, NewFeed] = {}
+    for start in range(0, len(outlines.feeds), BATCH):
+        batch = outlines.feeds[start : start + BATCH]
+        fresh = [feed for feed in batch if _is_fresh(feed, known, taken, imported)]
+        added = sum(add_feeds(ports, fresh))
         imported.added += added
-        imported.known += not added
+        imported.known += len(fresh) - added  # somebody else was faster
+        progress(len(batch))
     return imported
 
 
-def write_opml(feeds: list[Feed]) -> str:
-    """OPML 2.0 of the feeds; tags as categories."""
-    root = ET.Element("opml", version="2.0")
-    ET.SubElement(ET.SubElement(root, "head"), "title").text = "Wirewatch feeds"
-    body = ET.SubElement(root, "body")
-    for feed in feeds:
-        outline = ET.SubElement(body, "outline", type="rss", text=feed.title or feed.url, xmlUrl=feed.url)
-        if feed.site_url:
-            outline.set("htmlUrl", feed.site_url)
-        if feed.tags:
-            outline.set("category", ",".join(feed.tags))
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+def _is_fresh(feed: NewFeed, known: KnownFeeds, taken: dict[str, NewFeed], imported: Imported) -> bool:
+    """Whether to add `feed`; otherwise it is counted or named."""
+    try:
+        there = known.at(checked_url(feed.url))
+        if there is not None and feed.url != there.url and feed_id(feed.url) != there.id:
+            raise BadInput(f"{feed.url} is there already, as {there.url}")
+        twin = taken.setdefault(address_key(feed.url), feed)
+        if twin is not feed:
+            raise BadInput(f"{feed.url} is the same as {twin.url} ({twin.where})")
+    except BadInput as error:
+        imported.refused.append(f"{feed.where}: {error}" if feed.where else str(error))
+        return False
+    imported.known += there is not None
+    return there is None
 
 
 def read_alerts(content: bytes, name: str) -> list[NewAlert]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import dedupe, enrich, extract, fetch, index, match
+from pipeline import dedupe, enrich, extract, index, match, robots
 from pipeline.deliver import decide
 from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, WirewatchError
+from pipeline.flow.pages import fetch_pages
 from pipeline.model import Article, Delivery, Entry, EntryState, Feed, FetchResponse, Match, Story, TextFrom
 from pipeline.ports import Ports
 from pipeline.query.document import Document
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 YOUNG = timedelta(days=1)
 """A page younger than this is fetched once more later: a stub that becomes the story."""
+ROBOTS_NOTE = "its page says X-Robots-Tag: "
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class _Item:
     feed: Feed
     article: Article | None = None
     text_reason: str = ""
+    robots_tag: str = ""
     story: Story | None = None
     error: str = ""
     failed_stage: str = ""
@@ -94,8 +97,8 @@ def _claimed(entry: Entry, now: datetime, lease: timedelta, most: int) -> Entry 
 def _fetch_pages(ports: Ports, items: Sequence[_Item]) -> None:
     """Fetch and extract the pages that are wanted. A page that can't be had leaves the feed's text and says why."""
     wanted = [item for item in items if _wants_page(ports, item)]
-    requests = [fetch.page_request(item.entry.url, ports.settings) for item in wanted]
-    for item, outcome in zip(wanted, ports.fetcher.fetch(requests), strict=True):
+    outcomes = fetch_pages(ports, [item.entry.url for item in wanted])
+    for item, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, FetchUnavailable | FetchRefused):
             item.text_reason = outcome.reason
         else:
@@ -120,6 +123,7 @@ def _wants_page(ports: Ports, item: _Item) -> bool:
 
 
 def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
+    item.robots_tag = robots.tag(page)
     try:
         item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
     except ExtractError as error:
@@ -238,7 +242,14 @@ def _finished(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry |
         error="",
         failed_stage="",
         story_id=_story_id(item),
+        notes=_notes(item, entry),
     )
+
+
+def _notes(item: _Item, entry: Entry) -> tuple[str, ...]:
+    """The entry's notes, with what its page asks of search engines as the page says it now."""
+    kept = tuple(note for note in entry.notes if not note.startswith(ROBOTS_NOTE))
+    return (*kept, f"{ROBOTS_NOTE}{item.robots_tag}") if item.robots_tag else kept
 
 
 def _failed(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry:

@@ -39,7 +39,14 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     until = now + timedelta(seconds=ports.settings.lease)
     feeds = ports.stores.feeds.update(feed_ids, lambda feed: _claimed(feed, now, until, forced=forced))
     report = PollReport(polled=len(feeds))
-    outcomes = ports.fetcher.fetch([fetch.request_for(feed, ports.settings) for feed in feeds])
+    requests = [fetch.request_for(feed, ports.settings) for feed in feeds]
+    for come in ports.fetcher.fetch_as_they_come(requests):
+        _settle(ports, [feeds[place] for place, _ in come], [outcome for _, outcome in come], report)
+    return report
+
+
+def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], report: PollReport) -> None:
+    """All that follows from what came for these feeds. Those that still wait for a slow host hold nobody up."""
     taken = take_in(ports, feeds, outcomes, report)
     # As with the entries: what a document says stands before its validators do, or it would not be read again.
     discover(ports, [(feed, *one) for feed, one in zip(feeds, taken, strict=True)])
@@ -57,7 +64,6 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     ports.stores.feeds.update(list(finished), lambda current: finished[current.id](current))
     for feed, (outcome, parsed, _) in zip(feeds, taken, strict=True):
         _tell(feed, outcome, parsed, report)
-    return report
 
 
 def take_in(

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from pipeline import fetch, parse
-from pipeline.adapters import watchlist
-from pipeline.errors import BadInput
-from pipeline.flow.manage import NewFeed, add_feeds, feed_id, set_feed_state
-from pipeline.model import Feed, FeedState, FetchResponse
+from pipeline.adapters import opml, watchlist
+from pipeline.flow import discover
+from pipeline.flow.manage import remove_feed, replace_feed, set_feed_state
+from pipeline.model import Feed, FeedState
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.adding import add
+from workers.cli.checking import check
 
 
 @click.group()
@@ -20,17 +21,8 @@ def feeds() -> None:
     """The feeds that are polled."""
 
 
-@feeds.command()
-@click.argument("url")
-@click.option("--title", default="", help="What to call it; by default what it calls itself.")
-@click.option("--tag", "tags", multiple=True, help="A tag, once for each.")
-def add(url: str, title: str, tags: tuple[str, ...]) -> None:
-    """Add the feed at URL; it is polled at the next round."""
-    ports = bootstrap.ports()
-    ports.stores.prepare()
-    if not add_feeds(ports, [NewFeed(url=url, title=title, tags=tags)])[0]:
-        raise BadInput(f"{url} is there already, as feed {feed_id(url)}")
-    click.echo(f"added {url}")
+feeds.add_command(add)
+feeds.add_command(check)
 
 
 @feeds.command("import")
@@ -40,7 +32,9 @@ def import_command(file: Path, *, as_json: bool) -> None:
     """Add the feeds of an OPML file; folders become tags. Bad ones are named, the rest is added."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    imported = watchlist.import_feeds(ports, watchlist.read_opml(watchlist.read(file), str(file)))
+    outlines = opml.read(watchlist.read(file), str(file))
+    with show.bar(len(outlines.feeds), "importing") as advance:
+        imported = watchlist.import_feeds(ports, outlines, advance)
     report(imported, "feeds", as_json=as_json)
 
 
@@ -61,7 +55,7 @@ def report(imported: watchlist.Imported, what: str, *, as_json: bool) -> None:
 @feeds.command()
 def export() -> None:
     """Print all feeds as OPML 2.0."""
-    click.echo(watchlist.write_opml(list(bootstrap.ports().stores.feeds.all())), nl=False)
+    click.echo(opml.write(bootstrap.ports().stores.feeds.all()), nl=False)
 
 
 @feeds.command("list")
@@ -105,27 +99,18 @@ def _facts(feed: Feed) -> dict[str, object]:
 
 @feeds.command()
 @click.argument("url")
-@show.json_option
-def check(url: str, *, as_json: bool) -> None:
-    """Say what a poll of URL would see; nothing is kept."""
-    ports = bootstrap.ports()
-    now = ports.clock.now()
-    feed = Feed(id=feed_id(url), url=url, added_at=now, next_poll_at=now)
-    outcome = ports.fetcher.fetch([fetch.request_for(feed, ports.settings)])[0]
-    if not isinstance(outcome, FetchResponse):
-        raise outcome
-    parsed = parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
-    entries = [{"title": one.title, "url": one.url, "published": one.published} for one in parsed.entries]
-    if as_json:
-        facts = {"url": outcome.url, "title": parsed.title, "notes": list(parsed.notes), "entries": entries}
-        show.as_json(facts)
-        return
-    click.echo(f"{parsed.title or outcome.url}: {len(entries)} entries")
-    for line in parsed.notes:
-        click.echo(f"note: {line}")
-    show.table(
-        ("PUBLISHED", "TITLE", "LINK"), [(show.when(one.published), one.title, one.url) for one in parsed.entries]
-    )
+def remove(url: str) -> None:
+    """Remove the feed at URL (or with that id); its stories stay."""
+    click.echo(f"removed {remove_feed(bootstrap.ports(), url).url}")
+
+
+@feeds.command()
+@click.argument("old")
+@click.argument("new")
+def replace(old: str, new: str) -> None:
+    """Poll the feed at OLD (or with that id) at NEW from now on; what it has brought is not taken for new."""
+    changed = replace_feed(bootstrap.ports(), old, discover.completed(new))
+    click.echo(f"{old} is polled at {changed.url} now")
 
 
 @feeds.command()

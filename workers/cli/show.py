@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def facts(named: Mapping[str, object]) -> None:
+    """Print facts, one a line under its name; those that are empty are left out."""
+    width = max(map(len, named))
+    for name, fact in named.items():
+        if fact:
+            click.echo(f"{name:{width}}  {fact}")
+
+
 def note(line: str) -> None:
     """A remark to the person who waits; never on stdout."""
     click.echo(line, err=True)
@@ -57,6 +66,14 @@ def progress() -> Callable[[str, int, int], None]:
         shown[stage] = tenth
 
     return tell
+
+
+@contextmanager
+def bar(total: int, label: str) -> Iterator[Callable[[int], object]]:
+    """A bar on stderr that advances by what it is called with; on a terminal only."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=total, label=label, file=sys.stderr, hidden=hidden) as shown:
+        yield shown.update
 
 
 def when(moment: datetime | None) -> str:

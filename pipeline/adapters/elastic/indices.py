@@ -78,6 +78,7 @@ PROPERTIES: dict[Kind, Properties] = {
             "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until", _MOMENT
         ),
         **_named("interval failures", _NUMBER),
+        "outline": _KEPT_OBJECT,
         "ready_at": _EXACT_MOMENT,
     },
     Kind.SUBSCRIPTIONS: {

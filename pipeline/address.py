@@ -1,0 +1,50 @@
+"""Addresses: how one is written when it is shared, and what tells one from another.
+
+Tracking parameters are dropped by courlan; the scheme, a leading www., a closing slash and the fragment make no other
+address, and every other parameter does (`?id=3`, `?p=9` are how many sites tell their articles apart).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from courlan import clean_url
+
+
+def canonical_url(url: str) -> str:
+    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order."""
+    cleaned = clean_url(url) or url
+    try:
+        parts = urlsplit(cleaned)
+    except ValueError:
+        return url
+    fragment = parts.fragment if parts.fragment.startswith("!") else ""
+    return urlunsplit(parts._replace(fragment=fragment))
+
+
+def address_key(url: str) -> str:
+    """What two addresses of the same thing have in common."""
+    try:
+        parts = urlsplit(canonical_url(url))
+    except ValueError:
+        return url
+    host = parts.netloc.lower().removeprefix("www.")
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{host}{parts.path.rstrip('/')}{query}{fragment}"
+
+
+def is_web(url: str) -> bool:
+    """Whether `url` is one that can be asked for: http or https, a host, nothing unprintable."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of `url` (RFC 6454): where robots.txt and the well-known paths stand."""
+    parts = urlsplit(url)
+    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"

@@ -1,0 +1,140 @@
+"""check: what a poll of a feed would see, and what it would make of it; nothing is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import copy
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from pipeline import discover, fetch
+from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
+from pipeline.flow.discover import Document, Failure, read_feed, suggest
+from pipeline.flow.manage import feed_id, known_feeds
+from pipeline.model import Feed, FeedState, ParsedEntry, identify
+from pipeline.ports import Ports
+
+_CURES = {
+    401: "it is for subscribers of its publisher only",
+    403: "its publisher refuses us: ask for leave, naming the address in WIREWATCH_CONTACT",
+    404: "it has moved or ended: give the address of its site to `wirewatch feeds add`",
+    410: "its publisher ended it: give the address of its site to `wirewatch feeds add`",
+    429: "it has been asked too often: leave it alone for a while",
+}
+
+
+class Fate(StrEnum):
+    """What a poll would make of an entry."""
+
+    NEW = "new"
+    CHANGED = "changed"  # known, and says something else now
+    KNOWN = "known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a poll would see. `feed` is the one of the store at that address, if there is one."""
+
+    document: Document
+    format: str  # RSS 2.0, Atom 1.0, JSON Feed 1.1 …, as the document calls itself
+    encoding: str  # as stated; empty when nothing states one
+    feed: Feed | None
+    fates: tuple[tuple[ParsedEntry, Fate], ...]
+    next_poll_at: datetime  # if it were polled now
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the newest entry says it was published."""
+        return max((entry.published for entry, _ in self.fates if entry.published), default=None)
+
+    @property
+    def counts(self) -> dict[Fate, int]:
+        """How many entries have each fate."""
+        counted = Counter(fate for _, fate in self.fates)
+        return {fate: counted[fate] for fate in Fate}
+
+
+def check(ports: Ports, url: str) -> Check:
+    """Fetch and read the feed at `url` as a poll would, but for conditional requests.
+
+    Raises FetchUnavailable, FetchRefused or ParseError; for a feed of the store, with the one its site names instead.
+    """
+    feed = known_feeds(ports).at(url)
+    try:
+        document = read_feed(ports, feed.url if feed else url)
+    except (FetchUnavailable, FetchRefused, ParseError) as error:
+        raise _with_cure(ports, feed, url, error) from None
+    content_type = document.response.headers.get("content-type", "")
+    fates = _fates(ports, feed, document)
+    return Check(
+        document=document,
+        format=discover.format_of(document.response.body),
+        encoding=discover.stated_encoding(document.response.body, content_type),
+        feed=feed,
+        fates=fates,
+        next_poll_at=_next_poll(ports, feed or _unknown(ports, url), document, fates),
+    )
+
+
+def _with_cure(ports: Ports, feed: Feed | None, url: str, error: Failure) -> Failure:
+    """The error, its reason with what to do: to turn to the feed that the site names instead, if it names one."""
+    cure = _replacement(ports, feed, url, error) or _cure(error)
+    if not cure:
+        return error
+    explained = copy(error)
+    explained.reason = f"{error.reason}: {cure}"
+    explained.args = (f"{error.url}: {explained.reason}",)
+    return explained
+
+
+def _replacement(ports: Ports, feed: Feed | None, url: str, error: Failure) -> str:
+    """A server that does not answer now is not asked for more, unless its feed was given up."""
+    if isinstance(error, FetchUnavailable) and (feed is None or feed.state is not FeedState.DEAD):
+        return ""
+    named = suggest(ports, feed or _unknown(ports, url))
+    if named is None or named.url in error.reason:
+        return ""
+    return f"its site names {named.url}" + (f" (`wirewatch feeds replace {feed.url} {named.url}`)" if feed else "")
+
+
+def _cure(error: Failure) -> str:
+    if isinstance(error, ParseError):
+        return ""  # says it already
+    if isinstance(error, FetchUnavailable) and error.nameless:
+        return "check the spelling of its host"
+    return _CURES.get(error.status or 0, "")
+
+
+def _unknown(ports: Ports, url: str) -> Feed:
+    now = ports.clock.now()
+    return Feed(id=feed_id(url), url=url, added_at=now, next_poll_at=now)
+
+
+def _fates(ports: Ports, feed: Feed | None, document: Document) -> tuple[tuple[ParsedEntry, Fate], ...]:
+    entries = document.parsed.entries
+    if feed is None:
+        return tuple((entry, Fate.NEW) for entry in entries)
+    ids = [identify("entry", feed.id, entry.identity) for entry in entries]
+    known = ports.stores.entries.get(ids)
+    hashes = [known[key].content_hash if key in known else None for key in ids]
+    return tuple((entry, _fate(entry, there)) for entry, there in zip(entries, hashes, strict=True))
+
+
+def _fate(entry: ParsedEntry, known_hash: str | None) -> Fate:
+    if known_hash is None:
+        return Fate.NEW
+    return Fate.KNOWN if known_hash == entry.content_hash else Fate.CHANGED
+
+
+def _next_poll(ports: Ports, feed: Feed, document: Document, fates: tuple[tuple[ParsedEntry, Fate], ...]) -> datetime:
+    new = sum(fate is Fate.NEW for _, fate in fates)
+    polled = fetch.after_poll(
+        replace(feed, body_hash=""),
+        document.response,
+        parsed=document.parsed,
+        new_entries=new,
+        now=ports.clock.now(),
+        settings=ports.settings,
+    )
+    return polled.next_poll_at
