@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from shlex import quote
 
 from pipeline import discover, fetch
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
@@ -95,7 +96,10 @@ def _replacement(ports: Ports, feed: Feed | None, url: str, error: Failure) -> s
     named = suggest(ports, feed or _unknown(ports, url))
     if named is None or named.url in error.reason:
         return ""
-    return f"its site names {named.url}" + (f" (`wirewatch feeds replace {feed.url} {named.url}`)" if feed else "")
+    if feed is None:
+        return f"its site names {named.url}"
+    # Quoted, for the address is a stranger's and the line is made to be pasted.
+    return f"its site names {named.url} (`wirewatch feeds replace {quote(feed.url)} {quote(named.url)}`)"
 
 
 def _cure(error: Failure) -> str:
