@@ -89,6 +89,7 @@ def _ingest(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Pr
         for report in _in_parallel(pool, "ingest", batches_of_entries(entries, 10), work, progress):
             outcome.stories += report.stories
             outcome.matches += report.matches
+            outcome.suppressed += report.suppressed
             outcome.failed_entries |= report.failed
             outcome.quarantined |= report.quarantined
 
