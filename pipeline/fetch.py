@@ -100,10 +100,17 @@ def _after_success(
     return replace(
         feed,
         body_hash=body_hash(response.body),
+        latest_published=_latest_published(feed, parsed, now),
         title=feed.title or parsed.title,
         site_url=parsed.site_url or feed.site_url,
         notes=parsed.notes,
     )
+
+
+def _latest_published(feed: Feed, parsed: ParsedFeed, now: datetime) -> datetime | None:
+    known = [feed.latest_published] if feed.latest_published else []
+    shown = [entry.published for entry in parsed.entries if entry.published and entry.published <= now]
+    return max(known + shown, default=None)
 
 
 def _next_interval(feed: Feed, new_entries: int, settings: Settings) -> float:

@@ -53,6 +53,7 @@ def match(alert_id: str, query: Query, document: Document, now: datetime) -> Mat
         story_version=story.version,
         matched_at=now,
         evidence=evidence,
+        old=story.old,
     )
 
 

@@ -47,6 +47,7 @@ class Feed:
     polled_at: datetime | None = None
     succeeded_at: datetime | None = None
     new_entry_at: datetime | None = None
+    latest_published: datetime | None = None  # the latest date any of its entries had that was not in the future
     failures: float = 0.0  # weighted count since the last success
     error: str = ""  # the last failure in words, empty after a success
     moved_to: str = ""  # a permanent redirect seen once; saved when seen again
@@ -93,6 +94,14 @@ class EntryState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Arrival(StrEnum):
+    """How an entry came: it stays so when the feed changes it (freshness.py)."""
+
+    NEWS = "news"
+    FIRST_POLL = "first poll"  # of its feed: all that the feed had
+    REISSUED = "reissued"  # with its feed's back catalogue, under another identity
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What a feed said of one story. `id` is identify("entry", feed_id, identity)."""
@@ -111,6 +120,7 @@ class Entry:
     updated: datetime | None = None
     content_hash: str = ""  # changes when what the feed says changes
     first_seen_at: datetime
+    arrival: Arrival = Arrival.NEWS
     notes: tuple[str, ...] = ()
     state: EntryState = EntryState.PENDING
     due_at: datetime  # when it is to be ingested (first, again after a failure, or the later look at a young page)
@@ -188,6 +198,7 @@ class Story:
     version: int = 1
     content_hash: str = ""  # of title and body: a new version is one whose hash differs
     first_seen_at: datetime
+    old: str = ""  # why an alert that first matches this version mails nobody (freshness.py), in words
     updated_at: datetime  # when it was ingested the last time
 
 
@@ -245,6 +256,7 @@ class Match:
     story_version: int
     matched_at: datetime
     evidence: tuple[Evidence, ...]
+    old: str = ""  # Story.old of that version: its deliveries are suppressed
     delivered: bool = False  # all its deliveries have been written
 
 

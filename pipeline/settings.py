@@ -176,6 +176,16 @@ class Settings:
     look_again: float = _setting(
         "3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never"
     )
+    old_before_added: float = _setting(
+        "172800",
+        _number(0, 10_000_000_000),
+        "seconds before its feed was added: what was published earlier alerts nobody (docs/freshness.md)",
+    )
+    old_when_seen: float = _setting(
+        "604800",
+        _number(0, 10_000_000_000),
+        "seconds before it was first seen: what was published earlier alerts nobody",
+    )
     variants: bool = _setting("true", _flag, "whether queries find spelling and name variants unless told otherwise")
     variants_file: str = _setting(
         "", _plain, "file of your own spellings, a line for each thing: Kyiv|Kiev (docs/query.md)"

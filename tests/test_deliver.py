@@ -157,6 +157,22 @@ def test_a_match_makes_one_delivery_a_recipient_under_ids_that_stay():
     )
 
 
+def test_the_deliveries_of_an_old_match_are_suppressed_until_its_story_comes_as_news():
+    (old,) = decide.deliveries_for(builders.match(old="published 3 days ago"), builders.alert(), NOON)
+    assert (old.state, old.reason) == (DeliveryState.SUPPRESSED, "old: published 3 days ago")
+    assert [event.state for event in old.history] == ["pending", "suppressed"]
+    assert decide.claim(old, NOON, LEASE) is None
+    revived = decide.revived(old, later(9))
+    assert revived
+    assert (revived.state, revived.reason, revived.due_at) == (DeliveryState.PENDING, "", later(9))
+    assert decide.claim(revived, later(9), LEASE)
+
+
+def test_nothing_else_that_has_ended_is_revived():
+    for state, reason in (("sent", ""), ("failed", "old: no"), ("suppressed", "the alert is gone")):
+        assert decide.revived(builders.delivery(state=DeliveryState(state), reason=reason), NOON) is None
+
+
 def test_only_what_is_due_and_in_nobodys_hands_is_claimed():
     pending = builders.delivery()
     assert decide.claim(pending, later(-1), LEASE) is None

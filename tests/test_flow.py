@@ -357,7 +357,7 @@ def test_alerts_saved_while_stories_stream_in_miss_none_that_end_after_them(port
         now = ports.clock.now()
         story = builders.story(str(number), title="Kursk", updated_at=now, published=now)
         ports.stores.stories.put([story])
-        _match(ports, [story], IngestReport())
+        _match(ports, [story], {story.id}, IngestReport())
         ended[story.id] = next(clock)
 
     with ThreadPoolExecutor(4) as pool:

@@ -3,7 +3,8 @@
     pending → sending → sent | failed | pending again (postponed)
     pending → suppressed
 
-`sent`, `suppressed` and `failed` are ends. A delivery found `sending` after its lease ran out may have been accepted
+`sent`, `suppressed` and `failed` are ends, but for what was suppressed as old and then comes as news: it is pending
+again. A delivery found `sending` after its lease ran out may have been accepted
 by the server before its worker died; it is sent again under the same Message-ID and marked `repeated`.
 """
 
@@ -18,11 +19,13 @@ from pipeline.model import Alert, Delivery, DeliveryState, Event, Match, identif
 GIVE_UP_AFTER = timedelta(days=1)
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
+OLD = "old: "
+"""How the reason begins of what is suppressed for its age."""
 
 
 def deliveries_for(match: Match, alert: Alert, now: datetime) -> tuple[Delivery, ...]:
-    """The deliveries a match causes, under ids that make a second writing harmless."""
-    return tuple(
+    """The deliveries a match causes, under ids that make a second writing harmless; suppressed if its story is old."""
+    made = (
         Delivery(
             id=identify("delivery", match.id, "mail", recipient),
             match_id=match.id,
@@ -36,6 +39,15 @@ def deliveries_for(match: Match, alert: Alert, now: datetime) -> tuple[Delivery,
         )
         for recipient in alert.recipients
     )
+    return tuple(suppressed(one, OLD + match.old, now) if match.old else one for one in made)
+
+
+def revived(delivery: Delivery, now: datetime, queued_until: datetime | None = None) -> Delivery | None:
+    """Make what was suppressed as old pending, now that its story came as news; None for all else."""
+    if delivery.state is not DeliveryState.SUPPRESSED or not delivery.reason.startswith(OLD):
+        return None
+    changes = {"reason": "", "due_at": now, "created_at": now, "queued_until": queued_until}
+    return _to(delivery, DeliveryState.PENDING, now, "its story came as news", **changes)
 
 
 def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:

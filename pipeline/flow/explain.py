@@ -52,7 +52,8 @@ def _origin(ports: Ports, story: Story) -> Iterator[Step]:
     for feed_id in story.feed_ids:
         feed = feeds.get(feed_id)
         yield Step("poll", ok=True, said=_polled(feed) if feed else f"by a feed that was removed ({feed_id})")
-    yield Step("parse", ok=True, said=f"first seen {story.first_seen_at:%Y-%m-%d %H:%M:%S} UTC")
+    age = f"; old, so whoever is alerted to it gets no mail: {story.old}" if story.old else ""
+    yield Step("parse", ok=not story.old, said=f"first seen {story.first_seen_at:%Y-%m-%d %H:%M:%S} UTC{age}")
 
 
 def _polled(feed: Feed) -> str:
@@ -86,9 +87,9 @@ def _alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:
         late = alert.updated_at > story.updated_at
         yield Step("match", ok=False, said="the alert was saved after the story was ingested" if late else "no match")
         return
-    yield Step(
-        "match", ok=True, said=f"fired {match.matched_at:%Y-%m-%d %H:%M:%S} UTC on version {match.story_version}"
-    )
+    verb = "matched, as old," if match.old else "fired"
+    said = f"{verb} {match.matched_at:%Y-%m-%d %H:%M:%S} UTC on version {match.story_version}"
+    yield Step("match", ok=not match.old, said=said)
     for delivery in ports.stores.deliveries.ledger(LedgerFilter(alert_id=alert.id, story_id=story.id)):
         said = f"{delivery.recipient}: {delivery.state} {delivery.reason or delivery.answer}".rstrip()
         yield Step("deliver", ok=delivery.state == "sent", said=said)

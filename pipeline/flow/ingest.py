@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from pipeline import dedupe, enrich, extract, index, match, robots
+from pipeline import dedupe, enrich, extract, freshness, index, match, robots
 from pipeline.deliver import decide
 from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, WirewatchError
 from pipeline.flow.pages import fetch_pages
-from pipeline.model import Article, Delivery, Entry, EntryState, Feed, FetchResponse, Match, Story, TextFrom
+from pipeline.model import (
+    Article,
+    Delivery,
+    DeliveryState,
+    Entry,
+    EntryState,
+    Feed,
+    FetchResponse,
+    Match,
+    Story,
+    TextFrom,
+)
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 
@@ -26,6 +38,9 @@ YOUNG = timedelta(days=1)
 """A page younger than this is fetched once more later: a stub that becomes the story."""
 ROBOTS_NOTE = "its page says X-Robots-Tag: "
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""When a feed that was removed was added, for all that is known: nothing is old for that."""
+
 
 @dataclass(slots=True)
 class IngestReport:
@@ -33,6 +48,7 @@ class IngestReport:
 
     stories: int = 0
     matches: int = 0
+    suppressed: int = 0
     failed: dict[str, str] = field(default_factory=dict)  # entry id to the error in words
     quarantined: dict[str, str] = field(default_factory=dict)
     delivery_ids: list[str] = field(default_factory=list)
@@ -48,6 +64,7 @@ class _Item:
     text_reason: str = ""
     robots_tag: str = ""
     story: Story | None = None
+    news: bool = False  # it is not old: whoever is alerted to its story is mailed
     error: str = ""
     failed_stage: str = ""
 
@@ -61,7 +78,7 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
         _attempt(item, "enrich", partial(_compose, ports, item))
     stories = _store(ports, items)
     report.stories = len(stories)
-    _match(ports, stories, report)
+    _match(ports, stories, {item.story.id for item in items if item.story and item.news}, report)
     for item in items:
         _finish(ports, item, report)
     return report
@@ -80,7 +97,7 @@ def _claim(ports: Ports, entry_ids: Sequence[str], report: IngestReport) -> list
         if entry.state is EntryState.QUARANTINED:
             report.quarantined[entry.id] = entry.error
             continue
-        gone = Feed(id=entry.feed_id, url="", added_at=now, next_poll_at=now)
+        gone = Feed(id=entry.feed_id, url="", added_at=_LONG_AGO, next_poll_at=now)
         items.append(_Item(entry, feeds.get(entry.feed_id, gone)))
     return items
 
@@ -157,9 +174,13 @@ def _compose(ports: Ports, item: _Item) -> None:
         text_reason=item.text_reason,
         now=ports.clock.now(),
     )
-    story = replace(story, content_hash=dedupe.content_hash(story.title, story.body))
+    story = replace(
+        story,
+        content_hash=dedupe.content_hash(story.title, story.body),
+        old=freshness.why_old(entry, item.feed, article, ports.settings),
+    )
     claim = article.language if article and article.language else entry.language
-    item.story = enrich.enrich(story, claim=claim)
+    item.story, item.news = enrich.enrich(story, claim=claim), not story.old
 
 
 def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
@@ -173,12 +194,18 @@ def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
         story_id = stories.resolve(dedupe.identity_keys(item.entry, item.article), own)
         known = folded.get(story_id) or stories.get([story_id]).get(story_id)
         story = index.with_id(item.story, story_id)
-        item.story = folded[story_id] = dedupe.merge(known, story) if known else story
+        again = item.entry.story_id == story_id
+        item.story = folded[story_id] = _folded(known, story, again=again) if known else story
     stories.put(list(folded.values()))
     return list(folded.values())
 
 
-def _match(ports: Ports, stories: Sequence[Story], report: IngestReport) -> None:
+def _folded(known: Story, story: Story, *, again: bool) -> Story:
+    return replace(dedupe.merge(known, story), old=freshness.still_old(known, story, again=again))
+
+
+def _match(ports: Ports, stories: Sequence[Story], news: AbstractSet[str], report: IngestReport) -> None:
+    """Match `stories`; of those that came as `news` (ids), what was suppressed as old is delivered after all."""
     if not stories:
         return
     now = ports.clock.now()
@@ -188,8 +215,15 @@ def _match(ports: Ports, stories: Sequence[Story], report: IngestReport) -> None
         ports.stores.alerts.update([alert_id], partial(replace, health=why))
     created = ports.stores.matches.create(verdict.matches)
     fresh = [one for one, new in zip(verdict.matches, created, strict=True) if new]
+    repeated = {one.id: one for one, new in zip(verdict.matches, created, strict=True) if not new}
+    woken = ports.stores.matches.update(
+        [one.id for one in repeated.values() if one.story_id in news],
+        lambda known: repeated[known.id] if known.old else None,
+    )
+    deliveries = write_deliveries(ports, [*fresh, *woken])
     report.matches = len(fresh)
-    report.delivery_ids = [delivery.id for delivery in write_deliveries(ports, fresh)]
+    report.delivery_ids = [one.id for one in deliveries if one.state is DeliveryState.PENDING]
+    report.suppressed = len(deliveries) - len(report.delivery_ids)
 
 
 def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = True) -> list[Delivery]:
@@ -201,14 +235,20 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
     queued_until = now + timedelta(seconds=ports.settings.lease) if queued else None
     alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
     deliveries = [
-        replace(delivery, queued_until=queued_until)
+        replace(delivery, queued_until=queued_until) if delivery.state is DeliveryState.PENDING else delivery
         for one in matches
         if one.alert_id in alerts
         for delivery in decide.deliveries_for(one, alerts[one.alert_id], now)
     ]
     created = ports.stores.deliveries.create(deliveries)
+    pending = [
+        delivery.id
+        for delivery, new in zip(deliveries, created, strict=True)
+        if not new and delivery.state is DeliveryState.PENDING
+    ]
+    revived = ports.stores.deliveries.update(pending, partial(decide.revived, now=now, queued_until=queued_until))
     ports.stores.matches.update([one.id for one in matches], lambda one: replace(one, delivered=True))
-    return [delivery for delivery, new in zip(deliveries, created, strict=True) if new]
+    return [*(delivery for delivery, new in zip(deliveries, created, strict=True) if new), *revived]
 
 
 def _finish(ports: Ports, item: _Item, report: IngestReport) -> None:

@@ -90,6 +90,7 @@ def _ingest(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Pr
         for report in _in_parallel(pool, "ingest", batches_of_entries(entries, INGEST_BATCH), work, progress):
             outcome.stories += report.stories
             outcome.matches += report.matches
+            outcome.suppressed += report.suppressed
             outcome.failed_entries |= report.failed
             outcome.quarantined |= report.quarantined
 

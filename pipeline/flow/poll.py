@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import fetch, parse, websub
+from pipeline import fetch, freshness, parse, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.subscribe import discover
-from pipeline.model import Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.model import Arrival, Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
 from pipeline.settings import Settings
 
@@ -120,6 +120,7 @@ def _write_entries(
         for item in one.entries
     ]
     created = ports.stores.entries.create(entries)
+    _mark_reissued(ports, feeds, entries, created)
     known = {entry.id: entry for entry, new in zip(entries, created, strict=True) if not new}
     changed = ports.stores.entries.update(list(known), lambda old: _changed(old, known[old.id]))
     report.entry_ids += [entry.id for entry, new in zip(entries, created, strict=True) if new]
@@ -130,6 +131,13 @@ def _write_entries(
     for owner, new in zip(owners, created, strict=True):
         counts[owner] += new
     return counts
+
+
+def _mark_reissued(ports: Ports, feeds: Sequence[Feed], entries: Sequence[Entry], created: Sequence[bool]) -> None:
+    """Mark back numbers before this poll lets go of them: `queued_until` keeps everybody else away till then."""
+    found = freshness.reissued({feed.id: feed for feed in feeds}, entries, created)
+    if found:
+        ports.stores.entries.update(found, lambda entry: replace(entry, arrival=Arrival.REISSUED))
 
 
 def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, queued: datetime) -> Entry:
@@ -148,6 +156,7 @@ def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, que
         updated=item.updated,
         content_hash=item.content_hash,
         first_seen_at=now,
+        arrival=freshness.arrival(feed),
         notes=item.notes,
         due_at=now,
         queued_until=queued,
@@ -158,7 +167,7 @@ def _changed(old: Entry, new: Entry) -> Entry | None:
     """The entry as the feed has it now, to be ingested again; None when the feed says what it said before."""
     if old.content_hash == new.content_hash:
         return None
-    return replace(new, first_seen_at=old.first_seen_at, story_id=old.story_id, looks=old.looks)
+    return replace(new, first_seen_at=old.first_seen_at, arrival=old.arrival, story_id=old.story_id, looks=old.looks)
 
 
 def _tell(feed: Feed, outcome: Outcome, parsed: ParsedFeed | None, report: PollReport) -> None:

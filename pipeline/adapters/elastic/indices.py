@@ -75,7 +75,9 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id state tags", _KEYWORD),
         **_named("url title site_url etag last_modified body_hash error moved_to notes", _KEPT),
         **_named(
-            "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until", _MOMENT
+            "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until "
+            "latest_published",
+            _MOMENT,
         ),
         **_named("interval failures", _NUMBER),
         "outline": _KEPT_OBJECT,
@@ -89,7 +91,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "ready_at": _EXACT_MOMENT,
     },
     Kind.ENTRIES: {
-        **_named("id feed_id state story_id failed_stage", _KEYWORD),
+        **_named("id feed_id state story_id failed_stage arrival", _KEYWORD),
         **_named("identity url title summary content authors tags language content_hash notes error", _KEPT),
         **_named("published updated first_seen_at due_at lease_until queued_until", _MOMENT),
         **_named("looks attempts", _COUNT),
@@ -97,7 +99,7 @@ PROPERTIES: dict[Kind, Properties] = {
     },
     Kind.STORIES: {
         **_named("id site section language feed_ids sentiment text_from", _KEYWORD),
-        **_named("url title body authors tags feed_titles image text_reason content_hash", _KEPT),
+        **_named("url title body authors tags feed_titles image text_reason content_hash old", _KEPT),
         **_named("published first_seen_at updated_at", _MOMENT),
         "version": _COUNT,
         "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT}},
@@ -118,6 +120,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "story_version": _COUNT,
         "matched_at": _EXACT_MOMENT,
         "delivered": _FLAG,
+        "old": _KEPT,
         "evidence": _KEPT_OBJECT,
     },
     Kind.DELIVERIES: {
