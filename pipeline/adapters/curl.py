@@ -152,7 +152,7 @@ class Transfers:
         match code:
             case pycurl.E_COULDNT_RESOLVE_HOST:
                 return FetchUnavailable(url, "the name of its host is not found", nameless=True)
-            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL:
+            case pycurl.E_URL_MALFORMAT:
                 return FetchRefused(url, f"no usable address ({words})")
             case pycurl.E_OPERATION_TIMEDOUT:
                 return FetchUnavailable(url, self._which_time(handle))
@@ -179,15 +179,17 @@ class _Coming:
         self._most = most
         self._status = 0
         self._headers: dict[str, str] = {}
+        self._head_ended = False
         self._body = bytearray()
-        self._decode: Decode | None = None
+        self._decode: Decode | None = None  # made for the first piece of a body
 
     def header(self, line: bytes) -> None:
         """Take a line of the head. An interim answer (1xx) is followed by the head that counts."""
         text = line.decode("latin-1")
         if text.startswith("HTTP/"):
-            self._status, self._headers = int(text.split(maxsplit=2)[1]), {}
+            self._status, self._headers, self._head_ended = int(text.split(maxsplit=2)[1]), {}, False
             return
+        self._head_ended = self._head_ended or not text.strip()
         name, colon, value = text.partition(":")
         if colon:
             name, value = name.strip().lower(), value.strip()
@@ -218,6 +220,10 @@ class _Coming:
 
     def answer(self) -> Answer:
         """The whole of it. A body that is gzip in itself may be refused or broken even now."""
+        if not self._head_ended:
+            raise FetchUnavailable(self._url, "broke off (in the head of its answer)")
+        if self._decode and not self._body:
+            raise FetchUnavailable(self._url, "its body can't be unpacked")
         body = bytes(self._body)
         if self._status not in ANSWERED:
             return Answer(self._status, self._headers, body[:ERROR_BYTES])
