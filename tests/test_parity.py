@@ -24,6 +24,8 @@ from tests import builders, strategies
 from tests.builders import NOON
 from tests.conftest import BACKENDS, NINE, opened
 
+pytestmark = pytest.mark.timeout(900)  # many examples; a busy machine takes its time
+
 SPELT = Lexicon({}, shipped())
 SCALE = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 CASES = 500 * SCALE
