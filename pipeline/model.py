@@ -53,6 +53,15 @@ class Feed:
     notes: tuple[str, ...] = ()  # what was odd about the last body, for `feeds list`
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A file that comes with an entry: a picture, a recording. `length` is in bytes, 0 where it is not stated."""
+
+    url: str
+    media_type: str = ""
+    length: int = 0
+
+
 class EntryState(StrEnum):
     """Where an entry stands on its way to a story."""
 
@@ -77,6 +86,7 @@ class Entry:
     language: str = ""  # the feed's own claim
     published: datetime | None = None
     updated: datetime | None = None
+    enclosures: tuple[Enclosure, ...] = ()
     content_hash: str = ""  # changes when what the feed says changes
     first_seen_at: datetime
     notes: tuple[str, ...] = ()
@@ -301,6 +311,7 @@ class ParsedEntry:
     language: str = ""
     published: datetime | None = None
     updated: datetime | None = None
+    enclosures: tuple[Enclosure, ...] = ()
     content_hash: str = ""
     notes: tuple[str, ...] = ()
 

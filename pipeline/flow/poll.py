@@ -117,6 +117,7 @@ def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, que
         language=item.language or parsed.language,
         published=item.published,
         updated=item.updated,
+        enclosures=item.enclosures,
         content_hash=item.content_hash,
         first_seen_at=now,
         notes=item.notes,
