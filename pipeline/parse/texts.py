@@ -1,4 +1,4 @@
-"""Texts and addresses as all formats share them."""
+"""Documents, texts and addresses as all formats share them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import lxml.html
-from lxml.etree import ParserError
+from lxml import etree
 
 MAX_TITLE = 1_000
 """Characters of a title that are kept: the longest real headlines have some 300."""
@@ -20,6 +20,19 @@ PLAIN_URL = re.compile(
 
 _MARKUP = re.compile(r"<[a-zA-Z/!][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);")
 _TAG = re.compile(r"<[^<>]*>")
+
+
+def hardened() -> etree.XMLParser:
+    """A parser of XML: no entities, no DTD, no network, no tree deeper than 256 and no text longer than 10 MB."""
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
 
 
 def text_of(value: Any) -> str:
@@ -45,7 +58,7 @@ def plain(value: Any) -> str:
 def _without_tags(text: str) -> str:
     try:
         return str(lxml.html.fromstring(f"<div>{text}</div>").text_content())
-    except (ParserError, ValueError):
+    except (etree.ParserError, ValueError):
         return unescape(_TAG.sub(" ", text))
 
 

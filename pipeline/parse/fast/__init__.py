@@ -22,7 +22,7 @@ from pipeline.parse.fast.names import Names, prefixes_mislead
 from pipeline.parse.fast.reading import LANG, HandOver, Reading, keys_of, local
 from pipeline.parse.identity import RawEntry, settled
 from pipeline.parse.record import MAX_ENTRIES
-from pipeline.parse.texts import absolute, plain
+from pipeline.parse.texts import absolute, hardened, plain
 
 _PROLOG = re.compile(
     rb"(?:<\?xml\s+version\s*=\s*[\"']1\.0[\"'][^<>?]*\?>)?\s*"
@@ -38,34 +38,22 @@ def read(feed_url: str, document: bytes) -> ParsedFeed | None:
     if not _PROLOG.match(document) or prefixes_mislead(document):
         return None
     try:
-        return _feed(feed_url, document, etree.fromstring(document, _hardened()))
+        return _feed(feed_url, document, etree.fromstring(document, hardened()))
     except (HandOver, etree.XMLSyntaxError):
         return None
-
-
-def _hardened() -> etree.XMLParser:
-    """No entities, no DTD, no network, no tree deeper than 256 and no text longer than 10 MB."""
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
 
 
 def _feed(feed_url: str, document: bytes, root: Any) -> ParsedFeed:
     feed = Reading(base=feed_url, names=Names(), language=_root_language(root))
     items = _items(feed, root)
-    if not items or len(items) > MAX_ENTRIES:
+    if not items:
         raise HandOver
     kept = feed.kept
     return ParsedFeed(
         title=plain(feed.title),
         site_url=absolute(feed_url, feed.link),
-        language=kept.get("language", feed.language),
+        # feedparser takes the language of a whole document from its root, but not from that of RSS 1.0.
+        language=kept.get("language", "" if root.tag == _RDF else feed.language),
         hub=feed.linked("hub"),
         topic=feed.linked("self"),
         least_interval=restraint.least_interval(
@@ -104,11 +92,11 @@ def _rdf(feed: Reading, root: Any) -> list[RawEntry]:
     items: list[RawEntry] = []
     for child in root[1:]:
         name = feed.names[child.tag]
-        if name == "item":
+        if name == "item" and len(items) < MAX_ENTRIES:
             items.append(_item(feed, child))
         elif name in ("image", "textinput"):
             ignore_children(feed, child, IN_PICTURE)
-        else:
+        elif name != "item":
             raise HandOver
     return items
 
@@ -120,7 +108,8 @@ def _children(feed: Reading, parent: Any, item: str) -> list[RawEntry]:
     for child in parent:
         name = names[child.tag]
         if name == item:
-            items.append(_item(feed, child))
+            if len(items) < MAX_ENTRIES:
+                items.append(_item(feed, child))
             feed.titled = False
         elif name in OF_FEED:
             OF_FEED[name](feed, child)

@@ -108,6 +108,7 @@ def _author(reading: Reading, element: Any) -> None:
         raise HandOver
     if not len(element):
         reading.authors.append(_person(leaf(element)))
+        reading.author_in_text = True
         return
     name = None
     for child in element:
@@ -115,7 +116,7 @@ def _author(reading: Reading, element: Any) -> None:
         ignore(reading, child, kind, IN_PERSON)
         if kind == "name":
             name = child.text or ""
-    if name is None:
+    if name is None or reading.author_in_text:
         raise HandOver
     reading.authors.append(name.strip())
 

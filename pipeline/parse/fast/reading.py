@@ -22,6 +22,10 @@ _SLASHES = re.compile(r"[A-Za-z][A-Za-z0-9+.,-]*:///")
 _NAMED = re.compile(r"(?:tag|urn):[^/]")
 
 
+MAX_TAGS = 500
+"""Telling tags apart takes the square of their number."""
+
+
 class HandOver(Exception):
     """Something that is not ordinary: the parser of record is to read this document."""
 
@@ -47,6 +51,7 @@ class Reading:
     has_content: bool = False
     contents: list[str] = field(default_factory=list)
     authors: list[str] = field(default_factory=list)
+    author_in_text: bool = False  # a plain text named an author, whom feedparser confuses with the next
     tags: list[Tag] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)  # rel, address
     enclosures: list[tuple[str, str, str]] = field(default_factory=list)
@@ -75,7 +80,9 @@ class Reading:
         return next((address for of, address in self.links if of == rel), "")
 
     def add_tag(self, tag: Tag) -> None:
-        """Add a category that says something new."""
+        """Add a category that says something new. Who has hundreds is no ordinary entry."""
+        if len(self.tags) > MAX_TAGS:
+            raise HandOver
         if any(tag) and tag not in self.tags:
             self.tags.append(tag)
 
