@@ -6,6 +6,7 @@ story, and every other parameter does (`?id=3`, `?p=9` are how many sites tell t
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,6 +14,9 @@ from courlan import clean_url
 
 from pipeline.model import Article, Entry, Story, TextFrom, identify
 from pipeline.text import words
+
+# What courlan leaves, though no site tells its articles apart by it: of the BBC, Webtrekk, HubSpot, social networks.
+_TRACKING = re.compile(r"(?:at_\w+|ns_\w+|wt_(?:mc|zmc)|_hs\w+|ttclid|igsh|srsltid|cmpid|smid|smtyp)=", re.IGNORECASE)
 
 
 def canonical_url(url: str) -> str:
@@ -23,7 +27,8 @@ def canonical_url(url: str) -> str:
     except ValueError:
         return url
     fragment = parts.fragment if parts.fragment.startswith("!") else ""
-    return urlunsplit(parts._replace(fragment=fragment))
+    query = "&".join(one for one in parts.query.split("&") if not _TRACKING.match(one))
+    return urlunsplit(parts._replace(query=query, fragment=fragment))
 
 
 def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:

@@ -126,6 +126,18 @@ def test_two_feeds_with_one_story_make_one_story_and_one_mail(ports, site, mails
     assert len(mails()) == 1
 
 
+def test_a_guid_that_changes_with_the_headline_alerts_nobody_twice(ports, site, mails, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    one_round(ports)
+    feed = web.rss(("A new headline", f"{site.base}/one")).replace("'false'>http", "'false'>new-http")
+    site.put("/feed", feed, web.RSS)
+    clock.turn(60)
+    outcome = one_round(ports)
+    assert outcome.entries == 1  # an entry of another identity
+    assert len(only(ports.stores.stories.all()).feed_ids) == 1
+    assert len(mails()) == 1
+
+
 # -- ingest: leases, attempts, quarantine
 
 
