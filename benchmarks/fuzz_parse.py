@@ -45,8 +45,9 @@ WORDS = [
     b'<?xml version="1.0" encoding="utf-8"?>',
     b'{"version":"https://jsonfeed.org/version/1.1","items":[{"id":"1","title":"T"}]}',
 ]
-"""Bytes below 32 that XML does not allow stand for these, so that documents come about."""
-_ALPHABET = dict(enumerate(WORDS)) | {9: b"\t", 10: b"\n"}
+_FREE = [byte for byte in range(32) if byte not in b"\t\r\n"]
+_ALPHABET = dict(zip(_FREE, WORDS, strict=False))
+"""Bytes that XML does not allow stand for these, so that documents come about."""
 
 
 def written(data: bytes) -> bytes:

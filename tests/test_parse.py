@@ -45,7 +45,13 @@ def test_a_malformed_feed_gives_what_is_there_and_a_note():
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"", "empty"), (b"<!doctype html><html><body>Hi</body></html>", "web page"), (b"plain words", "no feed")],
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b"\xff\xfe", "empty"),
+        (b"<!doctype html><html><body>Hi</body></html>", "web page"),
+        (b"plain words", "no feed"),
+    ],
 )
 def test_what_is_no_feed_is_refused_in_words(body, said):
     with pytest.raises(ParseError, match=said):

@@ -17,7 +17,7 @@ __all__ = ["parse"]
 
 def parse(feed_url: str, body: bytes, content_type: str) -> ParsedFeed:
     """Read a feed fetched from `feed_url`. Raises ParseError when it is none, in words for a person."""
-    if not body.strip():
+    if not body.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
         raise ParseError(feed_url, "the answer is empty: no feed")
     if jsonfeed.looks_like_json(body):
         return jsonfeed.read(feed_url, body)

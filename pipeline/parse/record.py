@@ -47,7 +47,7 @@ def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> P
     # Entities of a document's own are never needed in a feed, and are how bombs and leaks are made.
     body, defused = _without_own_entities(body)
     found = _parsed(feed_url, body, content_type)
-    if not found.version and not found.entries:
+    if not found.get("version") and not found.entries:
         raise ParseError(feed_url, _what_it_is(body))
     feed = found.feed
     return ParsedFeed(
