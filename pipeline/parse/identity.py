@@ -87,7 +87,7 @@ def _entry(feed_url: str, raw: RawEntry, identity: str, url: str, title: str) ->
         language=raw.language,
         published=raw.published,
         updated=raw.updated,
-        enclosures=tuple(_enclosures(feed_url, raw)),
+        enclosures=_enclosures(feed_url, raw) if raw.enclosures else (),
         content_hash=_hash(title, raw.summary, content, url),
     )
 
@@ -102,10 +102,10 @@ def _distinct(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for value in values if (text := plain(value))))
 
 
-def _enclosures(feed_url: str, raw: RawEntry) -> list[Enclosure]:
+def _enclosures(feed_url: str, raw: RawEntry) -> tuple[Enclosure, ...]:
     made = [
         Enclosure(url=url, media_type=media_type, length=int(length) if length.isdecimal() and len(length) < 16 else 0)
         for link, media_type, length in raw.enclosures
         if (url := absolute(feed_url, link))
     ]
-    return list(dict.fromkeys(made))
+    return tuple(dict.fromkeys(made))
