@@ -138,6 +138,17 @@ def test_a_guid_that_changes_with_the_headline_alerts_nobody_twice(ports, site, 
     assert len(mails()) == 1
 
 
+def test_an_entry_dated_ahead_is_noted_and_its_story_is_of_when_it_was_seen(ports, site, clock):
+    link = site.put("/one", "no", status=403)
+    ahead = clock.now() + timedelta(days=3)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK, published=ahead), web.RSS))
+    one_round(ports)
+    story = only(ports.stores.stories.all())
+    assert story.published <= clock.now()
+    (entry,) = ports.stores.entries.all()
+    assert entry.notes == (f"dated ahead: {ahead:%Y-%m-%d %H:%M} UTC",)
+
+
 # -- ingest: leases, attempts, quarantine
 
 
