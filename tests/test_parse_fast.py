@@ -89,6 +89,27 @@ def test_what_is_not_ordinary_is_handed_over(old, new):
     assert fast.read(URL, RSS.replace(old, new)) is None
 
 
+# What the property test below found.
+
+
+def test_an_author_in_a_text_before_one_with_a_name_is_handed_over():
+    """feedparser gives both the second's name."""
+    two = b"<dc:creator>Ada</dc:creator><author><name>Eve</name></author>"
+    quick, thorough = both(URL, RSS.replace(b"<dc:creator>Ada</dc:creator>", two))
+    assert quick is None
+    assert thorough.entries[0].authors == ("Eve",)
+
+
+def test_the_language_of_an_rss_1_document_is_that_of_its_entries_only():
+    rdf = (
+        b'<rdf:RDF xmlns="http://purl.org/rss/1.0/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+        b'xml:lang="de-CH"><channel><title>T</title></channel><item><title>One</title></item></rdf:RDF>'
+    )
+    quick, thorough = both(URL, rdf)
+    assert quick == thorough
+    assert (quick.language, quick.entries[0].language) == ("", "de-CH")
+
+
 @given(feedwriter.feeds())
 def test_a_document_is_read_as_the_parser_of_record_reads_it_or_handed_over(document):
     quick, thorough = both(URL, document)
