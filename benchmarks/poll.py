@@ -1,6 +1,6 @@
 """Polling 1,000 feeds of 50 hosts on the embedded backend: the first poll, one where nothing is new, one with a new
-entry in each; language, entities, index and 100 alerts on the feeds' text, no pages fetched. One entry in twenty matches,
-and is mailed. Miniflux beside it where there is one.
+entry in each; language, entities, index and 100 alerts on the feeds' text, no pages fetched. One entry in twenty
+matches, and is mailed. Miniflux beside it where there is one.
 
     .venv/bin/python -m benchmarks.poll [--stored 1000000] [--miniflux PATH] [--quick]
 

@@ -86,6 +86,15 @@ class Subscription:
     error: str = ""  # why it was refused or denied, in words
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A file that comes with an entry: a picture, a recording. `length` is in bytes, 0 where it is not stated."""
+
+    url: str
+    media_type: str = ""
+    length: int = 0
+
+
 class EntryState(StrEnum):
     """Where an entry stands on its way to a story."""
 
@@ -118,6 +127,7 @@ class Entry:
     language: str = ""  # the feed's own claim
     published: datetime | None = None
     updated: datetime | None = None
+    enclosures: tuple[Enclosure, ...] = ()
     content_hash: str = ""  # changes when what the feed says changes
     first_seen_at: datetime
     arrival: Arrival = Arrival.NEWS
@@ -347,6 +357,7 @@ class ParsedEntry:
     language: str = ""
     published: datetime | None = None
     updated: datetime | None = None
+    enclosures: tuple[Enclosure, ...] = ()
     content_hash: str = ""
     notes: tuple[str, ...] = ()
 

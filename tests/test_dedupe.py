@@ -20,6 +20,8 @@ SAME = [
     "http://www.a.example/story/?id=3",
     "https://A.EXAMPLE/story?id=3#comments",
     "https://a.example/story?fbclid=x&id=3",
+    "https://a.example/story?id=3&gclid=x&mc_cid=y",
+    "https://a.example/story?at_medium=RSS&at_campaign=rss&id=3&at_format=link&wt_mc=rss",
 ]
 OTHER = ["https://a.example/story?id=4", "https://a.example/story", "https://b.example/story?id=3"]
 

@@ -128,6 +128,29 @@ def test_two_feeds_with_one_story_make_one_story_and_one_mail(ports, site, mails
     assert len(mails()) == 1
 
 
+def test_a_guid_that_changes_with_the_headline_alerts_nobody_twice(ports, site, mails, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    one_round(ports)
+    feed = web.rss(("A new headline", f"{site.base}/one")).replace("'false'>http", "'false'>new-http")
+    site.put("/feed", feed, web.RSS)
+    clock.turn(60)
+    outcome = one_round(ports)
+    assert outcome.entries == 1  # an entry of another identity
+    assert len(only(ports.stores.stories.all()).feed_ids) == 1
+    assert len(mails()) == 1
+
+
+def test_an_entry_dated_ahead_is_noted_and_its_story_is_of_when_it_was_seen(ports, site, clock):
+    link = site.put("/one", "no", status=403)
+    ahead = clock.now() + timedelta(days=3)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK, published=ahead), web.RSS))
+    one_round(ports)
+    story = only(ports.stores.stories.all())
+    assert story.published <= clock.now()
+    (entry,) = ports.stores.entries.all()
+    assert entry.notes == (f"dated ahead: {ahead:%Y-%m-%d %H:%M} UTC",)
+
+
 # -- ingest: leases, attempts, quarantine
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import fetch, freshness, parse, websub
+from pipeline import fetch, freshness, index, parse, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.subscribe import discover
 from pipeline.model import Arrival, Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
@@ -154,13 +154,21 @@ def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, que
         language=item.language or parsed.language,
         published=item.published,
         updated=item.updated,
+        enclosures=item.enclosures,
         content_hash=item.content_hash,
         first_seen_at=now,
         arrival=freshness.arrival(feed),
-        notes=item.notes,
+        notes=_notes(item, now),
         due_at=now,
         queued_until=queued,
     )
+
+
+def _notes(item: ParsedEntry, now: datetime) -> tuple[str, ...]:
+    """What was odd about an entry; a date in the future is kept as stated here and taken back to now by index."""
+    if item.published is None or item.published <= now + index.CLOCKS_DIFFER:
+        return item.notes
+    return (*item.notes, f"dated ahead: {item.published:%Y-%m-%d %H:%M} UTC")
 
 
 def _changed(old: Entry, new: Entry) -> Entry | None:

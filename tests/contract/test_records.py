@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.model import (
     DeliveryState,
+    Enclosure,
     Entity,
     EntityKind,
     EntryState,
@@ -65,6 +66,7 @@ FULL: dict[str, Any] = {
         language="en",
         published=datetime(1969, 7, 20, 20, 17, tzinfo=UTC),
         updated=later(0.123456),
+        enclosures=(Enclosure(url="https://a.example/1.mp3", media_type="audio/mpeg", length=12),),
         content_hash="h",
         notes=("n",),
         state=EntryState.QUARANTINED,

@@ -94,6 +94,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id feed_id state story_id failed_stage arrival", _KEYWORD),
         **_named("identity url title summary content authors tags language content_hash notes error", _KEPT),
         **_named("published updated first_seen_at due_at lease_until queued_until", _MOMENT),
+        "enclosures": _KEPT_OBJECT,
         **_named("looks attempts", _COUNT),
         "ready_at": _EXACT_MOMENT,
     },

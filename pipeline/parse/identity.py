@@ -1,0 +1,111 @@
+"""Identity: what makes an entry the same entry at the next poll, and what makes it a changed one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pipeline.model import Enclosure, ParsedEntry, identify
+from pipeline.parse.aggregator import publishers_address
+from pipeline.parse.texts import absolute, letters_of, plain
+
+
+@dataclass(slots=True)
+class RawEntry:
+    """An entry as its format has it, whatever the format: texts not yet plain, links not yet absolute."""
+
+    guid: str = ""
+    link: str = ""
+    title: str = ""
+    summary: str = ""
+    contents: list[str] = field(default_factory=list)
+    authors: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    language: str = ""
+    published: datetime | None = None
+    updated: datetime | None = None
+    enclosures: list[tuple[str, str, str]] = field(default_factory=list)  # address, media type, length
+
+
+def settled(feed_url: str, found: Sequence[RawEntry]) -> tuple[ParsedEntry, ...]:
+    """The entries with their identities: guid, else link, else a hash of title and date; repeats and blanks dropped.
+
+    A guid says nothing, and is passed over, when entries with different links or titles carry it, and when it is the
+    headline itself, or the link with a fragment that counts the edits: then the link is the identity.
+    """
+    named = [(raw, absolute_link(feed_url, raw), plain(raw.title)) for raw in found]
+    bearers: dict[str, set[tuple[str, str]]] = {}
+    for raw, url, title in named:
+        bearers.setdefault(raw.guid, set()).add((url, title))
+    links = Counter(url for _, url, _ in named)
+    entries: dict[str, ParsedEntry] = {}
+    for raw, url, title in named:
+        if not (title or url or raw.summary or any(raw.contents)):
+            continue
+        alone = links[url] == 1
+        guid = raw.guid if len(bearers[raw.guid]) == 1 and not (alone and _follows_edits(raw.guid, url, title)) else ""
+        identity = guid or _of_link(url, title, alone) or _of_date(raw.published, title)
+        if identity not in entries:
+            entries[identity] = _entry(feed_url, raw, identity, url, title)
+    return tuple(entries.values())
+
+
+def absolute_link(feed_url: str, raw: RawEntry) -> str:
+    """Where an entry leads: its link, else its guid where that is an address; behind Google News the publisher's."""
+    guid_as_link = raw.guid if raw.guid.startswith(("http://", "https://")) else ""
+    return publishers_address(absolute(feed_url, raw.link or guid_as_link))
+
+
+def _follows_edits(guid: str, url: str, title: str) -> bool:
+    """Whether `guid` changes when the headline does. BBC News counts edits in the fragment: …/c0ffee#0, #1."""
+    address, has_fragment, _ = guid.partition("#")
+    return bool(url) and (guid == title or (bool(has_fragment) and address == url.partition("#")[0]))
+
+
+def _of_link(url: str, title: str, alone: bool) -> str:
+    return url if alone or not url or not title else f"{url} {title}"
+
+
+def _of_date(published: datetime | None, title: str) -> str:
+    return identify("undated" if published is None else published.isoformat(), title)
+
+
+def _entry(feed_url: str, raw: RawEntry, identity: str, url: str, title: str) -> ParsedEntry:
+    content = max(raw.contents, key=len, default="")
+    content = "" if content == raw.summary else content
+    return ParsedEntry(
+        identity=identity,
+        url=url,
+        title=title,
+        summary=raw.summary,
+        content=content,
+        authors=_distinct(raw.authors),
+        tags=_distinct(raw.tags),
+        language=raw.language,
+        published=raw.published,
+        updated=raw.updated,
+        enclosures=_enclosures(feed_url, raw) if raw.enclosures else (),
+        content_hash=_hash(title, raw.summary, content, url),
+    )
+
+
+def _hash(title: str, summary: str, content: str, url: str) -> str:
+    """What changes when a reader would see something else: not for white space, tags or dates. 32 hex digits."""
+    seen = b"\0".join((title.encode(), letters_of(summary), letters_of(content), url.encode()))
+    return hashlib.blake2b(seen, digest_size=16).hexdigest()
+
+
+def _distinct(values: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for value in values if (text := plain(value))))
+
+
+def _enclosures(feed_url: str, raw: RawEntry) -> tuple[Enclosure, ...]:
+    made = [
+        Enclosure(url=url, media_type=media_type, length=int(length) if length.isdecimal() and len(length) < 16 else 0)
+        for link, media_type, length in raw.enclosures
+        if (url := absolute(feed_url, link))
+    ]
+    return tuple(dict.fromkeys(made))

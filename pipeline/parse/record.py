@@ -1,0 +1,191 @@
+"""The parser of record: feedparser, which reads anything, and what it leaves to us."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from time import struct_time
+from typing import Any
+
+import feedparser
+from lxml import etree
+
+from pipeline.errors import ParseError
+from pipeline.model import ParsedFeed
+from pipeline.parse import restraint
+from pipeline.parse.dates import LEAST_YEAR, moment
+from pipeline.parse.identity import RawEntry, settled
+from pipeline.parse.texts import absolute, hardened, plain, text_of
+
+MAX_ENTRIES = 5_000
+"""Entries of one document that are read."""
+
+MAX_BYTES = 2_000_000
+"""Bytes of a document that feedparser is given: it takes about a second for a million."""
+MAX_MALFORMED_BYTES = 1_000_000
+"""The same where XML is malformed: some of what it does then takes the square of the length."""
+MAX_DEPTH = 10_000
+"""Elements within elements that feedparser is given; no feed has a hundred."""
+
+MAX_TAGS = 2_000
+"""Categories of one entry that feedparser is given: it compares each with all."""
+
+_DOCTYPE = re.compile(rb"<!DOCTYPE[^>\[]*(\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(rb"<!\[CDATA\[.*?\]\]>|<(/?)[A-Za-z][^<>]*>", re.DOTALL)
+_CATEGORY = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tags)\b[^<>]*>([^<]*)", re.IGNORECASE)
+_ENTRY_END = re.compile(rb"</(?:\w+:)?(?:item|entry)>", re.IGNORECASE)
+_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html)", re.DOTALL | re.IGNORECASE)
+
+
+def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> ParsedFeed:
+    """Read RSS or Atom; `utf8` is `body` where its encoding is known, else feedparser finds it. Raises ParseError."""
+    if utf8 is not None:
+        body, content_type = utf8, "application/xml; charset=utf-8"
+    body, cut = _bounded(feed_url, body)
+    # Entities of a document's own are never needed in a feed, and are how bombs and leaks are made.
+    body, defused = _without_own_entities(body)
+    found = _parsed(feed_url, body, content_type)
+    if not found.get("version") and not found.entries:
+        raise ParseError(feed_url, _what_it_is(body))
+    feed = found.feed
+    return ParsedFeed(
+        title=plain(feed.get("title", "")),
+        site_url=absolute(feed_url, feed.get("link", "")),
+        language=text_of(feed.get("language", "")),
+        hub=_linked(feed, "hub"),
+        topic=_linked(feed, "self"),
+        least_interval=restraint.least_interval(
+            str(feed.get("ttl", "")), str(feed.get("sy_updateperiod", "")), str(feed.get("sy_updatefrequency", ""))
+        ),
+        skip_hours=restraint.skip_hours(body),
+        skip_days=restraint.skip_days(body),
+        entries=settled(feed_url, [_raw(item) for item in found.entries[:MAX_ENTRIES]]),
+        notes=tuple(filter(None, (cut or _malformed(found), "its own entities were left out" if defused else ""))),
+    )
+
+
+def _parsed(feed_url: str, body: bytes, content_type: str) -> Any:
+    headers = {"content-location": feed_url}
+    if content_type:
+        headers["content-type"] = content_type
+    try:
+        # Markup stays as given: extract cleans what is shown, and the page has the links.
+        return feedparser.parse(body, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+    except Exception as error:
+        # feedparser promises to read anything; where it does not, one feed must not stop the others.
+        raise ParseError(feed_url, f"can't be read as a feed ({type(error).__name__}: {error})") from error
+
+
+def _bounded(feed_url: str, body: bytes) -> tuple[bytes, str]:
+    """What feedparser can read in a second or two, and a note where that is not all. Raises ParseError."""
+    note = ""
+    most = MAX_BYTES if len(body) <= MAX_MALFORMED_BYTES or _well_formed(body) else MAX_MALFORMED_BYTES
+    if len(body) > most:
+        ends = [found.end() for found in _ENTRY_END.finditer(body, 0, most)]
+        body = body[: ends[-1] if ends else most]
+        note = f"malformed or unusual, and large: only its first {len(body):,} bytes were read"
+    if _depth(body) > MAX_DEPTH:
+        raise ParseError(feed_url, f"not read: its elements are nested {MAX_DEPTH:,} deep, which no feed's are")
+    if any(_tags(entry) > MAX_TAGS for entry in _ENTRY_END.split(body)):
+        raise ParseError(feed_url, f"not read: an entry has more than {MAX_TAGS:,} categories, which no feed's has")
+    return body, note
+
+
+def _well_formed(body: bytes) -> bool:
+    try:
+        etree.fromstring(body, hardened())
+    except etree.XMLSyntaxError:
+        return False
+    return True
+
+
+def _tags(entry: bytes) -> int:
+    return sum(1 + found.group(1).count(b",") for found in _CATEGORY.finditer(entry))
+
+
+def _depth(body: bytes) -> int:
+    """How deep elements are nested, those of HTML that are never closed counted too."""
+    if body.count(b"<") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for found in _TAG.finditer(body):
+        closing = found.group(1)
+        if closing is not None and not found.group().endswith(b"/>"):
+            depth += -1 if closing else 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _without_own_entities(body: bytes) -> tuple[bytes, bool]:
+    head = body[:100_000]
+    # Only where the first one stands: a search would go to the end of the head from each of thousands.
+    found = _DOCTYPE.match(head, max(head.upper().find(b"<!DOCTYPE"), 0))
+    if not found or b"<!ENTITY" not in found.group().upper():
+        return body, False
+    return head[: found.start()] + head[found.end() :] + body[100_000:], True
+
+
+def _what_it_is(body: bytes) -> str:
+    if _HTML.match(body[:5_000]):
+        return "a web page came, not a feed: give the address of its feed"
+    return "what came is no feed"
+
+
+def _malformed(found: Any) -> str:
+    error = found.get("bozo_exception")
+    if not found.bozo or error is None or isinstance(error, feedparser.NonXMLContentType):
+        return ""
+    return f"malformed: {' '.join(str(error).split())[:200]}"
+
+
+def _linked(feed: Any, rel: str) -> str:
+    return next((text_of(link.get("href", "")) for link in _parts(feed, "links") if link.get("rel") == rel), "")
+
+
+def _parts(holder: Any, name: str) -> list[Any]:
+    """The records under `name`: a document may have an element called `links`, whose text then stands there."""
+    value = holder.get(name)
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def _raw(item: Any) -> RawEntry:
+    return RawEntry(
+        guid=text_of(item.get("id", "")).strip(),
+        link=text_of(item.get("link", "")),
+        title=text_of(item.get("title", "")),
+        summary=text_of(item.get("summary", "")),
+        contents=[text_of(part.get("value", "")) for part in _parts(item, "content")],
+        authors=[text_of(one.get("name", "")) for one in _parts(item, "authors")],
+        tags=[text_of(tag.get("term") or tag.get("label") or "") for tag in _parts(item, "tags")],
+        language=_title_language(item),
+        published=_moment(item, "published") or _moment(item, "created") or _moment(item, "updated"),
+        updated=_moment(item, "updated"),
+        enclosures=list(_enclosures(item)),
+    )
+
+
+def _title_language(item: Any) -> str:
+    detail = item.get("title_detail")
+    return text_of(detail.get("language")) if isinstance(detail, dict) else ""
+
+
+def _enclosures(item: Any) -> Iterator[tuple[str, str, str]]:
+    for link in _parts(item, "links"):
+        if link.get("rel") == "enclosure":
+            yield text_of(link.get("href", "")), text_of(link.get("type", "")), text_of(link.get("length", ""))
+
+
+def _moment(item: Any, name: str) -> datetime | None:
+    # Past `get`, which would give `published` where there is no `updated`.
+    return moment(str(dict.get(item, name, ""))) or _by_feedparser(dict.get(item, f"{name}_parsed"))
+
+
+def _by_feedparser(parsed: Any) -> datetime | None:
+    if not isinstance(parsed, struct_time) or parsed.tm_year < LEAST_YEAR:
+        return None
+    try:
+        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
