@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import lxml.html
 from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
 from pipeline.address import address_key, is_web, origin
+from pipeline.links import read_links
 from pipeline.model import FetchResponse
 
 MOST_LINKS = 50
@@ -38,8 +39,6 @@ _SECTION_PATH = re.compile(
 )
 _SECTION_PARAMETERS = frozenset({"cat", "tag", "author", "s", "q", "topic"})
 _FORMAT_WORDS = re.compile(r"\b(?:rss|atom|rdf|json|xml|feeds?|index|default|\d(?:\.\d+)?)\b", re.IGNORECASE)
-_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;]*))?)*)')
-_PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +105,9 @@ def _tree(page: FetchResponse) -> HtmlElement | None:
 
 
 def _header_links(page: FetchResponse) -> Iterator[FeedLink]:
-    for target, rest in _LINK.findall(page.headers.get("link", "")):
-        parameters = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
-        try:
-            url = urljoin(page.url, target.strip())
-        except ValueError:
-            continue
-        if _is_feed(parameters.get("rel", ""), parameters.get("type", ""), url):
-            yield FeedLink(url, _squeezed(parameters.get("title", "")))
+    for link in read_links(page.headers.get("link", ""), page.url):
+        if _is_feed(" ".join(link.relations), link.kind, link.url):
+            yield FeedLink(link.url, _squeezed(link.title))
 
 
 def _head_links(tree: HtmlElement | None) -> Iterator[FeedLink]:

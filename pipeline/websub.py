@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urljoin, urlsplit
 
 from pipeline.errors import FetchRefused, FetchUnavailable
+from pipeline.links import absolute, by_relation
 from pipeline.model import (
     Feed,
     FetchRequest,
@@ -42,9 +41,6 @@ POLLS_STRETCHED = 4.0
 HUB_ANSWER_BYTES = 100_000
 SIGNATURES = ("sha1", "sha256", "sha384", "sha512")
 
-_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,="<>]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)')
-_PARAMETER = re.compile(r';\s*([^\s;,="<>]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))')
-
 
 # ---------------------------------------------------------------------------------------------------------
 # Which hub, and under which name it knows the feed
@@ -60,44 +56,10 @@ class Offer:
 
 def offer(parsed: ParsedFeed, response: FetchResponse) -> Offer | None:
     """The hub of a feed: Link headers come before what the document says [4]. Without rel=self, where it was found."""
-    linked = links(response.headers.get("link", ""), response.url)
-    hub = linked.get("hub") or _address(response.url, parsed.hub)
-    topic = linked.get("self") or _address(response.url, parsed.topic) or response.url
+    linked = by_relation(response.headers.get("link", ""), response.url)
+    hub = linked.get("hub") or absolute(response.url, parsed.hub)
+    topic = linked.get("self") or absolute(response.url, parsed.topic) or response.url
     return Offer(hub, topic) if hub else None
-
-
-def links(header: str, base: str) -> dict[str, str]:
-    """The first address for each relation of a Link header (RFC 8288); those about another document are left out."""
-    found: dict[str, str] = {}
-    for target, parameters in _LINK.findall(header):
-        named = _parameters(parameters)
-        address = _address(base, target)
-        if "anchor" in named or not address:
-            continue
-        for relation in named.get("rel", "").lower().split():
-            found.setdefault(relation, address)
-    return found
-
-
-def _parameters(text: str) -> dict[str, str]:
-    """Parameters by name in lower case; of a name that is repeated the first counts (RFC 8288, 3.3)."""
-    found: dict[str, str] = {}
-    for name, quoted, plain in _PARAMETER.findall(text):
-        found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
-    return found
-
-
-def _address(base: str, link: str) -> str:
-    """`link` made absolute; empty for what is no address of the web.
-
-    One that is absolute stays as it is, to the letter: a topic is compared as a string.
-    """
-    link = link.strip()
-    try:
-        address = link if not link or urlsplit(link).netloc else urljoin(base, link)
-        return address if urlsplit(address).scheme in ("http", "https") else ""
-    except ValueError:
-        return ""
 
 
 # ---------------------------------------------------------------------------------------------------------
