@@ -22,7 +22,7 @@ Adapters translate the errors of their libraries into these, in one place each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 class WirewatchError(Exception):
@@ -79,7 +79,8 @@ class StoreUnavailable(Unavailable):
 class FetchUnavailable(Unavailable):
     """The server could not be had this time.
 
-    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found.
+    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found. `headers` and the
+    beginning of the `body` are those of the answer, where there was one.
     """
 
     def __init__(
@@ -90,10 +91,13 @@ class FetchUnavailable(Unavailable):
         status: int | None = None,
         retry_after: float | None = None,
         nameless: bool = False,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
     ) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.status = url, reason, status
         self.retry_after, self.nameless = retry_after, nameless
+        self.headers, self.body = headers or {}, body
 
 
 class MailUnavailable(Unavailable):
@@ -117,11 +121,20 @@ class Refused(WirewatchError):
 
 
 class FetchRefused(Refused):
-    """The server, or our own rules, will not give this address."""
+    """The server, or our own rules, will not give this address. `headers` and `body` as in FetchUnavailable."""
 
-    def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.status = url, reason, status
+        self.headers, self.body = headers or {}, body
 
 
 class MailRefused(Refused):

@@ -73,7 +73,7 @@ class FeedStore(Records[Feed], Protocol):
     """The feeds."""
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
-        """Active feeds with `model.ready_at(feed)` <= now, longest ready first. Never late."""
+        """Feeds in a state of `model.POLLED` with `model.ready_at(feed)` <= now, longest ready first. Never late."""
         ...
 
 

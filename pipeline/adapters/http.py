@@ -201,8 +201,8 @@ def _refusal(url: str, response: httpx2.Response) -> FetchUnavailable | FetchRef
     reason = f"answers {status} {response.reason_phrase}".rstrip()
     if status in TRY_LATER or status >= 500:
         after = _retry_after(response.headers.get("retry-after", ""))
-        return FetchUnavailable(url, reason, status=status, retry_after=after)
-    return FetchRefused(url, reason, status=status)
+        return FetchUnavailable(url, reason, status=status, retry_after=after, headers=_headers(response))
+    return FetchRefused(url, reason, status=status, headers=_headers(response))
 
 
 def _retry_after(value: str) -> float | None:

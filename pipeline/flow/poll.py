@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import fetch, parse
+from pipeline import fetch, parse, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
-from pipeline.model import Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.model import POLLED, Entry, Feed, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -40,14 +40,16 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     outcomes = ports.fetcher.fetch([fetch.request_for(feed, ports.settings) for feed in feeds])
     read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
     written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
+    taken = _taken(ports, [schedule.moves_to(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)])
     finished = {
         feed.id: partial(
-            fetch.after_poll,
+            schedule.after_poll,
             outcome=outcome,
             parsed=parsed,
             new_entries=new,
             now=ports.clock.now(),
             settings=ports.settings,
+            taken=schedule.moves_to(feed, outcome) in taken,
         )
         for feed, (outcome, parsed), new in zip(feeds, read, written, strict=True)
     }
@@ -58,7 +60,7 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
 
 
 def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Feed | None:
-    if feed.state is not FeedState.ACTIVE or (feed.lease_until or now) > now:
+    if feed.state not in POLLED or (feed.lease_until or now) > now:
         return None
     if feed.next_poll_at > now and not forced:
         return None
@@ -71,7 +73,14 @@ def _read(feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFeed | None]:
     try:
         return outcome, parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
     except ParseError as error:
-        return error, None
+        return schedule.misread(outcome, error), None
+
+
+def _taken(ports: Ports, addresses: Sequence[str]) -> set[str]:
+    """Those of the addresses that feeds move to under which another feed was added and is polled."""
+    ids = [identify("feed", address) for address in addresses if address]
+    known = ports.stores.feeds.get(ids) if ids else {}
+    return {feed.url for feed in known.values() if feed.state in POLLED}
 
 
 def _write_entries(
