@@ -32,7 +32,7 @@ Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
 
 
 def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> PollReport:
-    """Poll the feeds that are due (`forced`: all active ones) and not being polled by somebody else."""
+    """Poll the feeds that are due (`forced`: all that are not paused or gone) and not being polled by somebody else."""
     now = ports.clock.now()
     until = now + timedelta(seconds=ports.settings.lease)
     feeds = ports.stores.feeds.update(feed_ids, lambda feed: _claimed(feed, now, until, forced=forced))
