@@ -26,9 +26,28 @@ class FeedState(StrEnum):
     GONE = "gone"  # the server said 410
 
 
+POLLED = (FeedState.ACTIVE, FeedState.DEAD)
+"""A dead feed is still asked, once a day: what came back by itself needs no person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """When a feed publishes, in counts that fade. Learnt and read by pipeline/habits.py alone."""
+
+    hours: tuple[float, ...] = (0.0,) * 24  # stories by hour of the day, UTC
+    weekdays: tuple[float, ...] = (0.0,) * 7  # stories by day of the week, 0 is Monday
+    watched: tuple[float, ...] = (0.0,) * 7  # how many days of each these counts are of
+    as_of: datetime | None = None  # when they were written; None: nothing is known
+    latest: datetime | None = None  # when the latest story came
+    usual: float = 0.0  # stories a day, averaged up to then; 0: not known
+    longest_gap: float = 0.0  # seconds without a story that were nothing unusual
+    window: int = 0  # entries that the document holds
+    limit: float = 0.0  # seconds between polls at the most, since entries were lost at more; 0: none were
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """An address that is polled, and what is known of its habits. `id` is identify("feed", url as added)."""
+    """An address that is polled, and what is known of it. `id` is identify("feed", url as added)."""
 
     id: str
     url: str
@@ -54,6 +73,13 @@ class Feed:
     notes: tuple[str, ...] = ()  # what was odd about the last body, for `feeds list`
     outline: tuple[tuple[str, str], ...] = ()  # what its OPML said that has no field here, for the export
     pushed_until: datetime | None = None  # a hub delivers its news until then: polling is the safety net
+    wall: str = ""  # the bot wall that the last failure was, by name
+    habits: Habits = Habits()
+    # What the publisher asked for the last time: a 304 repeats none of it.
+    max_age: float = 0.0  # seconds (Cache-Control)
+    least_interval: float = 0.0  # these three as in ParsedFeed
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
 
 
 class SubscriptionState(StrEnum):

@@ -72,7 +72,9 @@ class Records(Protocol[Thing]):
 
 
 class DueRecords(Records[Thing], Protocol):
-    """Things that wait for their time: active feeds, pending entries, unsent deliveries, subscriptions not ended."""
+    """Things that wait for their time: feeds in a state of `model.POLLED`, pending entries, unsent deliveries,
+    subscriptions not ended.
+    """
 
     def due(self, now: datetime, limit: int) -> list[Thing]:
         """Those with `model.ready_at(thing)` <= now, longest ready first. Never late."""

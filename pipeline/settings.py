@@ -159,6 +159,12 @@ class Settings:
     robots: bool = _setting("true", _flag, "whether pages are left alone that robots.txt does not open to Wirewatch")
     poll_floor: float = _setting("300", _number(0, 86_400), "seconds between polls of a feed, at the least")
     poll_ceiling: float = _setting("14400", _number(1, 2_592_000), "seconds between polls of a feed, at the most")
+    poll_patience: float = _setting(
+        "90",
+        _number(0, 1_000_000),
+        "seconds that the stories waiting in a feed may wait, added up, before a poll is worth it: twice as many make "
+        "0.7 times as many polls (docs/scheduling.md)",
+    )
     host_spacing: float = _setting("1", _number(0, 60), "seconds between the starts of two requests to one host")
     host_parallel: int = _setting("2", _count(1, 32), "requests to one host at once")
     fetch_parallel: int = _setting("64", _count(1, 1000), "requests of one process at once")

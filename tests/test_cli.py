@@ -147,6 +147,22 @@ def test_lists_go_out_as_they_came_in(wirewatch, tmp_path):
     assert (listed["query"], listed["to"]) == ('"mutual defence"', ["a@example.org", "b@example.org"])
 
 
+def test_feeds_list_and_status_say_how_a_feed_is_and_what_to_do(wirewatch, site):
+    gone, well = site.base + "/nowhere", web.put_story(site, "one", "Nothing.")
+    for feed in (well, gone):
+        wirewatch("feeds", "add", feed)
+    assert {one["health"] for one in json.loads(wirewatch("feeds", "list", "--json").stdout)} == {"new"}
+    wirewatch("once")
+    listed = json.loads(wirewatch("feeds", "list", "--json").stdout)
+    assert [(one["url"], one["health"]) for one in listed] == [(gone, "failing"), (well, "well")]
+    assert (listed[0]["wrong"], bool(listed[0]["cure"])) == ("answers 404 Not Found", True)
+    assert listed[1]["pace"].startswith("every ")
+    assert well not in wirewatch("feeds", "list", "--limit", "1").stdout
+    assert gone not in wirewatch("feeds", "list", "--health", "well").stdout
+    assert json.loads(wirewatch("status", "--json").stdout)["feeds_health"] == {"failing": 1, "well": 1}
+    assert f"failing: {gone}: answers 404" in wirewatch("status").stdout
+
+
 def test_a_feed_is_checked_without_being_kept(wirewatch, site):
     feed = web.put_story(site, "one", "Nothing.")
     moved = site.put("/moved", "", status=302, Location="/feed")

@@ -15,11 +15,14 @@ from pipeline.adapters.smtp import SmtpMailer
 from pipeline.flow.explain import explain
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
+from pipeline.flow.overview import by_urgency, overview
 from pipeline.flow.sweep import forget_queue
-from pipeline.model import AlertState, Article, DeliveryState, EntryState, TextFrom
+from pipeline.health import FeedHealth
+from pipeline.model import AlertState, Article, DeliveryState, EntryState, FeedState, TextFrom
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
-from tests import web
+from tests import builders, web
+from tests.builders import NOON
 from tests.postbox import open_postbox
 from tests.servers import wait_until
 
@@ -75,6 +78,38 @@ def test_a_feed_that_is_a_page_or_nothing_or_gone_is_named_and_the_rest_goes_on(
 
 
 # -- polling again
+
+
+def test_a_feed_that_moved_to_another_feeds_address_is_not_polled_twice(ports, site, clock):
+    target = web.put_story(site, "one", NEAR_KURSK)
+    moved = site.put("/old", "", status=301, Location=target)
+    add_feeds(ports, [NewFeed(url=moved), NewFeed(url=target)])
+    for _ in range(2):
+        one_round(ports)
+        clock.turn(60)
+    states = {feed.url: (feed.state, feed.error) for feed in ports.stores.feeds.all()}
+    assert states[target] == (FeedState.ACTIVE, "")
+    assert states[moved][0] is FeedState.PAUSED
+    assert target in states[moved][1]
+
+
+def test_a_bot_wall_in_place_of_a_feed_is_named(ports, site):
+    add_feeds(ports, [NewFeed(url=site.put("/feed", "<html><head><title>Just a moment...</title></head></html>"))])
+    one_round(ports)
+    found = overview(ports)
+    assert found.health == {"walled": 1}
+    assert "Cloudflare" in found.worst[0][1].wrong
+
+
+def test_feeds_are_listed_by_what_needs_a_person_however_many_there_are(ports):
+    feeds = [builders.feed(str(number), polled_at=NOON) for number in range(1200)]
+    feeds[700] = replace(feeds[700], error="answers 500")
+    ports.stores.feeds.create(feeds)
+    listed = [feed.id for feed, _ in by_urgency(ports)]
+    assert listed[0] == feeds[700].id
+    assert sorted(listed) == sorted(feed.id for feed in feeds)
+    assert [feed.id for feed, _ in by_urgency(ports, limit=1)] == listed[:1]
+    assert [feed.id for feed, _ in by_urgency(ports, state=FeedHealth.FAILING)] == listed[:1]
 
 
 def test_an_unchanged_feed_is_asked_for_conditionally_and_brings_nothing(ports, site, mails):

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from shlex import quote
 
-from pipeline import discover, fetch
+from pipeline import discover, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.discover import Document, Failure, read_feed, suggest
 from pipeline.flow.manage import feed_id, known_feeds
@@ -133,7 +133,7 @@ def _fate(entry: ParsedEntry, known_hash: str | None) -> Fate:
 
 def _next_poll(ports: Ports, feed: Feed, document: Document, fates: tuple[tuple[ParsedEntry, Fate], ...]) -> datetime:
     new = sum(fate is Fate.NEW for _, fate in fates)
-    polled = fetch.after_poll(
+    polled = schedule.after_poll(
         replace(feed, body_hash=""),
         document.response,
         parsed=document.parsed,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline import discover as pure
-from pipeline import fetch, parse
+from pipeline import fetch, parse, schedule
 from pipeline.address import origin
 from pipeline.discover import FeedLink
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
@@ -29,7 +29,7 @@ class Document:
     def url(self) -> str:
         """Where to poll it: where permanent redirects alone have led, else where it was asked for."""
         moved = self.response.redirects
-        return moved[-1][1] if moved and all(status in fetch.PERMANENT for status, _ in moved) else self.asked
+        return moved[-1][1] if moved and all(status in schedule.PERMANENT for status, _ in moved) else self.asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

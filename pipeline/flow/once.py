@@ -13,7 +13,7 @@ from pipeline.flow.ingest import IngestReport, ingest
 from pipeline.flow.notify import NotifyReport, notify
 from pipeline.flow.poll import PollReport, poll
 from pipeline.flow.sweep import batches, batches_of_entries, by_host
-from pipeline.model import Delivery, Entry, FeedState
+from pipeline.model import POLLED, Delivery, Entry
 from pipeline.ports import Ports
 
 PAGE = 2_000
@@ -56,7 +56,7 @@ class Round:
 def once(
     ports: Ports, *, everything: bool, progress: Progress, threads: int = 4, ingesting: Ingesting | None = None
 ) -> Round:
-    """Poll due feeds (`everything`: every active one now), then ingest and deliver all that is pending.
+    """Poll due feeds (`everything`: all but paused and gone ones), then ingest and deliver all that is pending.
 
     `ingesting` does a batch somewhere else than in this process.
     """
@@ -70,7 +70,7 @@ def once(
 
 def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything: bool, progress: Progress) -> None:
     if everything:
-        feeds = [feed for feed in ports.stores.feeds.all() if feed.state is FeedState.ACTIVE]
+        feeds = [feed for feed in ports.stores.feeds.all() if feed.state in POLLED]
     else:
         feeds = ports.stores.feeds.due(ports.clock.now(), 1_000_000)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import fetch, freshness, index, parse, websub
+from pipeline import fetch, freshness, index, parse, schedule, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.subscribe import discover
-from pipeline.model import Arrival, Entry, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.model import POLLED, Arrival, Entry, Feed, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
 from pipeline.settings import Settings
 
@@ -34,7 +34,7 @@ Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
 
 
 def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> PollReport:
-    """Poll the feeds that are due (`forced`: all active ones) and not being polled by somebody else."""
+    """Poll the feeds that are due (`forced`: all that are not paused or gone) and not being polled by somebody else."""
     now = ports.clock.now()
     until = now + timedelta(seconds=ports.settings.lease)
     feeds = ports.stores.feeds.update(feed_ids, lambda feed: _claimed(feed, now, until, forced=forced))
@@ -47,9 +47,10 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
 
 def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], report: PollReport) -> None:
     """All that follows from what came for these feeds. Those that still wait for a slow host hold nobody up."""
-    taken = take_in(ports, feeds, outcomes, report)
+    read = take_in(ports, feeds, outcomes, report)
     # As with the entries: what a document says stands before its validators do, or it would not be read again.
-    discover(ports, [(feed, *one) for feed, one in zip(feeds, taken, strict=True)])
+    discover(ports, [(feed, *one) for feed, one in zip(feeds, read, strict=True)])
+    taken = _taken(ports, [schedule.moves_to(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)])
     finished = {
         feed.id: partial(
             _after_poll,
@@ -58,11 +59,12 @@ def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], re
             new_entries=new,
             now=ports.clock.now(),
             settings=ports.settings,
+            taken=schedule.moves_to(feed, outcome) in taken,
         )
-        for feed, (outcome, parsed, new) in zip(feeds, taken, strict=True)
+        for feed, (outcome, parsed, new) in zip(feeds, read, strict=True)
     }
     ports.stores.feeds.update(list(finished), lambda current: finished[current.id](current))
-    for feed, (outcome, parsed, _) in zip(feeds, taken, strict=True):
+    for feed, (outcome, parsed, _) in zip(feeds, read, strict=True):
         _tell(feed, outcome, parsed, report)
 
 
@@ -80,14 +82,23 @@ def take_in(
 
 
 def _after_poll(
-    feed: Feed, *, outcome: Outcome, parsed: ParsedFeed | None, new_entries: int, now: datetime, settings: Settings
+    feed: Feed,
+    *,
+    outcome: Outcome,
+    parsed: ParsedFeed | None,
+    new_entries: int,
+    now: datetime,
+    settings: Settings,
+    taken: bool,
 ) -> Feed:
-    after = fetch.after_poll(feed, outcome, parsed=parsed, new_entries=new_entries, now=now, settings=settings)
+    after = schedule.after_poll(
+        feed, outcome, parsed=parsed, new_entries=new_entries, now=now, settings=settings, taken=taken
+    )
     return websub.as_safety_net(after, new_entries, now, settings)
 
 
 def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Feed | None:
-    if feed.state is not FeedState.ACTIVE or (feed.lease_until or now) > now:
+    if feed.state not in POLLED or (feed.lease_until or now) > now:
         return None
     if feed.next_poll_at > now and not forced:
         return None
@@ -100,7 +111,14 @@ def _read(feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFeed | None]:
     try:
         return outcome, parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
     except ParseError as error:
-        return error, None
+        return schedule.misread(outcome, error), None
+
+
+def _taken(ports: Ports, addresses: Sequence[str]) -> set[str]:
+    """Those of the addresses that feeds move to under which another feed was added and is polled."""
+    ids = [identify("feed", address) for address in addresses if address]
+    known = ports.stores.feeds.get(ids) if ids else {}
+    return {feed.url for feed in known.values() if feed.state in POLLED}
 
 
 def _write_entries(

@@ -31,13 +31,15 @@ def every_stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
 # -- due
 
 
-def test_feeds_are_due_when_active_and_their_time_has_come(every_stores):
+def test_feeds_are_due_when_they_are_polled_and_their_time_has_come(every_stores):
     due = builders.feed("due", next_poll_at=later(-10))
     longer = builders.feed("longer", next_poll_at=later(-20))
     paused = builders.feed("paused", next_poll_at=later(-10), state=FeedState.PAUSED)
+    gone = builders.feed("gone", next_poll_at=later(-10), state=FeedState.GONE)
+    dead = builders.feed("dead", next_poll_at=later(-15), state=FeedState.DEAD)
     future = builders.feed("future", next_poll_at=later(10))
-    every_stores.feeds.create([due, longer, paused, future])
-    assert every_stores.feeds.due(NOON, 10) == [longer, due]
+    every_stores.feeds.create([due, longer, paused, gone, dead, future])
+    assert every_stores.feeds.due(NOON, 10) == [longer, dead, due]
     assert every_stores.feeds.due(NOON, 1) == [longer]
 
 

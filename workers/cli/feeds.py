@@ -9,11 +9,12 @@ import click
 from pipeline.adapters import opml, watchlist
 from pipeline.flow import discover
 from pipeline.flow.manage import remove_feed, replace_feed, set_feed_state
-from pipeline.model import Feed, FeedState
+from pipeline.model import FeedState
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.adding import add
 from workers.cli.checking import check
+from workers.cli.listing import list_command
 
 
 @click.group()
@@ -23,6 +24,7 @@ def feeds() -> None:
 
 feeds.add_command(add)
 feeds.add_command(check)
+feeds.add_command(list_command)
 
 
 @feeds.command("import")
@@ -56,45 +58,6 @@ def report(imported: watchlist.Imported, what: str, *, as_json: bool) -> None:
 def export() -> None:
     """Print all feeds as OPML 2.0."""
     click.echo(opml.write(bootstrap.ports().stores.feeds.all()), nl=False)
-
-
-@feeds.command("list")
-@show.json_option
-def list_command(*, as_json: bool) -> None:
-    """List the feeds and how they are."""
-    found = sorted(bootstrap.ports().stores.feeds.all(), key=lambda feed: (not feed.error, feed.url))
-    if as_json:
-        show.as_json([_facts(feed) for feed in found])
-        return
-    rows = [
-        (
-            feed.state,
-            show.when(feed.succeeded_at),
-            show.when(feed.new_entry_at),
-            f"{feed.interval:.0f} s",
-            feed.url,
-            feed.error,
-        )
-        for feed in found
-    ]
-    show.table(("STATE", "LAST SUCCESS", "LAST NEW ENTRY", "EVERY", "FEED", "ERROR"), rows)
-
-
-def _facts(feed: Feed) -> dict[str, object]:
-    return {
-        "id": feed.id,
-        "url": feed.url,
-        "title": feed.title,
-        "tags": list(feed.tags),
-        "state": feed.state,
-        "last_success": feed.succeeded_at,
-        "last_new_entry": feed.new_entry_at,
-        "next_poll": feed.next_poll_at,
-        "interval": feed.interval,
-        "failures": feed.failures,
-        "error": feed.error,
-        "notes": list(feed.notes),
-    }
 
 
 @feeds.command()

@@ -12,7 +12,8 @@ from pipeline.deliver.render import in_text
 from pipeline.flow import search as finding
 from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.language import understood
-from pipeline.model import EntryState, FeedState, Story
+from pipeline.flow.overview import overview
+from pipeline.model import EntryState, Story
 from pipeline.ports import StoryFilter
 from pipeline.query.filters import split
 from pipeline.query.syntax import Query
@@ -129,12 +130,12 @@ def status(*, as_json: bool) -> None:
     """What a person on call asks, in one screen."""
     ports = bootstrap.ports()
     stores, now = ports.stores, ports.clock.now()
-    feeds = list(stores.feeds.all())
-    states = {state.value: sum(feed.state is state for feed in feeds) for state in FeedState}
+    feeds = overview(ports)
     waiting = stores.entries.due(now, 100_000)
     facts = {
-        "feeds": states,
-        "feeds_failing": sum(bool(feed.error) for feed in feeds),
+        "feeds": feeds.states,
+        "feeds_health": feeds.health,
+        "feeds_failing": feeds.failing,
         "entries": stores.entries.count(),
         "entries_waiting": len(waiting),
         "oldest_waiting": min((entry.due_at for entry in waiting if entry.state is EntryState.PENDING), default=None),
@@ -153,8 +154,8 @@ def status(*, as_json: bool) -> None:
     for name, value in facts.items():
         shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
         click.echo(f"{name.replace('_', ' '):18} {shown if shown not in (None, '', []) else '–'}")
-    for feed in [feed for feed in feeds if feed.error][:10]:
-        click.echo(f"  {feed.url}: {feed.error}")
+    for feed, how in feeds.worst:
+        click.echo(f"  {how.state}: {feed.url}: {how.wrong} → {how.cure}")
 
 
 COMMANDS = (search, explain, status)

@@ -23,6 +23,15 @@ def as_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
 
 
+def as_json_list(values: Iterable[Any]) -> None:
+    """Print `values` as a JSON array, one a line, as they come: a list of a million needs no memory."""
+    click.echo("[", nl=False)
+    for number, value in enumerate(values):
+        click.echo(",\n " if number else "\n ", nl=False)
+        click.echo(json.dumps(value, ensure_ascii=False, default=_plain), nl=False)
+    click.echo("\n]")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

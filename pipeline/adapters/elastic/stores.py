@@ -15,12 +15,12 @@ from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.stories import ElasticStories
 from pipeline.model import (
+    POLLED,
     Delivery,
     DeliveryState,
     Entry,
     EntryState,
     Feed,
-    FeedState,
     Match,
     Subscription,
     SubscriptionState,
@@ -59,8 +59,8 @@ class ElasticFeeds(ElasticRecords[Feed]):
         super().__init__(client, Shelf(names.alias(Kind.FEEDS), Feed, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
-        """Active feeds that are ready, longest ready first."""
-        return list(self.search(_due([FeedState.ACTIVE], now), _LONGEST_READY, limit))
+        """Polled feeds that are ready, longest ready first."""
+        return list(self.search(_due(POLLED, now), _LONGEST_READY, limit))
 
 
 class ElasticSubscriptions(ElasticRecords[Subscription]):

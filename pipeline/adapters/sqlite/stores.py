@@ -10,12 +10,12 @@ from pipeline.adapters.sqlite.database import Database
 from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.adapters.sqlite.stories import SqliteStories
 from pipeline.model import (
+    POLLED,
     Delivery,
     DeliveryState,
     Entry,
     EntryState,
     Feed,
-    FeedState,
     Match,
     Subscription,
     SubscriptionState,
@@ -52,8 +52,9 @@ class SqliteFeeds(SqliteRecords[Feed]):
         super().__init__(database, Table("feeds", Feed, {"state": lambda feed: feed.state, "ready_at": ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
-        """Active feeds that are ready, longest ready first."""
-        return self.select(_DUE, (FeedState.ACTIVE, now.timestamp(), limit))
+        """Polled feeds that are ready, longest ready first."""
+        found = [feed for state in POLLED for feed in self.select(_DUE, (state, now.timestamp(), limit))]
+        return sorted(found, key=ready_at)[:limit]
 
 
 class SqliteSubscriptions(SqliteRecords[Subscription]):

@@ -1,0 +1,71 @@
+"""overview: how all feeds are, for `wirewatch feeds list` and `status`; the feeds pass by, only their order is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nsmallest
+from itertools import islice
+
+from pipeline.health import FeedHealth, Health, health_of, urgency
+from pipeline.model import Feed, FeedState
+from pipeline.ports import Ports
+
+PAGE = 500
+WORST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All feeds, counted: by state, by health, and the worst of those that need a person."""
+
+    states: dict[str, int]
+    health: dict[str, int]
+    failing: int  # those with an error
+    worst: list[tuple[Feed, Health]]
+
+
+def overview(ports: Ports) -> Overview:
+    """Count the feeds in one pass."""
+    now = ports.clock.now()
+    states, health, failing = Counter[str](), Counter[str](), 0
+
+    def wrong() -> Iterator[tuple[Feed, Health]]:
+        nonlocal failing
+        for feed in ports.stores.feeds.all():
+            found = health_of(feed, now)
+            states[feed.state] += 1
+            health[found.state] += 1
+            failing += bool(feed.error)
+            if found.wrong:
+                yield feed, found
+
+    worst = nsmallest(WORST, wrong(), key=lambda pair: urgency(*pair))
+    return Overview(
+        states={state.value: states[state] for state in FeedState},
+        health={state.value: health[state] for state in FeedHealth if health[state]},
+        failing=failing,
+        worst=worst,
+    )
+
+
+def by_urgency(ports: Ports, *, state: FeedHealth | None = None, limit: int = 0) -> Iterator[tuple[Feed, Health]]:
+    """The feeds (only those in `state`, where given), what needs a person first; at most `limit`, 0 for all.
+
+    What stands in memory for each is its place, address and id; the feeds themselves are read again in that order.
+    """
+    now = ports.clock.now()
+    places = _places(ports, now, state)
+    order = iter(nsmallest(limit, places) if limit else sorted(places))
+    while page := list(islice(order, PAGE)):
+        known = ports.stores.feeds.get([key for _, _, key in page])
+        yield from ((feed, health_of(feed, now)) for feed in known.values())
+
+
+def _places(ports: Ports, now: datetime, state: FeedHealth | None) -> Iterator[tuple[int, str, str]]:
+    for feed in ports.stores.feeds.all():
+        found = health_of(feed, now)
+        if state in (None, found.state):
+            yield (*urgency(feed, found), feed.id)

@@ -1,0 +1,132 @@
+"""health: how a feed is, in words, and what to do about it. Pure: a Feed and the time give a Health.
+
+A feed is *silent* when it answers and yet nothing new came for SILENT_GAPS times its longest gap known, in which its
+usual pace would have brought SILENT_STORIES stories, and for at least SILENT_LEAST. The longest gap holds nights and
+weekends, so a feed that rests on Sundays is not silent on Sunday; a monthly one is silent after some seven months.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pipeline import habits, walls
+from pipeline.model import Feed, FeedState
+
+SILENT_STORIES = 7.0
+"""A feed at a steady pace misses that many in a row once in a thousand times (e to the power of -7)."""
+SILENT_GAPS = 3.0
+SILENT_LEAST = 2 * 86_400.0
+
+
+class FeedHealth(StrEnum):
+    """How a feed is, the worst first: `feeds list` sorts by this order."""
+
+    WALLED = "walled"  # a bot wall answers instead of the publisher
+    DEAD = "dead"  # failed too often
+    GONE = "gone"  # ended by its publisher
+    FAILING = "failing"
+    SILENT = "silent"  # answers, but nothing new came for far longer than is its habit
+    NEW = "new"  # not polled yet
+    PAUSED = "paused"  # by a person
+    QUIET = "quiet"  # nothing is wrong: it publishes less than a story a week
+    WELL = "well"
+
+
+ORDER = {state: place for place, state in enumerate(FeedHealth)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How one feed is. `wrong` and `cure` are empty when there is nothing to do."""
+
+    state: FeedHealth
+    wrong: str = ""
+    cure: str = ""
+    pace: str = ""  # "every 12 min: 30 stories a day, mostly 6–18 UTC"
+
+
+def health_of(feed: Feed, now: datetime) -> Health:
+    """How `feed` is at `now`."""
+    state = _state(feed, now)
+    wrong, cure = _words(feed, state, now)
+    return Health(state=state, wrong=wrong, cure=cure, pace=_pace(feed))
+
+
+def urgency(feed: Feed, health: Health) -> tuple[int, str]:
+    """What to sort by, so that what needs a person comes first."""
+    return ORDER[health.state], feed.url
+
+
+def _state(feed: Feed, now: datetime) -> FeedHealth:
+    if feed.state is FeedState.PAUSED:
+        return FeedHealth.PAUSED
+    if feed.state is FeedState.GONE:
+        return FeedHealth.GONE
+    if feed.wall:
+        return FeedHealth.WALLED
+    if feed.state is FeedState.DEAD:
+        return FeedHealth.DEAD
+    if feed.error:
+        return FeedHealth.FAILING
+    if feed.polled_at is None:
+        return FeedHealth.NEW
+    if silent_after(feed) and _silence(feed, now) > silent_after(feed):
+        return FeedHealth.SILENT
+    return FeedHealth.QUIET if 0 < feed.habits.usual < 1 / 7 else FeedHealth.WELL
+
+
+def silent_after(feed: Feed) -> float:
+    """Seconds without a story after which the feed is silent; 0 while too little is known of it."""
+    known = feed.habits
+    if known.latest is None or not known.longest_gap or not known.usual:
+        return 0.0
+    return max(SILENT_STORIES / known.usual * habits.DAY, SILENT_GAPS * known.longest_gap, SILENT_LEAST)
+
+
+def _silence(feed: Feed, now: datetime) -> float:
+    return (now - (feed.habits.latest or now)).total_seconds()
+
+
+def _words(feed: Feed, state: FeedHealth, now: datetime) -> tuple[str, str]:
+    """What is wrong, and what to do."""
+    if state is FeedHealth.WALLED:
+        return feed.error, walls.CURE
+    if state is FeedHealth.GONE:
+        return feed.error, "look for its successor, or remove it"
+    if state is FeedHealth.DEAD:
+        return feed.error, "look on the site for a new address; `wirewatch feeds resume` tries it at once"
+    if state is FeedHealth.FAILING:
+        return feed.error, f"nothing yet: it is tried again at {feed.next_poll_at:%Y-%m-%d %H:%M} UTC"
+    if state is FeedHealth.SILENT:
+        return _silent(feed, now), "look at the site: the feed may have moved, or be made by nobody any more"
+    if state is FeedHealth.PAUSED and feed.error:
+        return feed.error, "remove it, or `wirewatch feeds resume`"
+    return "", ""
+
+
+def _silent(feed: Feed, now: datetime) -> str:
+    known = feed.habits
+    return (
+        f"no new story for {span(_silence(feed, now))}, though it answers: it used to publish "
+        f"{habits.pace(known.usual)} and never rested longer than {span(known.longest_gap)}"
+    )
+
+
+def _pace(feed: Feed) -> str:
+    if not feed.interval:
+        return ""
+    asked = max(feed.max_age, feed.least_interval)
+    why = " as its publisher asks" if asked and asked >= feed.interval else ""
+    said = habits.in_words(feed.habits)
+    return f"every {span(feed.interval)}{why}" + (f": {said}" if said else "")
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: 45 s, 12 min, 3 h, 9 days."""
+    if seconds >= 2 * 86_400:
+        return f"{seconds / 86_400:.0f} days"
+    if seconds >= 2 * 3_600:
+        return f"{seconds / 3_600:.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
