@@ -7,16 +7,21 @@ story, and every other parameter does (`?id=3`, `?p=9` are how many sites tell t
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from courlan import clean_url
 
 from pipeline.model import Article, Entry, Story, TextFrom, identify
-from pipeline.text import words
+from pipeline.text import tokens
 
 
+@lru_cache(maxsize=1024)
 def canonical_url(url: str) -> str:
-    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order."""
+    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order.
+
+    Remembered: an entry asks for it four times, of its address, its keys, and whether it is a home page.
+    """
     cleaned = clean_url(url) or url
     try:
         parts = urlsplit(cleaned)
@@ -69,7 +74,7 @@ def _is_home(url: str) -> bool:
 
 def content_hash(title: str, body: str) -> str:
     """What changes when a reader would read something else: not for white space, case or punctuation."""
-    return identify(" ".join(words(title)), " ".join(words(body)))
+    return identify(" ".join(tokens(title).folded), " ".join(tokens(body).folded))
 
 
 def merge(old: Story, new: Story) -> Story:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -103,8 +103,14 @@ def _in_run(run: str, before: str, behind: str, places: dict[str, tuple[str, str
 
 
 def _place(run: str, places: dict[str, tuple[str, str]]) -> _Mention | None:
-    known = places.get(" ".join(words(run)))
+    known = places.get(_folded(run))
     return _Mention(known[0], EntityKind.PLACE, known[1]) if known else None
+
+
+@lru_cache(maxsize=10_000)
+def _folded(name: str) -> str:
+    """Remembered: the news names the same names all day."""
+    return " ".join(words(name))
 
 
 def _without_article(run: str) -> str:
@@ -150,21 +156,21 @@ def _merged(mentions: Iterator[_Mention], text: str) -> list[Entity]:
 @cache
 def _places(language: str) -> dict[str, tuple[str, str]]:
     """Folded name to (name in English, ISO code or ""): countries and the cities of time zones."""
-    english = Locale("en")
+    english, locales = Locale("en"), _locales(language)
     places: dict[str, tuple[str, str]] = {}
     for zone, territory in get_global("zone_territories").items():
         if zone.split("/")[0] in ("Etc", "SystemV") or "/" not in zone:
             continue
         city = zone.rsplit("/", 1)[1].replace("_", " ")
-        places.setdefault(" ".join(words(city)), (city, ""))
-        for locale in _locales(language):
+        places.setdefault(_folded(city), (city, ""))
+        for locale in locales:
             local = locale.time_zones.get(zone, {}).get("city")
             if local and territory:
-                places.setdefault(" ".join(words(str(local))), (city, ""))
-    for locale in (*_locales(language), english):
+                places.setdefault(_folded(str(local)), (city, ""))
+    for locale in (*locales, english):
         for code, name in locale.territories.items():
             if len(code) == 2 and code.isalpha() and code not in ("ZZ", "EU", "UN", "EZ", "XA", "XB", "QO"):
-                places[" ".join(words(name))] = (english.territories.get(code, name), code)
+                places[_folded(name)] = (english.territories.get(code, name), code)
     return places
 
 
