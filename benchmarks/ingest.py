@@ -28,7 +28,7 @@ from pipeline import dedupe, extract, flow, index, match
 from pipeline.enrich import EntityTagger, LanguageGuesser
 from pipeline.flow.sweep import batches
 from pipeline.model import Entry, EntryState, Feed, Story, identify
-from pipeline.ports import Ports
+from pipeline.ports import Claim, Ports
 from pipeline.query.document import Document
 from pipeline.settings import load
 from workers import bootstrap
@@ -125,8 +125,8 @@ def one_batch(ports: Ports, entries: Sequence[Entry], spent: Counter[str]) -> No
     with clocked(spent, "entities"):
         stories = [EntityTagger().enrich(story, "en") for story in stories]
     with clocked(spent, "resolve"):
-        for one, story in zip(entries, stories, strict=True):
-            stores.stories.resolve(dedupe.identity_keys(one, None), story.id)
+        claims = [Claim(dedupe.identity_keys(one, None), story.id) for one, story in zip(entries, stories, strict=True)]
+        stores.stories.resolve(claims)
     with clocked(spent, "put"):
         stores.stories.put(stories)
     with clocked(spent, "match"):
@@ -134,8 +134,7 @@ def one_batch(ports: Ports, entries: Sequence[Entry], spent: Counter[str]) -> No
         found = match.judge(stores.alerts.narrow(documents), documents, NOW)
         stores.matches.create(found.matches)
     with clocked(spent, "finish"):
-        for one in entries:
-            stores.entries.update([one.id], lambda one: replace(one, state=EntryState.DONE))
+        stores.entries.update([one.id for one in entries], lambda one: replace(one, state=EntryState.DONE))
 
 
 def composed(entry: Entry, feed: Feed) -> Story:

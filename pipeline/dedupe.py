@@ -6,6 +6,7 @@ story, and every other parameter does (`?id=3`, `?p=9` are how many sites tell t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from courlan import clean_url
 
 from pipeline.model import Article, Entry, Story, TextFrom, identify
+from pipeline.ports import Claim
 from pipeline.text import tokens
 
 
@@ -39,6 +41,18 @@ def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
     addresses = [article.canonical_url, article.url] if article else []
     keys = [_key(address) for address in (*addresses, entry.url) if address and not _is_home(address)]
     return tuple(dict.fromkeys(keys)) or (f"entry:{entry.id}",)
+
+
+def settle(claims: Sequence[Claim], known: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The story of each claim, in turn, given the keys that are bound already; and the keys to be bound, to what."""
+    owners: list[str] = []
+    fresh: dict[str, str] = {}
+    for claim in claims:
+        bound = [known.get(key) or fresh.get(key) for key in claim.keys]
+        owner = next(filter(None, bound), claim.story_id)
+        fresh |= {key: owner for key, story in zip(claim.keys, bound, strict=True) if not story}
+        owners.append(owner)
+    return owners, fresh
 
 
 def story_url(entry: Entry, article: Article | None) -> str:

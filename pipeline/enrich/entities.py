@@ -75,10 +75,9 @@ class EntityTagger:
 
 def _mentions(text: str, places: dict[str, tuple[str, str]]) -> Iterator[_Mention]:
     for found in _RUN.finditer(text):
-        before = _BEFORE.search(text, max(0, found.start() - 40), found.start())
         yield from _in_run(
             found.group().replace("\u00a0", " "),
-            before.group(1).casefold() if before else "",
+            text[max(0, found.start() - 40) : found.start()],
             text[found.end() : found.end() + 30].lstrip(),
             places,
         )
@@ -122,12 +121,16 @@ def _person(run: str, before: str) -> _Mention | None:
     parts = run.split()
     titled = [place for place, part in enumerate(parts) if part.casefold().rstrip(".") in _TITLES]
     name = parts[titled[-1] + 1 :] if titled else parts
-    announced = (
-        bool(titled) or (before.split()[-1:] and before.rsplit(maxsplit=1)[-1] in _TITLES) or before.endswith(_OFFICES)
-    )
-    if not announced or not 2 <= len(name) <= 4 or any(part.islower() for part in name):
+    if not 2 <= len(name) <= 4 or any(part.islower() for part in name):
         return None
-    return _Mention(" ".join(name), EntityKind.PERSON)
+    return _Mention(" ".join(name), EntityKind.PERSON) if titled or _announces(before) else None
+
+
+def _announces(before: str) -> bool:
+    """Whether the words right before a name are a title or an office."""
+    found = _BEFORE.search(before)
+    said = found.group(1).casefold() if found else ""
+    return said.rpartition(" ")[2] in _TITLES or said.endswith(_OFFICES)
 
 
 def _places_within(run: str, places: dict[str, tuple[str, str]]) -> Iterator[_Mention]:
