@@ -56,6 +56,8 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
     _fetch_pages(ports, items)
     for item in items:
         _attempt(item, "enrich", partial(_compose, ports, item))
+    for item in items:
+        _attempt(item, "enrich", partial(_enrich, item))
     stories = _store(ports, items)
     report.stories = len(stories)
     _match(ports, stories, report)
@@ -152,14 +154,18 @@ def _compose(ports: Ports, item: _Item) -> None:
         text_reason=item.text_reason,
         now=ports.clock.now(),
     )
-    story = replace(story, content_hash=dedupe.content_hash(story.title, story.body))
-    claim = article.language if article and article.language else entry.language
-    item.story = enrich.enrich(story, claim=claim)
+    item.story = replace(story, content_hash=dedupe.content_hash(story.title, story.body))
+
+
+def _enrich(item: _Item) -> None:
+    if item.story is not None:
+        claim = item.article.language if item.article and item.article.language else item.entry.language
+        item.story = enrich.enrich(item.story, claim=claim)
 
 
 def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
     """Fold each story into the one it is a copy or a later version of, and write them all at once."""
-    made = [(item, item.story) for item in items if item.story is not None]
+    made = [(item, item.story) for item in items if item.story is not None and not item.error]
     if not made:
         return []
     ids = ports.stores.stories.resolve([_claim_of(item, story) for item, story in made])
