@@ -7,6 +7,7 @@ address, and every other parameter does (`?id=3`, `?p=9` are how many sites tell
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from courlan import clean_url
@@ -15,8 +16,12 @@ from courlan import clean_url
 _TRACKING = re.compile(r"(?:at_\w+|ns_\w+|wt_(?:mc|zmc)|_hs\w+|ttclid|igsh|srsltid|cmpid|smid|smtyp)=", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def canonical_url(url: str) -> str:
-    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order."""
+    """`url` as it would be shared: no tracking, no fragment (but `#!`), host in lower case, parameters in order.
+
+    Remembered: an entry asks for it four times, of its address, its keys, and whether it is a home page.
+    """
     cleaned = clean_url(url) or url
     try:
         parts = urlsplit(cleaned)

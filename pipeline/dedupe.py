@@ -5,12 +5,14 @@ When two addresses are one is said in pipeline/address.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from pipeline.address import address_key, canonical_url
 from pipeline.model import Article, Entry, Story, TextFrom, identify
-from pipeline.text import words
+from pipeline.ports import Claim
+from pipeline.text import tokens
 
 
 def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
@@ -21,6 +23,18 @@ def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
     addresses = [article.canonical_url, article.url] if article else []
     keys = [f"url:{address_key(address)}" for address in (*addresses, entry.url) if address and not _is_home(address)]
     return tuple(dict.fromkeys(keys)) or (f"entry:{entry.id}",)
+
+
+def settle(claims: Sequence[Claim], known: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The story of each claim, in turn, given the keys that are bound already; and the keys to be bound, to what."""
+    owners: list[str] = []
+    fresh: dict[str, str] = {}
+    for claim in claims:
+        bound = [known.get(key) or fresh.get(key) for key in claim.keys]
+        owner = next(filter(None, bound), claim.story_id)
+        fresh |= {key: owner for key, story in zip(claim.keys, bound, strict=True) if not story}
+        owners.append(owner)
+    return owners, fresh
 
 
 def story_url(entry: Entry, article: Article | None) -> str:
@@ -45,7 +59,7 @@ def _is_home(url: str) -> bool:
 
 def content_hash(title: str, body: str) -> str:
     """What changes when a reader would read something else: not for white space, case or punctuation."""
-    return identify(" ".join(words(title)), " ".join(words(body)))
+    return identify(" ".join(tokens(title).folded), " ".join(tokens(body).folded))
 
 
 def merge(old: Story, new: Story) -> Story:

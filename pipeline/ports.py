@@ -106,13 +106,21 @@ class StoryFilter:
     ingested_since: datetime | None = None  # inclusive, of `updated_at`
 
 
+class Claim(NamedTuple):
+    """What somebody holds to be one story: its identity keys, strongest first, and its id if none is known yet."""
+
+    keys: Sequence[str]
+    story_id: str
+
+
 class StoryStore(Records[Story], Protocol):
     """The stories and their search."""
 
-    def resolve(self, keys: Sequence[str], story_id: str) -> str:
-        """Return the story these identity keys belong to: that of the first key that is known, else `story_id`.
+    def resolve(self, claims: Sequence[Claim]) -> list[str]:
+        """For each claim, in turn, the story it belongs to: that of its first key that is known, else `story_id`.
 
-        Keys not known yet are bound to the outcome. Atomic: two callers with a key in common get one story.
+        Keys not known yet are bound to the outcome. Atomic: two claims with a key in common get one story, of one
+        caller or of two at once.
         """
         ...
 

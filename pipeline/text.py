@@ -19,7 +19,7 @@ import sys
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import regex
 
@@ -126,6 +126,12 @@ class Tokens:
     def stretch(self, first: int, last: int) -> Span:
         """Offsets from the start of token `first` to the end of token `last`."""
         return self.spans[first][0], self.spans[last][1]
+
+
+@lru_cache(maxsize=512)
+def tokens(text: str) -> Tokens:
+    """`Tokens(text)`, shared: a batch of stories is hashed, indexed and matched in turn, on the same texts."""
+    return Tokens(text)
 
 
 def normalise(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -75,10 +75,9 @@ class EntityTagger:
 
 def _mentions(text: str, places: dict[str, tuple[str, str]]) -> Iterator[_Mention]:
     for found in _RUN.finditer(text):
-        before = _BEFORE.search(text, max(0, found.start() - 40), found.start())
         yield from _in_run(
             found.group().replace("\u00a0", " "),
-            before.group(1).casefold() if before else "",
+            text[max(0, found.start() - 40) : found.start()],
             text[found.end() : found.end() + 30].lstrip(),
             places,
         )
@@ -103,8 +102,14 @@ def _in_run(run: str, before: str, behind: str, places: dict[str, tuple[str, str
 
 
 def _place(run: str, places: dict[str, tuple[str, str]]) -> _Mention | None:
-    known = places.get(" ".join(words(run)))
+    known = places.get(_folded(run))
     return _Mention(known[0], EntityKind.PLACE, known[1]) if known else None
+
+
+@lru_cache(maxsize=10_000)
+def _folded(name: str) -> str:
+    """Remembered: the news names the same names all day."""
+    return " ".join(words(name))
 
 
 def _without_article(run: str) -> str:
@@ -116,12 +121,16 @@ def _person(run: str, before: str) -> _Mention | None:
     parts = run.split()
     titled = [place for place, part in enumerate(parts) if part.casefold().rstrip(".") in _TITLES]
     name = parts[titled[-1] + 1 :] if titled else parts
-    announced = (
-        bool(titled) or (before.split()[-1:] and before.rsplit(maxsplit=1)[-1] in _TITLES) or before.endswith(_OFFICES)
-    )
-    if not announced or not 2 <= len(name) <= 4 or any(part.islower() for part in name):
+    if not 2 <= len(name) <= 4 or any(part.islower() for part in name):
         return None
-    return _Mention(" ".join(name), EntityKind.PERSON)
+    return _Mention(" ".join(name), EntityKind.PERSON) if titled or _announces(before) else None
+
+
+def _announces(before: str) -> bool:
+    """Whether the words right before a name are a title or an office."""
+    found = _BEFORE.search(before)
+    said = found.group(1).casefold() if found else ""
+    return said.rpartition(" ")[2] in _TITLES or said.endswith(_OFFICES)
 
 
 def _places_within(run: str, places: dict[str, tuple[str, str]]) -> Iterator[_Mention]:
@@ -150,21 +159,21 @@ def _merged(mentions: Iterator[_Mention], text: str) -> list[Entity]:
 @cache
 def _places(language: str) -> dict[str, tuple[str, str]]:
     """Folded name to (name in English, ISO code or ""): countries and the cities of time zones."""
-    english = Locale("en")
+    english, locales = Locale("en"), _locales(language)
     places: dict[str, tuple[str, str]] = {}
     for zone, territory in get_global("zone_territories").items():
         if zone.split("/")[0] in ("Etc", "SystemV") or "/" not in zone:
             continue
         city = zone.rsplit("/", 1)[1].replace("_", " ")
-        places.setdefault(" ".join(words(city)), (city, ""))
-        for locale in _locales(language):
+        places.setdefault(_folded(city), (city, ""))
+        for locale in locales:
             local = locale.time_zones.get(zone, {}).get("city")
             if local and territory:
-                places.setdefault(" ".join(words(str(local))), (city, ""))
-    for locale in (*_locales(language), english):
+                places.setdefault(_folded(str(local)), (city, ""))
+    for locale in (*locales, english):
         for code, name in locale.territories.items():
             if len(code) == 2 and code.isalpha() and code not in ("ZZ", "EU", "UN", "EZ", "XA", "XB", "QO"):
-                places[" ".join(words(name))] = (english.territories.get(code, name), code)
+                places[_folded(name)] = (english.territories.get(code, name), code)
     return places
 
 

@@ -29,7 +29,7 @@ from pipeline.model import (
     Story,
     TextFrom,
 )
-from pipeline.ports import Ports
+from pipeline.ports import Claim, Ports
 from pipeline.query.document import Document
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,12 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
     _fetch_pages(ports, items)
     for item in items:
         _attempt(item, "enrich", partial(_compose, ports, item))
+    for item in items:
+        _attempt(item, "enrich", partial(_enrich, item))
     stories = _store(ports, items)
     report.stories = len(stories)
     _match(ports, stories, {item.story.id for item in items if item.story and item.news}, report)
-    for item in items:
-        _finish(ports, item, report)
+    _finish(ports, items, report)
     return report
 
 
@@ -174,30 +175,37 @@ def _compose(ports: Ports, item: _Item) -> None:
         text_reason=item.text_reason,
         now=ports.clock.now(),
     )
-    story = replace(
+    item.story = replace(
         story,
         content_hash=dedupe.content_hash(story.title, story.body),
         old=freshness.why_old(entry, item.feed, article, ports.settings),
     )
-    claim = article.language if article and article.language else entry.language
-    item.story, item.news = enrich.enrich(story, claim=claim), not story.old
+    item.news = not item.story.old
+
+
+def _enrich(item: _Item) -> None:
+    if item.story is not None:
+        claim = item.article.language if item.article and item.article.language else item.entry.language
+        item.story = enrich.enrich(item.story, claim=claim)
 
 
 def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
     """Fold each story into the one it is a copy or a later version of, and write them all at once."""
-    stories = ports.stores.stories
-    folded: dict[str, Story] = {}
-    for item in items:
-        if item.story is None:
-            continue
-        own = item.entry.story_id or item.story.id
-        story_id = stories.resolve(dedupe.identity_keys(item.entry, item.article), own)
-        known = folded.get(story_id) or stories.get([story_id]).get(story_id)
-        story = index.with_id(item.story, story_id)
+    made = [(item, item.story) for item in items if item.story is not None and not item.error]
+    if not made:
+        return []
+    ids = ports.stores.stories.resolve([_claim_of(item, story) for item, story in made])
+    folded = ports.stores.stories.get(list(dict.fromkeys(ids)))
+    for (item, own), story_id in zip(made, ids, strict=True):
+        known, story = folded.get(story_id), index.with_id(own, story_id)
         again = item.entry.story_id == story_id
         item.story = folded[story_id] = _folded(known, story, again=again) if known else story
-    stories.put(list(folded.values()))
+    ports.stores.stories.put(list(folded.values()))
     return list(folded.values())
+
+
+def _claim_of(item: _Item, story: Story) -> Claim:
+    return Claim(dedupe.identity_keys(item.entry, item.article), item.entry.story_id or story.id)
 
 
 def _folded(known: Story, story: Story, *, again: bool) -> Story:
@@ -251,12 +259,14 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
     return [*(delivery for delivery, new in zip(deliveries, created, strict=True) if new), *revived]
 
 
-def _finish(ports: Ports, item: _Item, report: IngestReport) -> None:
+def _finish(ports: Ports, items: Sequence[_Item], report: IngestReport) -> None:
     now = ports.clock.now()
-    if item.error:
-        report.failed[item.entry.id] = item.error
-        log.warning("entry %s: %s", item.entry.id, item.error)
-    finished = ports.stores.entries.update([item.entry.id], lambda entry: _finished(ports, item, entry, now))
+    by_id = {item.entry.id: item for item in items}
+    for item in items:
+        if item.error:
+            report.failed[item.entry.id] = item.error
+            log.warning("entry %s: %s", item.entry.id, item.error)
+    finished = ports.stores.entries.update(list(by_id), lambda entry: _finished(ports, by_id[entry.id], entry, now))
     for entry in finished:
         if entry.state is EntryState.QUARANTINED:
             report.quarantined[entry.id] = entry.error

@@ -7,10 +7,11 @@ A phrase or a NEAR never leaves one value. Fields of whole names hold each value
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipeline.text import MAX_TOKEN_UNITS, Tokens, words
+from pipeline.text import MAX_TOKEN_UNITS, Tokens, tokens, words
 
 if TYPE_CHECKING:
     from pipeline.model import Story
@@ -70,6 +71,12 @@ class Whole:
 Value = Tokens | Whole
 
 
+@lru_cache(maxsize=4096)
+def _whole_value(name: str) -> Whole:
+    """`Whole(name)`, shared: sites, feeds, languages and tags come again with every story."""
+    return Whole(name)
+
+
 class Document:
     """The tokens of one story, worked out when first asked for."""
 
@@ -83,7 +90,7 @@ class Document:
         """The values of `field`, none of them empty of tokens."""
         known = self._values.get(field)
         if known is None:
-            make = Whole if field in WHOLE else Tokens
+            make = _whole_value if field in WHOLE else tokens
             made: list[Value] = [make(text) for text in _texts(self.story, field)]
             known = self._values[field] = tuple(value for value in made if any(value.folded))
         return known

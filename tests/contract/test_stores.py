@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, SubscriptionState, identify
-from pipeline.ports import LedgerFilter, Stores, StoryFilter
+from pipeline.ports import Claim, LedgerFilter, Stores, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
 from pipeline.query.syntax import parse
@@ -131,30 +131,42 @@ def test_deliveries_are_counted_by_state(every_stores):
 # -- identities
 
 
+def resolved(stores: Stores, *claims: tuple[list[str], str]) -> list[str]:
+    return stores.stories.resolve([Claim(*claim) for claim in claims])
+
+
 def test_a_story_is_known_by_any_of_its_keys(every_stores):
-    resolve = every_stores.stories.resolve
-    assert resolve(["a", "b"], "one") == "one"
-    assert resolve(["c", "b"], "two") == "one"
-    assert resolve(["c"], "three") == "one"
-    assert resolve(["d"], "four") == "four"
+    assert resolved(every_stores, (["a", "b"], "one")) == ["one"]
+    assert resolved(every_stores, (["c", "b"], "two")) == ["one"]
+    assert resolved(every_stores, (["c"], "three"), (["d"], "four")) == ["one", "four"]
     assert every_stores.stories.known(["x", "c"]) == "one"
     assert every_stores.stories.known(["x"]) == ""
 
 
 def test_the_first_known_key_decides(every_stores):
-    resolve = every_stores.stories.resolve
-    resolve(["a"], "one")
-    resolve(["b"], "two")
-    assert resolve(["b", "a"], "three") == "two"
-    assert resolve(["a", "b"], "three") == "one"
+    resolved(every_stores, (["a"], "one"), (["b"], "two"))
+    assert resolved(every_stores, (["b", "a"], "three")) == ["two"]
+    assert resolved(every_stores, (["a", "b"], "three")) == ["one"]
+
+
+def test_claims_of_one_call_are_settled_in_turn(every_stores):
+    claims = [(["a"], "one"), (["b", "a"], "two"), (["c"], "three"), (["b"], "four")]
+    assert resolved(every_stores, *claims) == ["one", "one", "three", "one"]
+    assert resolved(every_stores) == []
+
+
+def test_more_claims_than_one_statement_takes_are_settled(every_stores):
+    many = [([f"key {number}", f"other {number}"], f"story {number}") for number in range(600)]
+    assert resolved(every_stores, *many) == resolved(every_stores, *many) == [own for _, own in many]
 
 
 def test_callers_at_once_with_a_key_in_common_get_one_story(every_stores):
     for turn in range(5):
         keys = [[f"own {turn} {number}", f"common {turn}"] for number in range(8)]
         with ThreadPoolExecutor(8) as pool:
-            work = [pool.submit(every_stores.stories.resolve, key, f"story {n}") for n, key in enumerate(keys)]
-            assert len({one.result() for one in work}) == 1
+            claims = [(key, f"story {turn} {number}") for number, key in enumerate(keys)]
+            work = [pool.submit(resolved, every_stores, ([f"alone {claim}"], "x"), claim) for claim in claims]
+            assert len({one.result()[1] for one in work}) == 1
         assert len({every_stores.stories.known([own]) for own, _ in keys}) == 1
 
 

@@ -9,8 +9,9 @@ from elasticsearch import Elasticsearch
 
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
+from pipeline.dedupe import settle
 from pipeline.model import Story, identify
-from pipeline.ports import StoryFilter
+from pipeline.ports import Claim, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.elastic import Body, form, words_of
 from pipeline.query.syntax import Query
@@ -40,21 +41,22 @@ class ElasticStories(ElasticRecords[Story]):
         super().__init__(client, shelf)
         self._identities = ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), _Identity, {}))
 
-    def resolve(self, keys: Sequence[str], story_id: str) -> str:
-        """Return the story of the first key that is known, else `story_id`; bind the keys that were not known.
+    def resolve(self, claims: Sequence[Claim]) -> list[str]:
+        """For each claim the story of its first key that is known, else its own; bind the keys that were not known.
 
-        A key is bound by creating it, so of two callers at once one wins it, and the other goes with the winner.
+        A key is bound by creating it, so of two callers at once one wins it, and the other settles again with what
+        the winner bound.
         """
-        bound = self._bound(keys)
-        owner = next((bound[key] for key in keys if key in bound), story_id)
-        fresh = [_Identity(key=key, story_id=owner) for key in keys if key not in bound]
-        created = self._identities.create(fresh)
-        if all(created):
-            return owner
-        winner = self.known([one.key for one, new in zip(fresh, created, strict=True) if not new])
-        ours = [one.id for one, new in zip(fresh, created, strict=True) if new]
-        self._identities.update(ours, lambda one: replace(one, story_id=winner))
-        return winner
+        bound = self._bound([key for claim in claims for key in claim.keys])
+        owners, fresh = settle(claims, bound)
+        created = self._identities.create([_Identity(key=key, story_id=owner) for key, owner in fresh.items()])
+        lost = [key for key, new in zip(fresh, created, strict=True) if not new]
+        if not lost:
+            return owners
+        owners, settled = settle(claims, bound | self._bound(lost))
+        moved = [_identity_id(key) for key, owner in settled.items() if owner != fresh[key]]
+        self._identities.update(moved, lambda one: replace(one, story_id=settled[one.key]))
+        return owners
 
     def known(self, keys: Sequence[str]) -> str:
         """Return the story of the first of these identity keys that is known; empty when none is."""

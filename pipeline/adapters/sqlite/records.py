@@ -125,7 +125,7 @@ class SqliteRecords(Generic[Thing]):
 
     def _read(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Thing]:
         found: dict[str, Thing] = {}
-        for part in _parts(ids):
+        for part in parts(ids):
             marks = ",".join("?" * len(part))
             query = f"SELECT id, thing FROM {self.table.name} WHERE id IN ({marks})"  # noqa: S608
             for key, thing in connection.execute(query, part):
@@ -143,7 +143,8 @@ class SqliteRecords(Generic[Thing]):
         """Inside the transaction that removes `thing`."""
 
 
-def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+def parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    """`ids` in parts that one statement can ask for."""
     return (ids[start : start + PAGE] for start in range(0, len(ids), PAGE))
 
 

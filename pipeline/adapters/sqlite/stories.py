@@ -13,9 +13,10 @@ from datetime import datetime
 
 from pipeline.adapters.codec import decode
 from pipeline.adapters.sqlite.database import Database
-from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
+from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table, parts
+from pipeline.dedupe import settle
 from pipeline.model import Story
-from pipeline.ports import StoryFilter
+from pipeline.ports import Claim, StoryFilter
 from pipeline.query.document import Document, Field
 from pipeline.query.narrow import All, Anything, Pair, Required, Token, required
 from pipeline.query.syntax import Query
@@ -34,23 +35,18 @@ class SqliteStories(SqliteRecords[Story]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, Table("stories", Story, _DATES))
 
-    def resolve(self, keys: Sequence[str], story_id: str) -> str:
-        """Return the story of the first key that is known, else `story_id`; bind the keys that were not known."""
+    def resolve(self, claims: Sequence[Claim]) -> list[str]:
+        """For each claim the story of its first key that is known, else its own; bind the keys that were not known."""
         with self.database.write() as connection:
-            marks = ",".join("?" * len(keys))
-            query = f"SELECT key, story_id FROM identities WHERE key IN ({marks})"  # noqa: S608
-            known = dict(connection.execute(query, list(keys)))
-            owner = next((known[key] for key in keys if key in known), story_id)
-            fresh = [(key, owner) for key in keys if key not in known]
-            connection.executemany("INSERT INTO identities (key, story_id) VALUES (?, ?)", fresh)
-            return str(owner)
+            known = _bound(connection, [key for claim in claims for key in claim.keys])
+            owners, fresh = settle(claims, known)
+            connection.executemany("INSERT INTO identities (key, story_id) VALUES (?, ?)", fresh.items())
+            return owners
 
     def known(self, keys: Sequence[str]) -> str:
         """Return the story of the first of these identity keys that is known; empty when none is."""
         with self.database.read() as connection:
-            marks = ",".join("?" * len(keys))
-            query = f"SELECT key, story_id FROM identities WHERE key IN ({marks})"  # noqa: S608
-            bound = dict(connection.execute(query, list(keys)))
+            bound = _bound(connection, keys)
         return next((bound[key] for key in keys if key in bound), "")
 
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
@@ -101,6 +97,16 @@ class SqliteStories(SqliteRecords[Story]):
             f"INSERT INTO words (words, rowid, {_COLUMNS}) VALUES ('delete', ?, {_MARKS})",  # noqa: S608
             (row, *streams(story)),
         )
+
+
+def _bound(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Those of `keys` that are known, each with its story."""
+    bound: dict[str, str] = {}
+    for part in parts(keys):
+        marks = ",".join("?" * len(part))
+        query = f"SELECT key, story_id FROM identities WHERE key IN ({marks})"  # noqa: S608
+        bound |= dict(connection.execute(query, part))
+    return bound
 
 
 def streams(story: Story) -> list[str]:
