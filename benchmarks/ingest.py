@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.ingest [--entries 2000] [--batch 10]
 
 The stages are called one by one on half of the entries, as `flow.ingest` strings them together; the other half goes
-through `flow.ingest` itself, which adds the claim and its own steps: `whole`. Entries are stories of
-`benchmarks/newsstream.py` cut to what feeds carry, with some people, places and organisations in them; 100 alerts are
+through `flow.ingest` itself, which adds the claim and its own steps: `whole`. Entries are as long as feeds have them:
+sentences of the sample newsroom, then invented ones of `benchmarks/newsstream.py` for a vocabulary; 100 alerts are
 live. Table on stderr, JSON on stdout.
 """
 
@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +37,13 @@ from pipeline.settings import load
 from workers import bootstrap
 
 ALERTS = 100
-PARAGRAPHS = 2  # 200 words
-NAMES = (
-    "President Anna Lindqvist met the Ministry of Defence in Paris.",
-    "South Korea and Japan spoke to the Northern Harbour Authority.",
-    "Mr Tomas Okafor left Nairobi for the United Kingdom on Monday.",
-    "The National Weather Service warned Mexico and Guatemala.",
-)
+READ, INVENTED = 4, 3  # sentences; some 150 words together, as feeds carry
+NEWS = [
+    sentence.strip()
+    for story in tomllib.loads(files("workers.newsroom").joinpath("stories.toml").read_text(encoding="utf-8"))["story"]
+    if story["outlet"] != "abendblick"  # which is German
+    for sentence in re.findall(r"[^.]+\.", " ".join(story["paragraphs"]))
+]
 BAR_MS, BAR_MB = 1.0, 110.0
 NOW = newsstream.NOW
 FEEDS = [
@@ -82,15 +85,15 @@ def made(count: int) -> list[Entry]:
 
 
 def entry(number: int, story: Story) -> Entry:
-    paragraphs = story.body.split("\n\n")[:PARAGRAPHS]
-    named = [f"<p>{text} {NAMES[(number + place) % len(NAMES)]}</p>" for place, text in enumerate(paragraphs)]
+    read = [NEWS[(5 * number + place) % len(NEWS)] for place in range(READ)]
+    invented = re.findall(r"[^.]+\.", story.body)[:INVENTED]
     return Entry(
         id=identify("entry", story.url),
         feed_id=FEEDS[number % len(FEEDS)].id,
         identity=story.url,
         url=story.url,
-        title=story.title,
-        summary="\n".join(named),
+        title=read[-1],
+        summary=f"<p>{' '.join(read)}</p>\n<p>{''.join(invented)}</p>",
         content_hash=story.url,
         language="en",
         first_seen_at=NOW,

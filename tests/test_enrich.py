@@ -60,3 +60,9 @@ def test_a_country_has_its_code_and_mentions_are_counted():
 def test_a_story_without_words_has_no_language_and_names_nobody():
     story = enrich(builders.story(title="", body=""))
     assert (story.language, story.entities) == ("unknown", ())
+
+
+def test_a_beginning_that_says_little_is_read_on_from():
+    german = "Die Präsidenten beider Länder unterzeichneten am Donnerstag einen Vertrag auf der Brücke."
+    assert guess("12,345 67,890 " * 30 + german * 3) == "de"
+    assert guess("12,345 67,890 " * 30 + german * 3, "en") == "de"

@@ -15,8 +15,9 @@ LEAST_LETTERS = 40
 LEAST_SOLID = 15
 """Han, kana and Hangul say more with fewer signs."""
 SURE = 0.9
-SAMPLE = 500
-"""Characters looked at: on every page of the corpus the rest of a story says the same, and a byte costs 0.5 µs."""
+SAMPLES = (300, 3_000)
+"""Characters looked at: more of them only where fewer leave it unsure (1 in 140 stretches of the corpus pages; none
+of the others is told otherwise by 3,000). A character costs 0.5 µs."""
 
 # Scripts that (nearly) one language of the news is written in.
 _BY_SCRIPT = {
@@ -41,19 +42,27 @@ class LanguageGuesser:
 
 def guess(text: str, claim: str = "") -> str:
     """The language of `text`. `claim` ("en-GB") is believed where the text itself is not sure."""
-    sample = text[:SAMPLE]
+    language, sure = UNKNOWN, 0.0
+    for size in SAMPLES:
+        language, sure = _told(text[:size])
+        if sure >= SURE or len(text) <= size:
+            break
+    if language == UNKNOWN or sure >= SURE:
+        return language
+    claimed = claim.strip().lower().replace("_", "-").split("-", 1)[0]
+    return claimed if len(claimed) == 2 and claimed.isalpha() else language
+
+
+def _told(sample: str) -> tuple[str, float]:
+    """The language of `sample`, and how sure that is, up to 1."""
     letters = sum(map(str.isalpha, sample))
     for language, script in _BY_SCRIPT.items():
         if letters and len(script.findall(sample)) > 0.3 * letters:
-            return language
-    claimed = claim.strip().lower().replace("_", "-").split("-", 1)[0]
-    claimed = claimed if len(claimed) == 2 and claimed.isalpha() else ""
+            return language, 1.0
     if letters < LEAST_LETTERS and len(_SOLID.findall(sample)) < LEAST_SOLID:
-        return UNKNOWN
+        return UNKNOWN, 0.0
     language, sure = _identifier().classify(sample)
-    if sure < SURE and claimed:
-        return claimed
-    return str(language)
+    return str(language), float(sure)
 
 
 @cache
