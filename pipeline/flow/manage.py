@@ -75,7 +75,7 @@ def set_feed_state(ports: Ports, url: str, state: FeedState) -> Feed:
     now = ports.clock.now()
 
     def change(feed: Feed) -> Feed:
-        return replace(feed, state=state, next_poll_at=now, failures=0.0, error="")
+        return replace(feed, state=state, next_poll_at=now, failures=0.0, error="", wall="")
 
     changed = ports.stores.feeds.update([feed_id(url)], change) or ports.stores.feeds.update([url], change)
     if not changed:
