@@ -6,7 +6,8 @@ Prints tables on stderr and JSON on stdout. The judgement is the real code (pipe
 benchmarks/newsweek.py. Against it: fixed intervals of 15 and 60 minutes, which ask no publisher what he wants, and the
 rule of Miniflux's entry-frequency scheduler (a week by the number of stories a week, from 5 minutes to a day, ttl and
 max-age kept). A delay is from publication to the poll that sees the story; stories that rolled out of the document
-before a poll saw them are counted apart, as missed, and so are those of the time when a feed fails.
+before a poll saw them are counted apart, as missed; "unasked" are those of them whose feed does not ask to be polled
+once an hour at the most, so that it was the scheduler who came too late.
 """
 
 from __future__ import annotations
@@ -65,11 +66,8 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Count what another one counted."""
-        self.polls, self.idle, self.missed = (
-            self.polls + other.polls,
-            self.idle + other.idle,
-            self.missed + other.missed,
-        )
+        for name in ("polls", "idle", "missed", "missed_unasked"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.delays = array("q", map(int.__add__, self.delays, other.delays))
         self.crowds = array("q", map(int.__add__, self.crowds, other.crowds))
 
@@ -295,14 +293,14 @@ def centile(counts: array[int], share: float) -> float:
 def table(rows: dict[str, dict[str, float]]) -> None:
     note(
         f"\n{'':>16} {'polls/day':>11} {'a feed':>7} {'nothing':>8} {'median':>8} {'90th':>8} {'99th':>8} "
-        f"{'missed':>7} {'host/min 99th':>14} {'most':>5}"
+        f"{'missed':>7} {'unasked':>8} {'host/min 99th':>14} {'most':>5}"
     )
     for name, row in rows.items():
         note(
             f"{name:>16} {row['polls_a_day']:>11,} {row['polls_a_feed_a_day']:>7.1f} "
             f"{row['found_nothing_share']:>8.0%} "
             f"{row['median_delay_s'] / 60:>6.1f} m {row['delay_90_s'] / 60:>6.1f} m {row['delay_99_s'] / 60:>6.1f} m "
-            f"{row['missed_share']:>7.2%} {row['host_requests_a_minute_99']:>14.0f} "
+            f"{row['missed_share']:>7.2%} {row['missed_unasked']:>8,} {row['host_requests_a_minute_99']:>14.0f} "
             f"{row['host_requests_a_minute_most']:>5.0f}"
         )
 

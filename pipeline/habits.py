@@ -27,6 +27,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 FADING = 7 * DAY  # half of what was learnt is forgotten in this time
 GAP_FADING = 365 * DAY
 AVERAGED = 20  # stories
+BACKDATED = 2 * DAY
 HISTORY = 56 * DAY  # of a first document: older entries weigh nothing
 REST = 0.25 * DAY  # habits that no story changed are written this often
 
@@ -110,11 +111,12 @@ def begin(dated: Sequence[datetime], window: int, now: datetime) -> Habits:
 def go_on(habits: Habits, news: Sequence[datetime | None], since: datetime, now: datetime) -> Habits:
     """What a later poll adds: `news` are the dates of the new entries, `since` is when the last poll that read it was.
 
-    A story without a date, or with one from before `since`, came in between: its time is the middle, or `since`.
+    A story without a date, or with one from before `since`, came in between: its time is the middle, or `since`. One
+    from long before is of a back catalogue (a feed that names its entries anew), and no news.
     """
-    if news:
-        middle = since + (now - since) / 2
-        moments = sorted(min(max(moment or middle, since), now) for moment in news)
+    middle, oldest = since + (now - since) / 2, since - timedelta(seconds=BACKDATED)
+    moments = sorted(min(max(moment, since), now) for one in news if (moment := one or middle) >= oldest)
+    if moments:
         return replace(_counted(habits, moments, now), **_paced(habits, moments))
     if habits.as_of is not None and (now - habits.as_of).total_seconds() < REST:
         return habits

@@ -122,6 +122,8 @@ def test_a_feed_that_only_names_its_entries_anew_has_lost_nothing():
     feed = first_read(every(DAY, 10))
     renamed = polled(feed, answer(), document(every(DAY, 10)), new=10, now=later(HOUR))
     assert schedule.LOST not in renamed.notes
+    assert renamed.habits.usual == pytest.approx(feed.habits.usual, rel=0.2)
+    assert sum(renamed.habits.weekdays) < sum(feed.habits.weekdays) + 4
 
 
 def test_a_small_document_is_polled_before_it_rolls_over():

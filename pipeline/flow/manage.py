@@ -123,7 +123,7 @@ def set_feed_state(ports: Ports, name: str, state: FeedState) -> Feed:
     """Pause or resume the feed of that address or id, and its subscription. Raises NotFound. Resumed, it is due now."""
     now = ports.clock.now()
     changed = _changed_feed(
-        ports, name, lambda feed: replace(feed, state=state, next_poll_at=now, failures=0.0, error="")
+        ports, name, lambda feed: replace(feed, state=state, next_poll_at=now, failures=0.0, error="", wall="")
     )
     follow(ports, [changed])
     return changed
@@ -162,6 +162,7 @@ def _moved(feed: Feed, url: str, now: datetime) -> Feed:
         moved_to="",
         failures=0.0,
         error="",
+        wall="",
         next_poll_at=now,
     )
 
