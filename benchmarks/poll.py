@@ -131,13 +131,23 @@ def watch(ports: Ports, base: str) -> None:
 
 
 def phases(ports: Ports, crew: Crew, base: str) -> dict[str, Any]:
+    stages: dict[str, float] = {}
+
     def round_() -> tuple[float, Round]:
+        """Seconds until every story is indexed and matched; the mails that follow are told apart."""
+        stages.clear()
         began = time.perf_counter()
-        outcome = once(ports, everything=True, progress=lambda *_: None, threads=4, ingesting=crew.ingest)
-        return time.perf_counter() - began, outcome
+        outcome = once(ports, everything=True, progress=began_at, threads=4, ingesting=crew.ingest)
+        ended = time.perf_counter()
+        stages["mails"] = ended - stages.get("notify", ended)
+        return stages.get("notify", ended) - began, outcome
+
+    def began_at(stage: str, _done: int, _all: int) -> None:
+        stages.setdefault(stage, time.perf_counter())
 
     note("ours: first poll …")
     first_s, first = round_()
+    mails_s = stages["mails"]
     note("ours: nothing new …")
     unchanged = [round_() for _ in range(UNCHANGED_POLLS)]
     assert all(outcome.unchanged == outcome.feeds and not outcome.entries for _, outcome in unchanged)
@@ -151,6 +161,7 @@ def phases(ports: Ports, crew: Crew, base: str) -> dict[str, Any]:
         "first_poll_entries_per_s": first.stories / first_s,
         "matches": first.matches,
         "mails": first.sent,
+        "mails_per_s": first.sent / mails_s if first.sent else 0.0,
         "unchanged_poll_s": seconds,
         "unchanged_feeds_per_s": first.feeds / seconds,
         "one_new_each_s": new_s,
@@ -200,7 +211,7 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.3):
-            self.peak = max(self.peak, sum(map(pss, family(self._root))))
+            self.peak = max(self.peak, sum(pss(pid) for pid in family(self._root) if name(pid) != "feedserver"))
 
 
 def family(root: int) -> list[int]:
@@ -216,6 +227,13 @@ def family(root: int) -> list[int]:
     for one in found:
         found += parents.get(one, [])
     return found
+
+
+def name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def pss(pid: int) -> int:
@@ -256,6 +274,7 @@ ROWS: dict[str, Callable[[float], str]] = {
     "unchanged_poll_s": "{:.2f} s".format,
     "unchanged_feeds_per_s": "{:,.0f}".format,
     "one_new_each_s": "{:.1f} s".format,
+    "mails_per_s": "{:,.0f}".format,
     "peak_memory_mb": "{:.0f} MB".format,
 }
 

@@ -204,7 +204,7 @@ class Extractor(Protocol):
     """Extraction where it can be killed."""
 
     def extract(self, html: bytes, url: str, content_type: str) -> Article:
-        """As `pipeline.extract.extract`; raises ExtractError, or ExtractorDied when the page killed it."""
+        """As `pipeline.extract.page.extract`; raises ExtractError, or ExtractorDied when the page killed it."""
         ...
 
 

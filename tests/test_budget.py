@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from pipeline.adapters import budget
-from pipeline.adapters.budget import HostBudget, LocalBudget, RedisBudget, TurnTooFar
+from pipeline.adapters.budget import HostBudget, LocalBudget, TurnTooFar
+from pipeline.adapters.redis_budget import RedisBudget
 from pipeline.settings import Settings, load
 
 Make = Callable[[Settings], HostBudget]

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.errors import ExtractError
-from pipeline.extract import extract, feed_text, is_whole_text
+from pipeline.extract import feed_text, is_whole_text
+from pipeline.extract.page import extract
 from tests import web
 
 URL = "https://a.example/2026/one"

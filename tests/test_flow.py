@@ -9,9 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline import extract, flow
+from pipeline import flow
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.smtp import SmtpMailer
+from pipeline.extract.page import extract
 from pipeline.flow.explain import explain
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
@@ -192,7 +193,7 @@ def test_an_entry_dated_ahead_is_noted_and_its_story_is_of_when_it_was_seen(port
 def _deadly(html: bytes, url: str, content_type: str) -> Article:
     if b"deadly" in html:
         os.kill(os.getpid(), 9)
-    return extract.extract(html, url, content_type)
+    return extract(html, url, content_type)
 
 
 @pytest.fixture

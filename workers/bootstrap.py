@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pipeline import settings as settings_table
 from pipeline.adapters import sqlite
-from pipeline.adapters.budget import HostBudget, LocalBudget, RedisBudget
+from pipeline.adapters.budget import HostBudget, LocalBudget
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
@@ -90,6 +90,8 @@ def make_budget(settings: Settings) -> HostBudget:
     """The budget of hosts: shared through the broker's Redis where there is one."""
     if urlsplit(settings.broker).scheme == "memory":
         return LocalBudget(settings)
+    from pipeline.adapters.redis_budget import RedisBudget  # noqa: PLC0415 -- nobody else needs its client
+
     return RedisBudget(settings.broker, settings)
 
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from datetime import timedelta
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -25,8 +26,8 @@ from workers import bootstrap
 
 log = logging.getLogger(__name__)
 
-WORTH_IT = 200
-"""Entries that are ingested in this process first: fewer are not worth the second and the memory that others take."""
+WORTH_IT = 100
+"""Entries that must wait for others to be started: fewer are not worth the second and the memory that they take."""
 TASKS_PER_PROCESS = 5_000
 """A process is replaced after so many batches, whatever its libraries have leaked by then."""
 PART_OF_LEASE = 0.9
@@ -41,11 +42,10 @@ class Crew:
         self._processes = processes or os.cpu_count() or 1
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
-        self._seen = 0
 
     def ingest(self, entry_ids: Sequence[str]) -> IngestReport:
         """As `flow.ingest`; the report is empty when the process died."""
-        pool = self._joined(len(entry_ids))
+        pool = self._joined()
         if pool is None:
             return flow.ingest(self._ports, entry_ids)
         limit = self._ports.settings.lease * PART_OF_LEASE
@@ -67,16 +67,15 @@ class Crew:
                 self._pool.join()
             self._pool = None
 
-    def _joined(self, entries: int) -> ProcessPool | None:
+    def _joined(self) -> ProcessPool | None:
         """The pool, once it is worth it."""
         with self._lock:
-            self._seen += entries
-            if self._processes == 1 or self._seen <= WORTH_IT:
+            if self._pool is None and (self._processes == 1 or not self._is_worth_it()):
                 return None
             if self._pool is None or not self._pool.active:  # it breaks when a process dies in the wrong moment
                 # Not fork: this process has threads. A fork server has none, and its children share what it loaded.
                 context = multiprocessing.get_context("forkserver")
-                context.set_forkserver_preload([__name__])
+                context.set_forkserver_preload(["workers.crew_base"])
                 self._pool = ProcessPool(
                     max_workers=self._processes,
                     max_tasks=TASKS_PER_PROCESS,
@@ -85,6 +84,10 @@ class Crew:
                     context=context,
                 )
             return self._pool
+
+    def _is_worth_it(self) -> bool:
+        soon = self._ports.clock.now() + timedelta(seconds=self._ports.settings.lease)
+        return len(self._ports.stores.entries.due(soon, WORTH_IT)) == WORTH_IT
 
 
 _hired: list[Crew] = []

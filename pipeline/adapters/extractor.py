@@ -13,7 +13,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pebble import ProcessExpired, ProcessPool
 
 from pipeline.errors import ExtractorDied
-from pipeline.extract import extract
 from pipeline.model import Article
 from pipeline.settings import Settings
 
@@ -23,6 +22,13 @@ CHILD_BYTES = 1_500_000_000
 """Memory a child may ask for. The largest page (5 MB) takes some 300 MB."""
 
 Work = Callable[[bytes, str, str], Article]
+
+
+def extract(html: bytes, url: str, content_type: str) -> Article:
+    """As `pipeline.extract.page.extract`, which a child imports when it needs it: its libraries take 35 MB."""
+    from pipeline.extract import page  # noqa: PLC0415
+
+    return page.extract(html, url, content_type)
 
 
 class ProcessExtractor:
@@ -40,7 +46,7 @@ class ProcessExtractor:
         self._pid = 0
 
     def extract(self, html: bytes, url: str, content_type: str) -> Article:
-        """As `pipeline.extract.extract`; raises ExtractError, or ExtractorDied when the page killed it."""
+        """As `extract`; raises ExtractError, or ExtractorDied when the page killed it."""
         future = self._started().schedule(_work, (self._work, html, url, content_type), timeout=self._timeout)
         try:
             return future.result()

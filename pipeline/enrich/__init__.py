@@ -6,6 +6,7 @@ An enricher is one small class behind one Protocol; docs/add-a-stage.md shows ho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 from pipeline.enrich.entities import EntityTagger
@@ -30,3 +31,12 @@ def enrich(story: Story, *, claim: str = "", enrichers: Sequence[Enricher] = DEF
     for enricher in enrichers:
         story = enricher.enrich(story, claim)
     return story
+
+
+def load() -> None:
+    """Load models and tables now, in a process whose children are to share them."""
+    some_time = datetime.now(UTC)
+    text = "In the morning the ministers of both countries met for the third time, and nothing was said of it."
+    enrich(
+        Story(id="", url="", title="", body=text, published=some_time, first_seen_at=some_time, updated_at=some_time)
+    )

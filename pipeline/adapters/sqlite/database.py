@@ -115,7 +115,7 @@ class Database:
             )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA cache_size = -16000")
+            connection.execute("PRAGMA cache_size = -4000")  # KB, of each thread's: the system caches the file anyway
             self._local.connection = connection
             self._open.append(connection)
         return connection

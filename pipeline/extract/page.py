@@ -1,4 +1,4 @@
-"""extract: out of a page comes the article: its text without furniture, its title, authors, date and address.
+"""Out of a page comes the article: its text without furniture, its title, authors, date and address.
 
 trafilatura finds the body; the page is parsed once and the tree is shared. What trafilatura leaves to others is done
 here: the moment of publication (it keeps only the day), authors as names, a title without its site, and a canonical
@@ -15,33 +15,18 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import lxml.html
 import trafilatura
-from lxml.etree import ParserError
 from lxml.html import HtmlElement
 from trafilatura.metadata import extract_metadata
 from trafilatura.settings import Document
 
 from pipeline.errors import ExtractError
+from pipeline.extract.lines import FURNITURE, clean
 from pipeline.model import Article
 
 LEAST_LETTERS = 25
 """A body shorter than this is none."""
-WHOLE_TEXT_LETTERS = 1_500
-"""A feed's text at least this long, and not cut off, is the whole story."""
-
 _PDF = b"%PDF-"
-_TEASER_END = re.compile(
-    r"(?:\[?(?:…|\.\.\.)\]?|(?:read|continue|weiterlesen|lire|leer)\b[^.]{0,40})\s*$", re.IGNORECASE
-)
-_SIGNATURE = re.compile(r"^\s*the post .{0,300}first .{0,20}on .{0,200}$", re.IGNORECASE)
-_FURNITURE = re.compile(
-    r"^(?:the post .{0,300}(?:appeared )?first (?:appeared )?on .{0,200}"
-    r"|(?:read|continue reading|see) (?:more|the full (?:story|article)).{0,80}"
-    r"|share (?:this|the story).{0,40}|advertisement|\[?(?:…|\.\.\.)\]?)\.?$",
-    re.IGNORECASE,
-)
-_CUT_OFF = re.compile(r"\s*\[(?:…|\.\.\.|&hellip;)\]\s*$")
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:.-]+)""", re.IGNORECASE)
 _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
@@ -103,7 +88,7 @@ def _as_utf8(html: bytes, content_type: str) -> bytes:
 def _paragraphs(text: str, title: str) -> tuple[str, ...]:
     """The body's paragraphs; the title repeated in front of them, as breadcrumbs do, is none of them."""
     lines = [clean(line) for line in text.split("\n")]
-    kept = [line for line in lines if line and not _FURNITURE.match(line)]
+    kept = [line for line in lines if line and not FURNITURE.match(line)]
     while kept and _is_title(kept[0], title):
         kept.pop(0)
     return tuple(kept)
@@ -111,11 +96,6 @@ def _paragraphs(text: str, title: str) -> tuple[str, ...]:
 
 def _is_title(line: str, title: str) -> bool:
     return bool(title) and " ".join(line.split()).replace(title, "").strip() == ""
-
-
-def clean(text: str) -> str:
-    """Text that every store can hold, white space squeezed: no NULs, no lone surrogates."""
-    return " ".join(text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").split())
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -275,36 +255,3 @@ def without_site(title: str, site: str, url: str) -> str:
 
 def _squeezed(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalnum())
-
-
-# ---------------------------------------------------------------------------------------------------------
-# The feed's own text
-
-
-def feed_text(html: str, base_url: str) -> tuple[str, ...]:
-    """The paragraphs of a feed's summary or content, without the furniture that feeds add."""
-    lines = (clean(_CUT_OFF.sub("", line)) for line in _feed_lines(html, base_url))
-    return tuple(line for line in lines if line and not _FURNITURE.match(line))
-
-
-def _feed_lines(html: str, base_url: str) -> list[str]:
-    if not html.strip():
-        return []
-    try:
-        tree = lxml.html.fromstring(f"<div>{html}</div>", base_url=base_url)
-    except (ParserError, ValueError):
-        return []
-    for element in tree.xpath("//script|//style|//figcaption|//iframe|//img"):
-        element.drop_tree()
-    for element in tree.iter("p", "br", "div", "li", "blockquote", "h1", "h2", "h3", "h4", "tr"):
-        element.tail = f"\n{element.tail or ''}"
-        element.text = f"\n{element.text or ''}"
-    return [line for line in str(tree.text_content()).split("\n") if line.strip()]
-
-
-def is_whole_text(content: str) -> bool:
-    """Whether a feed's content is the whole story, so that its page need not be fetched."""
-    if len(content) < WHOLE_TEXT_LETTERS:
-        return False
-    lines = [line for line in _feed_lines(content, "") if not _SIGNATURE.match(line)]
-    return sum(map(len, lines)) >= WHOLE_TEXT_LETTERS and not _TEASER_END.search(lines[-1])
