@@ -94,9 +94,9 @@ def _words(feed: Feed, state: FeedHealth, now: datetime) -> tuple[str, str]:
     if state is FeedHealth.WALLED:
         return feed.error, walls.CURE
     if state is FeedHealth.GONE:
-        return feed.error, "look for its successor, or remove it"
+        return feed.error, f"`wirewatch feeds check {feed.url}` names its successor, if its site has one; or remove it"
     if state is FeedHealth.DEAD:
-        return feed.error, "look on the site for a new address; `wirewatch feeds resume` tries it at once"
+        return feed.error, f"`wirewatch feeds check {feed.url}` names its new address, if its site has one"
     if state is FeedHealth.FAILING:
         return feed.error, f"nothing yet: it is tried again at {feed.next_poll_at:%Y-%m-%d %H:%M} UTC"
     if state is FeedHealth.SILENT:
