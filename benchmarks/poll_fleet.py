@@ -1,4 +1,4 @@
-"""The first poll with Celery, Redis and Elasticsearch on this one machine: as docker-compose runs it, a process a queue.
+"""The first poll with Celery, Redis and Elasticsearch on this one machine: one worker a queue, as compose has it.
 
     .venv/bin/python -m benchmarks.poll_fleet [--feeds 200]
 

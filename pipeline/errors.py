@@ -104,8 +104,17 @@ class FetchUnavailable(Unavailable):
 class HostBusy(FetchUnavailable):
     """Not asked at all: its host asked to be left alone, or has as much to do as it may be given. No failure."""
 
+    SOON = 60.0
+    """Seconds: a turn within them is worth waiting for; beyond, the host asked to be left alone."""
+
     def __init__(self, url: str, reason: str, retry_after: float) -> None:
         super().__init__(url, reason, retry_after=retry_after)
+        self.seconds = retry_after
+
+    @property
+    def is_soon(self) -> bool:
+        """Whether the turn comes within a minute."""
+        return self.seconds <= self.SOON
 
 
 class MailUnavailable(Unavailable):

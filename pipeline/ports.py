@@ -223,6 +223,10 @@ class Clock(Protocol):
         """Return the time, aware, in UTC."""
         ...
 
+    def wait(self, seconds: float) -> None:
+        """Let so much time pass."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:

@@ -83,7 +83,7 @@ def after_poll(
 
 def _put_off(feed: Feed, busy: HostBusy, now: datetime) -> Feed:
     """Nobody was asked, so nothing is learnt and nothing failed. Those that were put off together come back apart."""
-    wait = (busy.retry_after or 0.0) * (1 + SPREAD * _chance(feed.id, now))
+    wait = busy.seconds * (1 + SPREAD * _chance(feed.id, now))
     return replace(feed, lease_until=None, queued_until=None, next_poll_at=now + timedelta(seconds=wait))
 
 

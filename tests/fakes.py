@@ -16,5 +16,8 @@ class Clock:
     def now(self) -> datetime:
         return self.at
 
+    def wait(self, seconds: float) -> None:
+        self.turn(seconds)
+
     def turn(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,10 +11,15 @@ from datetime import timedelta
 import pytest
 
 from pipeline import flow
+from pipeline.adapters import budget
+from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.extractor import ProcessExtractor
+from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.smtp import SmtpMailer
+from pipeline.errors import HostBusy
 from pipeline.extract.page import extract
 from pipeline.flow.explain import explain
+from pipeline.flow.ingest import PATIENCE
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
 from pipeline.flow.overview import by_urgency, overview
@@ -467,3 +473,54 @@ def test_a_feed_that_is_slow_to_answer_holds_nobody_else_of_its_batch_up(ports, 
     report = flow.poll(ports, [feed.id for feed in ports.stores.feeds.all()])
     assert came
     assert (report.polled, report.new, report.failed) == (2, 2, {})
+
+
+def test_a_host_that_asks_for_peace_gets_it_from_all_its_feeds(ports, site):
+    """Retry-After is the host's (RFC 9110, 10.2.3): the others are put off without being asked, and have not failed."""
+    limited = site.put("/limited", b"", status=429, Retry_After="7200")
+    add_feeds(ports, [NewFeed(url=limited)])
+    flow.poll(ports, [only(ports.stores.feeds.all()).id])
+    other = site.put("/other", web.rss(("One", f"{site.base}/one")), web.RSS)
+    add_feeds(ports, [NewFeed(url=other)])
+    now = ports.clock.now()
+    flow.poll(ports, [feed.id for feed in ports.stores.feeds.all()])
+    put_off = next(feed for feed in ports.stores.feeds.all() if feed.url == other)
+    assert site.asked("/other") == 0
+    assert put_off.next_poll_at - now > timedelta(hours=1.9)
+    assert (put_off.failures, put_off.error, put_off.polled_at) == (0.0, "", None)
+
+
+def test_a_story_waits_for_a_turn_of_its_host_and_is_not_made_of_the_feed_instead(ports, site, clock, monkeypatch):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK), query="kursk")
+    ids = flow.poll(ports, [only(ports.stores.feeds.all()).id]).entry_ids
+    monkeypatch.setattr(budget, "LONGEST_WAIT", -math.inf)  # no turn is near enough
+    report = flow.ingest(ports, ids)
+    entry = only(ports.stores.entries.all())
+    assert (report.stories, report.failed, entry.state, entry.attempts) == (0, {}, EntryState.PENDING, 0)
+    monkeypatch.undo()
+    clock.turn(HostBusy.SOON)
+    assert flow.ingest(ports, ids).stories == 1
+    assert only(ports.stores.stories.all()).text_from is TextFrom.PAGE
+
+
+def test_a_story_does_not_wait_for_ever(ports, site, clock, monkeypatch):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK), query="kursk")
+    ids = flow.poll(ports, [only(ports.stores.feeds.all()).id]).entry_ids
+    clock.turn(PATIENCE.total_seconds())
+    monkeypatch.setattr(budget, "LONGEST_WAIT", -math.inf)
+    assert flow.ingest(ports, ids).stories == 1
+    story = only(ports.stores.stories.all())
+    assert story.text_from is TextFrom.FEED
+    assert "left alone" in story.text_reason
+
+
+def test_one_round_goes_on_until_every_host_had_its_turns(ports, site, monkeypatch):
+    monkeypatch.setattr(budget, "LONGEST_WAIT", 0.3)
+    settings = replace(ports.settings, host_spacing=0.2, robots=False)
+    hurried = replace(ports, settings=settings, fetcher=HttpFetcher(settings), clock=SystemClock())
+    links = [(f"Story {n}", site.put(f"/{n}", web.page(f"Story {n}", *web.article(NEAR_KURSK)))) for n in range(6)]
+    watch(hurried, site.put("/feed", web.rss(*links), web.RSS), query="kursk")
+    outcome = once(hurried, everything=True, progress=lambda *_: None, threads=2)
+    hurried.fetcher.close()
+    assert (outcome.stories, outcome.failed_entries) == (6, {})
+    assert {story.text_from for story in hurried.stores.stories.all()} == {TextFrom.PAGE}

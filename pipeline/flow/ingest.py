@@ -15,7 +15,7 @@ from functools import partial
 
 from pipeline import dedupe, enrich, extract, freshness, index, match, robots
 from pipeline.deliver import decide
-from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, WirewatchError
+from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, HostBusy, WirewatchError
 from pipeline.flow.pages import fetch_pages
 from pipeline.model import (
     Article,
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 YOUNG = timedelta(days=1)
 """A page younger than this is fetched once more later: a stub that becomes the story."""
+PATIENCE = timedelta(minutes=10)
+"""For so long a story waits for a host that has more pages to give than it may be asked for."""
 ROBOTS_NOTE = "its page says X-Robots-Tag: "
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -49,6 +51,7 @@ class IngestReport:
     stories: int = 0
     matches: int = 0
     suppressed: int = 0
+    put_off: float = 0.0  # seconds until hosts have turns for all the pages that they had none for
     failed: dict[str, str] = field(default_factory=dict)  # entry id to the error in words
     quarantined: dict[str, str] = field(default_factory=dict)
     delivery_ids: list[str] = field(default_factory=list)
@@ -65,6 +68,7 @@ class _Item:
     robots_tag: str = ""
     story: Story | None = None
     news: bool = False  # it is not old: whoever is alerted to its story is mailed
+    put_off: float = 0.0  # seconds until its host has a turn for its page
     error: str = ""
     failed_stage: str = ""
 
@@ -117,10 +121,17 @@ def _fetch_pages(ports: Ports, items: Sequence[_Item]) -> None:
     wanted = [item for item in items if _wants_page(ports, item)]
     outcomes = fetch_pages(ports, [item.entry.url for item in wanted])
     for item, outcome in zip(wanted, outcomes, strict=True):
-        if isinstance(outcome, FetchUnavailable | FetchRefused):
+        if isinstance(outcome, HostBusy) and _may_wait(ports, item, outcome):
+            item.put_off = outcome.seconds
+        elif isinstance(outcome, FetchUnavailable | FetchRefused):
             item.text_reason = outcome.reason
         else:
             _attempt(item, "extract", partial(_extract, ports, item, outcome))
+
+
+def _may_wait(ports: Ports, item: _Item, busy: HostBusy) -> bool:
+    """Whether its story waits for a turn of its host, which is no failure; else it goes on with the feed's text."""
+    return busy.is_soon and ports.clock.now() - item.entry.first_seen_at < PATIENCE
 
 
 def _wants_page(ports: Ports, item: _Item) -> bool:
@@ -149,8 +160,8 @@ def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
 
 
 def _attempt(item: _Item, stage: str, work: Callable[[], None]) -> None:
-    """Do `work` unless an earlier stage failed; an error is this entry's own and stops no other."""
-    if item.error:
+    """Do `work` unless an earlier stage failed or was put off; an error is this entry's own and stops no other."""
+    if item.error or item.put_off:
         return
     try:
         work()
@@ -262,6 +273,7 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
 def _finish(ports: Ports, items: Sequence[_Item], report: IngestReport) -> None:
     now = ports.clock.now()
     by_id = {item.entry.id: item for item in items}
+    report.put_off = max((item.put_off for item in items), default=0.0)
     for item in items:
         if item.error:
             report.failed[item.entry.id] = item.error
@@ -276,6 +288,8 @@ def _finished(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry |
     if entry.content_hash != item.entry.content_hash:
         return replace(entry, lease_until=None)  # the feed changed it meanwhile: it stays pending
     entry = replace(entry, lease_until=None, queued_until=None)
+    if item.put_off:
+        return replace(entry, attempts=entry.attempts - 1, due_at=now + timedelta(seconds=item.put_off))
     if item.error:
         return _failed(ports, item, entry, now)
     if item.entry.attempts > ports.settings.attempts:

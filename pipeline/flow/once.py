@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from pipeline.errors import HostBusy
 from pipeline.flow.ingest import IngestReport, ingest
 from pipeline.flow.notify import NotifyReport, notify
-from pipeline.flow.poll import PollReport, poll
+from pipeline.flow.poll import poll
 from pipeline.flow.sweep import batches, batches_of_entries, by_host
 from pipeline.model import POLLED, Delivery, Entry
 from pipeline.ports import Ports
@@ -74,25 +75,37 @@ def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything:
     else:
         feeds = ports.stores.feeds.due(ports.clock.now(), 1_000_000)
 
-    def work(batch: Sequence[str]) -> PollReport:
-        return poll(ports, batch, forced=everything)
-
-    for report in _in_parallel(pool, "poll", by_host(feeds, 50), work, progress):
-        outcome.feeds += report.polled
-        outcome.unchanged += report.unchanged
-        outcome.entries += report.new
-        outcome.changed += report.changed
-        outcome.failed_feeds |= report.failed
+    forced, named = everything, by_host(feeds, 50)
+    while named:
+        put_off: dict[str, float] = {}
+        for report in _in_parallel(pool, "poll", named, partial(poll, ports, forced=forced), progress):
+            put_off |= {feed_id: wait for feed_id, wait in report.put_off.items() if wait <= HostBusy.SOON}
+            outcome.feeds += report.polled - len(report.put_off)
+            outcome.unchanged += report.unchanged
+            outcome.entries += report.new
+            outcome.changed += report.changed
+            outcome.failed_feeds |= report.failed
+        forced, named = True, batches(list(put_off), 50)
+        ports.clock.wait(max(put_off.values(), default=0.0))
 
 
 def _ingest(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress, work: Ingesting) -> None:
+    while wait := _ingest_all(ports, pool, outcome, progress, work):
+        ports.clock.wait(wait)
+
+
+def _ingest_all(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress, work: Ingesting) -> float:
+    """Ingest all that is pending; the seconds until hosts have turns for the pages that they had none for."""
+    put_off = 0.0
     for entries in _pages(ports, ports.stores.entries.due):
         for report in _in_parallel(pool, "ingest", batches_of_entries(entries, INGEST_BATCH), work, progress):
+            put_off = max(put_off, report.put_off)
             outcome.stories += report.stories
             outcome.matches += report.matches
             outcome.suppressed += report.suppressed
             outcome.failed_entries |= report.failed
             outcome.quarantined |= report.quarantined
+    return put_off
 
 
 def _notify(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Progress) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pipeline import fetch, robots
 from pipeline.address import is_web, origin
-from pipeline.errors import FetchRefused, FetchUnavailable
+from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy
 from pipeline.model import FetchResponse
 from pipeline.ports import Ports
 
@@ -22,28 +22,40 @@ def fetch_pages(ports: Ports, urls: Sequence[str]) -> list[Outcome]:
     refused = _refusals(ports, urls) if ports.settings.robots else {}
     wanted = [url for url in urls if url not in refused]
     fetched = iter(ports.fetcher.fetch([fetch.page_request(url, ports.settings) for url in wanted]))
-    return [FetchRefused(url, refused[url]) if url in refused else next(fetched) for url in urls]
+    return [refused[url] if url in refused else next(fetched) for url in urls]
 
 
-def _refusals(ports: Ports, urls: Sequence[str]) -> dict[str, str]:
-    """Those of `urls` that may not be fetched, and why. What is no address at all is left to the fetcher."""
+def _refusals(ports: Ports, urls: Sequence[str]) -> dict[str, FetchRefused | HostBusy]:
+    """Those of `urls` that may not be fetched, or not yet. What is no address at all is left to the fetcher."""
     asked = [url for url in dict.fromkeys(urls) if is_web(url)]
     rules = _rules(ports, asked)
-    reasons = {url: rules[origin(url)].refusal(url) for url in asked}
-    return {url: reason for url, reason in reasons.items() if reason}
+    answers = {url: _refusal(url, rules[origin(url)]) for url in asked}
+    return {url: answer for url, answer in answers.items() if answer}
 
 
-def _rules(ports: Ports, urls: Sequence[str]) -> dict[str, robots.Rules]:
+def _refusal(url: str, rules: robots.Rules | HostBusy) -> FetchRefused | HostBusy | None:
+    if isinstance(rules, HostBusy):
+        return rules
+    reason = rules.refusal(url)
+    return FetchRefused(url, reason) if reason else None
+
+
+def _rules(ports: Ports, urls: Sequence[str]) -> dict[str, robots.Rules | HostBusy]:
     """The rules of each origin among `urls`: those known, and those that are asked for now, all at once."""
     now = ports.clock.now()
     pages = {origin(url): url for url in urls}
     known = {site: rules for site in pages if (rules := _known(ports, site, now))}
     missing = [site for site in pages if site not in known]
     outcomes = ports.fetcher.fetch([robots.request_for(pages[site], ports.settings) for site in missing])
-    found = {site: robots.rules(outcome, now) for site, outcome in zip(missing, outcomes, strict=True)}
+    busy = {site: one for site, one in zip(missing, outcomes, strict=True) if isinstance(one, HostBusy)}
+    found = {
+        site: robots.rules(one, now)
+        for site, one in zip(missing, outcomes, strict=True)
+        if not isinstance(one, HostBusy)
+    }
     ports.robots.update(found)
     _forget(ports)
-    return known | found
+    return {**known, **found, **busy}
 
 
 def _known(ports: Ports, site: str, now: datetime) -> robots.Rules | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from pipeline import fetch, freshness, index, parse, schedule, websub
-from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
+from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.flow.subscribe import discover
 from pipeline.model import POLLED, Arrival, Entry, Feed, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
@@ -27,6 +27,7 @@ class PollReport:
     new: int = 0
     changed: int = 0
     failed: dict[str, str] = field(default_factory=dict)  # feed url to the error in words
+    put_off: dict[str, float] = field(default_factory=dict)  # feed id to the seconds until its host has a turn for it
     entry_ids: list[str] = field(default_factory=list)
 
 
@@ -199,6 +200,9 @@ def _changed(old: Entry, new: Entry) -> Entry | None:
 def _tell(feed: Feed, outcome: Outcome, parsed: ParsedFeed | None, report: PollReport) -> None:
     if isinstance(outcome, FetchResponse):
         report.unchanged += parsed is None
+        return
+    if isinstance(outcome, HostBusy):
+        report.put_off[feed.id] = outcome.seconds
         return
     report.failed[feed.url] = outcome.reason
     log.warning("feed %s: %s", feed.url, outcome.reason)
