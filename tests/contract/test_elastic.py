@@ -32,7 +32,7 @@ def test_an_alert_that_fails_in_the_engine_stops_no_other_is_judged_all_the_same
     title = "Kursk " + " ".join(f"missil{number:03}" for number in range(200))
     documents = [Document(builders.story(title=title)), Document(builders.story(title="Kursk"))]
     found = {one.alert_id: one.documents for one in alerts.narrow(documents)}
-    assert found == {one.name: (0, 1) for one in good} | {"bad": (0, 1)}
+    assert found == {one.id: (0, 1) for one in (*good, bad)}
     assert "can't run it" in alerts.get([bad.id])[bad.id].health
     assert all(not one.health for one in alerts.get([one.id for one in good]).values())
 
