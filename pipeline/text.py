@@ -18,7 +18,7 @@ import re
 import sys
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
 import regex
@@ -105,7 +105,7 @@ class Tokens:
     @cached_property
     def spans(self) -> tuple[Span, ...]:
         """Offsets `(start, end)` of each token in `text`, end exclusive; worked out when first asked for."""
-        found = tuple(_raw_spans(self._normal))
+        found = tuple(_raw_spans(self._normal, self._raw))
         if self._normal == self.text:
             return found
         return _spans_in_original(self.text, found)
@@ -128,7 +128,7 @@ class Tokens:
         return self.spans[first][0], self.spans[last][1]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def tokens(text: str) -> Tokens:
     """`Tokens(text)`, shared: a batch of stories is hashed, indexed and matched in turn, on the same texts."""
     return Tokens(text)
@@ -176,12 +176,20 @@ def _raw_tokens(normal: str) -> list[str]:
     return _WORD_PLAIN.findall(_POSSESSIVE_PLAIN.sub("  ", plain))
 
 
-def _raw_spans(normal: str) -> list[Span]:
+def _raw_spans(normal: str, raw: Sequence[str]) -> list[Span]:
     """Where the raw tokens stand. Joined tokens move what follows, so a text that has them is read the long way."""
     joined = _DOTTED_PLAIN.search(normal) or _COMMA_PLAIN.search(normal)
     if joined or _NOT_PLAIN.search(normal):
         return [match.span() for match in _TOKEN.finditer(normal)]
-    return [match.span() for match in _WORD_PLAIN.finditer(_POSSESSIVE_PLAIN.sub("  ", normal))]
+    # Between tokens there is nothing that a token could begin with: each stands where it is found first.
+    plain = _POSSESSIVE_PLAIN.sub("  ", normal)
+    spans: list[Span] = []
+    end = 0
+    for token in raw:
+        start = plain.find(token, end)
+        end = start + len(token)
+        spans.append((start, end))
+    return spans
 
 
 def _without_joints(match: re.Match[str]) -> str:

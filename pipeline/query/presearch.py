@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
@@ -99,14 +99,19 @@ class Presearcher(Generic[Key]):
 
     def candidates(self, document: Document) -> set[Filed[Key]]:
         """The alerts that may match `document`."""
-        words = _tokens(document, UNFIELDED)
+        words: set[str] = set()
+        labels: set[Label] = set()
+        for value in (value for field in UNFIELDED for value in document.values(field)):
+            words.update(value.folded)
+            labels.update(pairwise(value.folded))
         if self._documents % LEARN_EVERY == 0:
             self._learn(words)
         self._documents += 1
-        labels: set[Label] = set(_rows(document, UNFIELDED))
         for field in [field for field, users in self._fields.items() if users]:
-            words |= {_within(field, token) for token in _tokens(document, (field,))}
-            labels |= {(_within(field, first), second) for first, second in _rows(document, (field,))}
+            for value in document.values(field):
+                within = [f"{field}:{token}" for token in value.folded]
+                words.update(within)
+                labels.update(zip(within, value.folded[1:], strict=False))
         labels |= words
         found = set(self._without)
         for label in self._drawers.keys() & labels:
@@ -215,14 +220,6 @@ def _label(clue: Clue) -> Label:
 
 def _within(field: Field | None, token: str) -> str:
     return sys.intern(f"{field}:{token}") if field else token
-
-
-def _tokens(document: Document, fields: Iterable[Field]) -> set[str]:
-    return {token for field in fields for value in document.values(field) for token in value.folded}
-
-
-def _rows(document: Document, fields: Iterable[Field]) -> Iterator[tuple[str, str]]:
-    return (row for field in fields for value in document.values(field) for row in pairwise(value.folded))
 
 
 def cover(needs: Required, cost: Cost) -> list[Clue] | None:
