@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pipeline.address import address_key, canonical_url
 from pipeline.model import Article, Entry, Story, TextFrom, identify
 from pipeline.ports import Claim
-from pipeline.text import tokens
+from pipeline.text import words
 
 
 def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def _is_home(url: str) -> bool:
 
 def content_hash(title: str, body: str) -> str:
     """What changes when a reader would read something else: not for white space, case or punctuation."""
-    return identify(" ".join(tokens(title).folded), " ".join(tokens(body).folded))
+    return identify(" ".join(words(title)), " ".join(words(body)))
 
 
 def merge(old: Story, new: Story) -> Story:

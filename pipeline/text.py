@@ -90,9 +90,7 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._normal = normalise(text)
-        self._raw = _raw_tokens(self._normal)
-        self.folded: tuple[str, ...] = tuple(map(_FOLDED.__getitem__, self._raw))
+        self._normal, self._raw, self.folded = _read(text)
 
     def __len__(self) -> int:
         return len(self.folded)
@@ -129,9 +127,15 @@ class Tokens:
 
 
 @lru_cache(maxsize=128)
-def tokens(text: str) -> Tokens:
-    """`Tokens(text)`, shared: a batch of stories is hashed, indexed and matched in turn, on the same texts."""
-    return Tokens(text)
+def _read(text: str) -> tuple[str, list[str], tuple[str, ...]]:
+    """The normal form of a text, its raw tokens, and these folded.
+
+    Remembered, for a batch of stories is hashed, indexed and matched in turn, on the same texts. Where the tokens stand
+    is not: that is ten times as much, and only matching asks.
+    """
+    normal = normalise(text)
+    raw = _raw_tokens(normal)
+    return normal, raw, tuple(map(_FOLDED.__getitem__, raw))
 
 
 def normalise(text: str) -> str:

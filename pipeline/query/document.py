@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipeline.text import MAX_TOKEN_UNITS, Tokens, tokens, words
+from pipeline.text import MAX_TOKEN_UNITS, Tokens, words
 
 if TYPE_CHECKING:
     from pipeline.model import Story
@@ -90,7 +90,7 @@ class Document:
         """The values of `field`, none of them empty of tokens."""
         known = self._values.get(field)
         if known is None:
-            make = _whole_value if field in WHOLE else tokens
+            make = _whole_value if field in WHOLE else Tokens
             made: list[Value] = [make(text) for text in _texts(self.story, field)]
             known = self._values[field] = tuple(value for value in made if any(value.folded))
         return known
