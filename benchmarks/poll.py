@@ -119,7 +119,7 @@ def ours(base: str, stored: int) -> dict[str, Any]:
         with closing(Crew(ports)) as crew, Memory(os.getpid()) as memory:
             measured = phases(ports, crew, base)
         bootstrap.close(ports)
-    return measured | {"peak_memory_mb": memory.peak / 1e6}
+    return measured | {"peak_memory_mb": memory.peak / 1e6, "of_it_mb": [round(part / 1e6) for part in memory.parts]}
 
 
 def watch(ports: Ports, base: str) -> None:
@@ -197,6 +197,7 @@ class Memory:
 
     def __init__(self, root: int) -> None:
         self.peak = 0
+        self.parts: list[int] = []  # of it, the process that holds most first
         self._root = root
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -211,7 +212,9 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.3):
-            self.peak = max(self.peak, sum(pss(pid) for pid in family(self._root) if name(pid) != "feedserver"))
+            held = {pid: pss(pid) for pid in family(self._root) if name(pid) != "feedserver"}
+            if sum(held.values()) > self.peak:
+                self.peak, self.parts = sum(held.values()), sorted(held.values(), reverse=True)
 
 
 def family(root: int) -> list[int]:
