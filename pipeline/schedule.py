@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from heapq import nlargest
 from typing import Any
 
-from pipeline import habits, walls
+from pipeline import habits, walls, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.fetch import body_hash
 from pipeline.model import Feed, FeedState, FetchResponse, Habits, ParsedFeed
@@ -107,7 +107,10 @@ def _after_success(
     if parsed is not None:
         changes |= _described(feed, response, parsed, now, lost=lost)
     asked = max(changes["max_age"], changes["least_interval"])
-    interval = min(max(_worth(learnt, now, settings), asked), settings.poll_ceiling)
+    pushed = bool(settings.websub_callback) and websub.pushes(feed, now)
+    # Polling is the safety net of a hub; one that finds what the hub had not pushed takes the trust back.
+    rarely = websub.POLLS_STRETCHED if pushed and not new_entries else 1.0
+    interval = min(max(_worth(learnt, now, settings), asked) * rarely, settings.poll_ceiling)
     wait = interval * (1 + SPREAD * _chance(feed.id, now))
     return replace(
         feed,
@@ -117,6 +120,7 @@ def _after_success(
         polled_at=now,
         succeeded_at=now,
         new_entry_at=now if new_entries else feed.new_entry_at,
+        pushed_until=None if pushed and new_entries else feed.pushed_until,
         lease_until=None,
         queued_until=None,
         habits=learnt,

@@ -270,19 +270,3 @@ def after_answer(feed: Feed, subscription: Subscription) -> Feed | None:
         return None
     held = subscription.state is SubscriptionState.VERIFIED
     return replace(feed, pushed_until=subscription.expires_at if held else None)
-
-
-def as_safety_net(feed: Feed, new_entries: int, now: datetime, settings: Settings) -> Feed:
-    """The feed after a poll, with its next one put off while a hub pushes.
-
-    A poll that fails is left to its backoff. One that found what the hub had not pushed takes the trust back, until
-    the hub pushes again.
-    """
-    if not settings.websub_callback or not pushes(feed, now) or feed.error:
-        return feed
-    if new_entries:
-        return replace(feed, pushed_until=None)
-    wait = (feed.next_poll_at - now).total_seconds()
-    return replace(
-        feed, next_poll_at=now + timedelta(seconds=max(wait, min(wait * POLLS_STRETCHED, settings.poll_ceiling)))
-    )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import fetch, habits, schedule
+from pipeline import fetch, habits, schedule, websub
 from pipeline.adapters.codec import decode, encode
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.model import POLLED, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed
@@ -338,3 +338,34 @@ def test_whatever_a_feed_answers_it_is_polled_again_in_time_and_not_before_it_as
         assert decode(encode(feed), Feed) == feed
         now += timedelta(seconds=passed)
     assert fetch.request_for(feed, SETTINGS).url == feed.url
+
+
+# ---------------------------------------------------------------------------------------------------------
+# The safety net of a hub
+
+
+HUBS = load({}, websub_callback="https://wirewatch.example.org/websub/", poll_ceiling="1000000")
+
+
+def test_a_feed_whose_news_is_pushed_is_polled_more_rarely_up_to_the_ceiling():
+    feed = first_read(every(HOUR, 20))
+    pushed = replace(feed, pushed_until=later(DAY))
+    usual, rare = (polled(one, SAME, settings=HUBS) for one in (feed, pushed))
+    assert rare.interval == pytest.approx(usual.interval * websub.POLLS_STRETCHED)
+    low = replace(HUBS, poll_ceiling=2 * usual.interval)
+    assert polled(pushed, SAME, settings=low).interval == low.poll_ceiling
+
+
+def test_polling_goes_on_as_before_where_nothing_is_pushed_any_more_or_websub_is_off():
+    feed = first_read(every(HOUR, 20))
+    usual = polled(feed, SAME, settings=HUBS).interval
+    assert polled(replace(feed, pushed_until=NOON), SAME, settings=HUBS).interval == usual
+    off = replace(HUBS, websub_callback="")
+    assert polled(replace(feed, pushed_until=later(DAY)), SAME, settings=off).interval == usual
+
+
+def test_a_poll_that_finds_what_was_not_pushed_takes_the_trust_back():
+    feed = replace(first_read(every(HOUR, 20)), pushed_until=later(DAY))
+    assert polled(feed, SAME, settings=HUBS).pushed_until == later(DAY)
+    found = polled(feed, answer(), document([later(1), *every(HOUR, 19)]), new=1, now=later(2), settings=HUBS)
+    assert found.pushed_until is None

@@ -165,31 +165,7 @@ def test_a_method_that_is_none_of_ours_is_no_signature(method):
     assert not websub.signed("secret", b"body", f"{method}={'0' * 64}")
 
 
-# -- the safety net
-
-
-def test_a_feed_whose_news_is_pushed_is_polled_more_slowly_up_to_the_ceiling():
-    feed = builders.feed(next_poll_at=later(1000), pushed_until=later(50_000))
-    assert websub.pushes(feed, NOON)
-    assert websub.as_safety_net(feed, 0, NOON, SETTINGS).next_poll_at == later(4000)
-    slow = replace(feed, next_poll_at=later(10_000))
-    assert websub.as_safety_net(slow, 0, NOON, SETTINGS).next_poll_at == later(SETTINGS.poll_ceiling)
-
-
-def test_polling_goes_on_as_before_where_nothing_is_pushed_or_a_poll_failed_or_websub_is_off():
-    plain = builders.feed(next_poll_at=later(1000))
-    lapsed = replace(plain, pushed_until=NOON)
-    failed = replace(plain, pushed_until=later(50_000), error="answers 500")
-    for feed in (plain, lapsed, failed):
-        assert websub.as_safety_net(feed, 0, NOON, SETTINGS) == feed
-    pushed = replace(plain, pushed_until=later(50_000))
-    assert websub.as_safety_net(pushed, 0, NOON, load({})) == pushed
-
-
-def test_a_poll_that_finds_what_was_not_pushed_takes_the_trust_back():
-    feed = builders.feed(next_poll_at=later(1000), pushed_until=later(50_000))
-    after = websub.as_safety_net(feed, 1, NOON, SETTINGS)
-    assert (after.next_poll_at, websub.pushes(after, NOON)) == (later(1000), False)
+# -- the feed
 
 
 def test_a_push_leaves_the_validators_of_the_last_poll():

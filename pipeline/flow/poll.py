@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from pipeline import fetch, freshness, index, parse, schedule, websub
+from pipeline import fetch, freshness, index, parse, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.flow.subscribe import discover
 from pipeline.model import POLLED, Arrival, Entry, Feed, FetchResponse, ParsedEntry, ParsedFeed, identify
 from pipeline.ports import Ports
-from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], re
     taken = _taken(ports, [schedule.moves_to(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)])
     finished = {
         feed.id: partial(
-            _after_poll,
+            schedule.after_poll,
             outcome=outcome,
             parsed=parsed,
             new_entries=new,
@@ -80,22 +79,6 @@ def take_in(
     read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
     written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
     return [(outcome, parsed, new) for (outcome, parsed), new in zip(read, written, strict=True)]
-
-
-def _after_poll(
-    feed: Feed,
-    *,
-    outcome: Outcome,
-    parsed: ParsedFeed | None,
-    new_entries: int,
-    now: datetime,
-    settings: Settings,
-    taken: bool,
-) -> Feed:
-    after = schedule.after_poll(
-        feed, outcome, parsed=parsed, new_entries=new_entries, now=now, settings=settings, taken=taken
-    )
-    return websub.as_safety_net(after, new_entries, now, settings)
 
 
 def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Feed | None:
