@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import ExtractError
 from pipeline.extract import feed_text, is_whole_text
-from pipeline.extract.page import extract
+from pipeline.extract.page import extract, without_site
 from tests import web
 
 URL = "https://a.example/2026/one"
@@ -46,6 +46,31 @@ def test_what_the_page_says_of_itself_is_taken():
     assert article.canonical_url == "https://a.example/2026/canonical"
     assert article.published == datetime(2026, 3, 1, 12, tzinfo=UTC)
     assert article.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("title", "site", "without"),
+    [
+        ("Kursk is quiet | A News", "A News", "Kursk is quiet"),
+        ("Kursk is quiet - a.example", "", "Kursk is quiet"),
+        ("Kursk is quiet * A News * by Ada Writer", "A News", "Kursk is quiet"),
+        ("クルスクは静か：朝日新聞デジタル", "朝日新聞デジタル", "クルスクは静か"),
+        ("社説：クルスクは静か", "朝日新聞デジタル", "社説：クルスクは静か"),
+        ("A News - and its readers", "A News", "A News - and its readers"),
+        ("Kursk: quiet - for now", "A News", "Kursk: quiet - for now"),
+    ],
+)
+def test_a_title_is_without_its_site(title, site, without):
+    assert without_site(title, site, "https://www.a.example/x") == without
+
+
+def test_a_site_that_signs_for_its_authors_is_none_of_them_where_one_is_named():
+    head = (
+        '<meta property="og:site_name" content="A News">'
+        '<script type="application/ld+json">{"@type": "NewsArticle", "author": [{"name": "A News"}, '
+        '{"name": "Deutsche Welle (www.dw.com)"}]}</script><meta name="author" content="Ada Writer">'
+    )
+    assert extract(page(f"<article>{STORY}</article>", head), URL, KIND).authors == ("Ada Writer",)
 
 
 def test_a_canonical_address_on_another_site_or_the_home_page_is_not_believed():

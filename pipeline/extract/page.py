@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -30,7 +31,7 @@ _PDF = b"%PDF-"
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:.-]+)""", re.IGNORECASE)
 _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
-_TITLE_BREAK = re.compile(r"\s+[|–—·•:»-]\s+")
+_TITLE_BREAK = re.compile(r"\s+[|–—·•:»*-]\s+|\s*[｜：]\s*")
 
 
 def extract(html: bytes, url: str, content_type: str) -> Article:
@@ -131,8 +132,14 @@ class _Stated:
         return self.meta("og:site_name", "application-name")
 
     def authors(self) -> tuple[str, ...]:
-        linked = _names(_author_names(self.thing("author")))
-        return linked or _names(self._authors) or _names((self.guessed.author or "").split("; "))
+        linked, named = _names(_author_names(self.thing("author"))), _names(self._authors)
+        people = self._people(linked) or self._people(named)
+        return people or linked or named or _names((self.guessed.author or "").split("; "))
+
+    def _people(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that are not the site's own name: many a site signs beside its authors, or for them."""
+        own = {_squeezed(self.site()), _squeezed(_host(self.url))} - {""}
+        return tuple(name for name in names if "www." not in name and _squeezed(name) not in own)
 
     @cached_property
     def guessed(self) -> Any:
@@ -242,15 +249,19 @@ def _moment(value: Any) -> datetime | None:
 
 
 def without_site(title: str, site: str, url: str) -> str:
-    """`title` without the name of its site behind a dash or a bar."""
+    """`title` without the name of its site behind a dash or a bar, and what stands behind that."""
     breaks = list(_TITLE_BREAK.finditer(title))
-    if not breaks:
-        return title
-    last = breaks[-1]
-    tail = _squeezed(title[last.end() :])
-    host = _squeezed((urlsplit(url).hostname or "").removeprefix("www."))
-    is_site = tail == _squeezed(site) or (len(tail) > 2 and (tail in host or tail in _squeezed(site)))
-    return title[: last.start()] if tail and is_site else title
+    name, host = _squeezed(site), _squeezed(_host(url))
+    for one, following in zip_longest(breaks, breaks[1:]):
+        piece = _squeezed(title[one.end() : following.start() if following else None])
+        is_part = following is None and len(piece) > 2 and (piece in host or piece in name)
+        if piece and (piece == name or is_part):
+            return title[: one.start()]
+    return title
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
 def _squeezed(text: str) -> str:
