@@ -93,6 +93,14 @@ def test_bytes_are_read_in_the_encoding_they_are_in():
     assert article.paragraphs[-1] == "Größe und Maß sind genannt worden."
 
 
+def test_of_a_page_that_is_far_too_large_no_paragraph_is_lost():
+    rows = "".join(f"<p>At {number} minutes past the hour nothing had changed.</p>" for number in range(12_000))
+    article = extract(page(f"<article><h1>Kursk, minute by minute</h1>{STORY}{rows}</article>"), URL, KIND)
+    assert len(article.paragraphs) == 12_003
+    assert "Two villages near Kursk were left in the night" in article.paragraphs[1]
+    assert article.title == "T"
+
+
 def test_a_feeds_text_is_plain_and_without_its_footer():
     html = "<p>One &amp; <b>two</b>.</p><p>The post <a href='x'>One</a> appeared first on <a href='y'>A</a>.</p>"
     assert feed_text(html, URL) == ("One & two.",)
