@@ -54,6 +54,11 @@ def is_web(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
 
 
+def site_host(url: str) -> str:
+    """The host of `url` without a leading www.; empty where there is none."""
+    return (urlsplit(url).hostname or "").removeprefix("www.")
+
+
 def origin(url: str) -> str:
     """Scheme, host and port of `url` (RFC 6454): where robots.txt and the well-known paths stand."""
     parts = urlsplit(url)

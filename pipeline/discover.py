@@ -15,7 +15,7 @@ import lxml.html
 from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
-from pipeline.address import address_key, is_web, origin
+from pipeline.address import address_key, is_web, origin, site_host
 from pipeline.links import read_links
 from pipeline.model import FetchResponse
 
@@ -121,7 +121,7 @@ def _body_links(tree: HtmlElement | None, page_url: str) -> Iterator[FeedLink]:
     """Links of the page itself that look like feeds of its own site."""
     for link in tree.iter("a") if tree is not None else ():
         url = (link.get("href") or "").strip()
-        if _looks_like_feed(url) and _site(url) == _site(page_url):
+        if _looks_like_feed(url) and site_host(url) == site_host(page_url):
             yield FeedLink(url, _squeezed(link.get("title") or str(link.text_content())))
 
 
@@ -151,7 +151,7 @@ def _squeezed(text: str) -> str:
 
 def _rank(link: FeedLink, page_url: str) -> tuple[bool, int, bool]:
     """Lower is better."""
-    return _is_comments(link), _distance(link, page_url), _site(link.url) != _site(page_url)
+    return _is_comments(link), _distance(link, page_url), site_host(link.url) != site_host(page_url)
 
 
 def _is_comments(link: FeedLink) -> bool:
@@ -165,10 +165,6 @@ def _distance(link: FeedLink, page_url: str) -> int:
         return 0
     is_section = _SECTION_PATH.search(parts.path) or not _SECTION_PARAMETERS.isdisjoint(parse_qs(parts.query))
     return 2 if is_section else 1
-
-
-def _site(url: str) -> str:
-    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
 def _subject(link: FeedLink) -> str:

@@ -92,6 +92,10 @@ class SubscriptionState(StrEnum):
     ENDED = "ended"
 
 
+ASKED = tuple(state for state in SubscriptionState if state is not SubscriptionState.ENDED)
+"""The states in which the hub may have to be asked something."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """A hub's promise to push what a feed publishes (WebSub). `id` is identify("subscription", feed_id)."""

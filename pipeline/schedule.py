@@ -48,7 +48,7 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 def moves_to(feed: Feed, outcome: Outcome) -> str:
     """The address that the feed takes over with this answer: a permanent redirect, seen now and at the last poll."""
-    led_to = _permanently_at(outcome)
+    led_to = permanently_at(outcome)
     return led_to if led_to == feed.moved_to else ""
 
 
@@ -214,7 +214,7 @@ def _max_age(feed: Feed, response: FetchResponse) -> float:
     return max(0.0, float(found.group(1)) - (float(age) if age.isdecimal() else 0.0)) if found else 0.0
 
 
-def _permanently_at(outcome: Outcome) -> str:
+def permanently_at(outcome: Outcome) -> str:
     """Where permanent redirects, and no others, led; empty when there were none."""
     if not isinstance(outcome, FetchResponse) or not outcome.redirects:
         return ""
@@ -226,7 +226,7 @@ def _moved(feed: Feed, response: FetchResponse, *, taken: bool) -> dict[str, Any
     state = FeedState.ACTIVE if feed.state is FeedState.DEAD else feed.state
     address = moves_to(feed, response)
     if not address:
-        return {"state": state, "moved_to": _permanently_at(response), "error": ""}
+        return {"state": state, "moved_to": permanently_at(response), "error": ""}
     if not taken:
         return {"state": state, "url": address, "moved_to": "", "error": ""}
     error = f"moved to {address}, which is polled as another feed already: this one rests; remove it"

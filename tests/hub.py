@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlencode
 from uuid import uuid4
 
+from tests import web
 from tests.web import RSS
 
 
@@ -86,16 +86,9 @@ def _exchange(request: urllib.request.Request) -> tuple[int, str]:
 def open_hub(host: str = "127.0.0.1") -> Iterator[Hub]:
     """A hub for as long as the context lasts."""
     hub = Hub()
-    server = ThreadingHTTPServer((host, 0), _handler(hub))
-    hub.url = f"http://{host}:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with web.running(_handler(hub), host) as address:
+        hub.url = f"{address}/"
         yield hub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:

@@ -52,12 +52,18 @@ class Site:
 def serve(host: str = "127.0.0.1") -> Iterator[Site]:
     """A site for as long as the context lasts."""
     site = Site()
-    server = ThreadingHTTPServer((host, 0), _handler(site))
-    site.base = f"http://{host}:{server.server_port}"
+    with running(_handler(site), host) as site.base:
+        yield site
+
+
+@contextmanager
+def running(handler: type[BaseHTTPRequestHandler], host: str = "127.0.0.1") -> Iterator[str]:
+    """An HTTP server in a thread for as long as the context lasts; its address."""
+    server = ThreadingHTTPServer((host, 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield site
+        yield f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

@@ -19,12 +19,11 @@ from typing import Any
 import certifi
 import pycurl
 
+from pipeline import walls
 from pipeline.adapters.decoding import ACCEPTED, Decode, UndecodableError, decoder, unpack
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.settings import Network, Settings
 
-ERROR_BYTES = 4_096
-"""Bytes of the body of an error that are kept: enough to tell a bot wall by."""
 ANSWERED = frozenset(range(200, 300))
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -206,7 +205,7 @@ class _Coming:
         return -1 if self.error else None
 
     def _take(self, data: bytes) -> None:
-        if self._status not in ANSWERED and len(self._body) >= ERROR_BYTES:
+        if self._status not in ANSWERED and len(self._body) >= walls.BEGINNING:
             return  # read to its end, so that the connection can be used again
         if self._decode is None:
             self._decode = decoder(self._headers.get("content-encoding", ""))
@@ -226,7 +225,7 @@ class _Coming:
             raise FetchUnavailable(self._url, "its body can't be unpacked")
         body = bytes(self._body)
         if self._status not in ANSWERED:
-            return Answer(self._status, self._headers, body[:ERROR_BYTES])
+            return Answer(self._status, self._headers, body[: walls.BEGINNING])
         if body.startswith(b"\x1f\x8b"):
             try:
                 unpacked = unpack(body, self._most)

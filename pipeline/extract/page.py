@@ -21,6 +21,7 @@ from lxml.html import HtmlElement
 from trafilatura.metadata import extract_metadata
 from trafilatura.settings import Document
 
+from pipeline.address import site_host
 from pipeline.errors import ExtractError
 from pipeline.extract.lines import FURNITURE, clean
 from pipeline.model import Article
@@ -40,8 +41,9 @@ _TITLE_BREAK = re.compile(r"\s+[|–—·•:»*-]\s+|\s*[｜：]\s*")
 def extract(html: bytes, url: str, content_type: str) -> Article:
     """Extract the article of a page fetched from `url`. Raises ExtractError when there is none, in words."""
     tree = _tree(html, url, content_type)
-    stated = _Stated(tree, url)
-    text = _body(tree, url)
+    large = _is_large(tree)
+    stated = _Stated(tree, url, large=large)
+    text = _paragraph_lines(tree) if large else _body(tree, url)
     title = stated.title()
     paragraphs = _paragraphs(text, title)
     if sum(map(len, paragraphs)) < LEAST_LETTERS:
@@ -61,11 +63,14 @@ def extract(html: bytes, url: str, content_type: str) -> Article:
 
 
 def _body(tree: HtmlElement, url: str) -> str:
-    """The text of the article, a line a paragraph; of a page too large to tell it apart, all paragraphs."""
-    if _is_large(tree):
-        return "\n".join(str(paragraph.text_content()) for paragraph in tree.iter("p"))
+    """The text of the article, a line a paragraph."""
     found = trafilatura.bare_extraction(tree, url=url, include_comments=False)
     return (found.text or "") if isinstance(found, Document) else ""
+
+
+def _paragraph_lines(tree: HtmlElement) -> str:
+    """All paragraphs of a page too large to tell its article apart, a line each."""
+    return "\n".join(str(paragraph.text_content()) for paragraph in tree.iter("p"))
 
 
 def _is_large(tree: HtmlElement) -> bool:
@@ -118,8 +123,8 @@ def _is_title(line: str, title: str) -> bool:
 
 
 class _Stated:
-    def __init__(self, tree: HtmlElement, url: str) -> None:
-        self.tree, self.url, self._large = tree, url, _is_large(tree)
+    def __init__(self, tree: HtmlElement, url: str, *, large: bool) -> None:
+        self.tree, self.url, self._large = tree, url, large
         self._meta: dict[str, str] = {}
         self._authors: list[str] = []
         for element in tree.iter("meta"):
@@ -152,7 +157,7 @@ class _Stated:
 
     def _people(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those that are not the site's own name: many a site signs beside its authors, or for them."""
-        own = {_squeezed(self.site()), _squeezed(_host(self.url))} - {""}
+        own = {_squeezed(self.site()), _squeezed(site_host(self.url))} - {""}
         return tuple(name for name in names if "www." not in name and _squeezed(name) not in own)
 
     @cached_property
@@ -267,17 +272,13 @@ def _moment(value: Any) -> datetime | None:
 def without_site(title: str, site: str, url: str) -> str:
     """`title` without the name of its site behind a dash or a bar, and what stands behind that."""
     breaks = list(_TITLE_BREAK.finditer(title))
-    name, host = _squeezed(site), _squeezed(_host(url))
+    name, host = _squeezed(site), _squeezed(site_host(url))
     for one, following in zip_longest(breaks, breaks[1:]):
         piece = _squeezed(title[one.end() : following.start() if following else None])
         is_part = following is None and len(piece) > 2 and (piece in host or piece in name)
         if piece and (piece == name or is_part):
             return title[: one.start()]
     return title
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
 def _squeezed(text: str) -> str:

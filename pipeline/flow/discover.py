@@ -28,8 +28,7 @@ class Document:
     @property
     def url(self) -> str:
         """Where to poll it: where permanent redirects alone have led, else where it was asked for."""
-        moved = self.response.redirects
-        return moved[-1][1] if moved and all(status in schedule.PERMANENT for status, _ in moved) else self.asked
+        return schedule.permanently_at(self.response) or self.asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

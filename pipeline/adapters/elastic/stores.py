@@ -15,6 +15,7 @@ from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.stories import ElasticStories
 from pipeline.model import (
+    ASKED,
     POLLED,
     Delivery,
     DeliveryState,
@@ -23,7 +24,6 @@ from pipeline.model import (
     Feed,
     Match,
     Subscription,
-    SubscriptionState,
     WordList,
     ready_at,
 )
@@ -71,8 +71,7 @@ class ElasticSubscriptions(ElasticRecords[Subscription]):
 
     def due(self, now: datetime, limit: int) -> list[Subscription]:
         """Those not ended that are ready, longest ready first."""
-        states = [state for state in SubscriptionState if state is not SubscriptionState.ENDED]
-        return list(self.search(_due(states, now), _LONGEST_READY, limit))
+        return list(self.search(_due(ASKED, now), _LONGEST_READY, limit))
 
 
 class ElasticEntries(ElasticRecords[Entry]):

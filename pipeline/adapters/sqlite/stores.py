@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.database import Database
 from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.adapters.sqlite.stories import SqliteStories
 from pipeline.model import (
+    ASKED,
     POLLED,
     Delivery,
     DeliveryState,
@@ -18,13 +20,20 @@ from pipeline.model import (
     Feed,
     Match,
     Subscription,
-    SubscriptionState,
     WordList,
     ready_at,
 )
 from pipeline.ports import LedgerFilter, Stores
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
+
+Waiting = TypeVar("Waiting", Feed, Subscription, Entry, Delivery)
+
+
+def _due(records: SqliteRecords[Waiting], states: Sequence[str], now: datetime, limit: int) -> list[Waiting]:
+    """Those in one of `states` that are ready, longest ready first. A state at a time: so the index serves."""
+    found = [one for state in states for one in records.select(_DUE, (state, now.timestamp(), limit))]
+    return sorted(found, key=ready_at)[:limit]
 
 
 def open_stores(path: str) -> Stores:
@@ -53,8 +62,7 @@ class SqliteFeeds(SqliteRecords[Feed]):
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Polled feeds that are ready, longest ready first."""
-        found = [feed for state in POLLED for feed in self.select(_DUE, (state, now.timestamp(), limit))]
-        return sorted(found, key=ready_at)[:limit]
+        return _due(self, POLLED, now, limit)
 
 
 class SqliteSubscriptions(SqliteRecords[Subscription]):
@@ -66,9 +74,7 @@ class SqliteSubscriptions(SqliteRecords[Subscription]):
 
     def due(self, now: datetime, limit: int) -> list[Subscription]:
         """Those not ended that are ready, longest ready first."""
-        states = [state for state in SubscriptionState if state is not SubscriptionState.ENDED]
-        found = [one for state in states for one in self.select(_DUE, (state, now.timestamp(), limit))]
-        return sorted(found, key=ready_at)[:limit]
+        return _due(self, ASKED, now, limit)
 
 
 class SqliteEntries(SqliteRecords[Entry]):
@@ -79,7 +85,7 @@ class SqliteEntries(SqliteRecords[Entry]):
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Pending entries that are ready, longest ready first."""
-        return self.select(_DUE, (EntryState.PENDING, now.timestamp(), limit))
+        return _due(self, (EntryState.PENDING,), now, limit)
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine."""
@@ -114,9 +120,7 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Pending or abandoned deliveries that are ready, longest ready first."""
-        states = (DeliveryState.PENDING, DeliveryState.SENDING)
-        found = [one for state in states for one in self.select(_DUE, (state, now.timestamp(), limit))]
-        return sorted(found, key=ready_at)[:limit]
+        return _due(self, (DeliveryState.PENDING, DeliveryState.SENDING), now, limit)
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""
