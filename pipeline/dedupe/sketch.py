@@ -13,8 +13,8 @@ What was decided:
 - a text cut to half is a copy, one cut below two fifths is not: a feed's 60 words are no copy of a page's 600;
 - under 40 words, or 80 signs of a script without spaces, nothing is concluded.
 
-Shingles, and so bands, do not depend on case, punctuation, white space or quotes. Names are told by their capitals: in
-a text without any, or with nothing else, the particulars are contained in the other's or too few to judge by.
+Shingles, and so bands, do not depend on case, punctuation, white space or quotes. Names are told by their capitals: a
+text all in capitals has more of them, which contain the other's.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ def is_copy(one: bytes, other: bytes) -> bool:
     """Whether one text is a copy of the other, whole or cut, edited or under a new opening; False for b""."""
     if not one or not other or one[: len(_MADE)] != other[: len(_MADE)]:
         return False
+    if one[:_PARTICULARS_AT] == other[:_PARTICULARS_AT]:
+        return True  # the same words, whatever their case
     shingles_shared = _shingles_shared(one, other)
     if shingles_shared < _LEAST_SHINGLES_SHARED:
         return False

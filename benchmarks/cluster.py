@@ -1,0 +1,201 @@
+"""How well copies of one story are told from what only looks alike, and at what cost.
+
+    .venv/bin/python -m benchmarks.cluster [--heads 1000000]
+
+The labelled stories are those of tests/copies.py: thresholds were tuned on one half, the other was kept out. A pair is
+right when both are of one cluster. By leader is how stories come (tests/clustering.py): worst and mean of twenty
+orders, and how many heads a story was compared with. ms are the best of many, with nothing remembered of the text
+unless said.
+
+Strangers are synthetic heads of English in which three words follow each other only as they do in the labelled
+stories, so that they share far more phrases with these than news does: the figure is a bound. They are sketched and
+forgotten; only the bands of the stories that ask are kept. A table goes to stderr, JSON to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from statistics import mean, median
+from typing import Any
+
+from pipeline import text
+from pipeline.dedupe import bands, is_copy, sketch
+from tests.clustering import Sketched, by_leader, by_pair, pairs, same, two_halves
+from tests.copies import cut, wires
+
+ORDERS = 20
+ROUNDS = 300
+SHARES = (0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description="Copies of one story: how well they are told, and at what cost.")
+    parser.add_argument("--heads", type=int, default=100_000, help="synthetic strangers to meet (0 for none)")
+    asked = parser.parse_args()
+    results: dict[str, Any] = {"judged": {}, "missed": [], "cut": {}, "ms": costs()}
+    for name, stories in zip(("tuned", "kept out"), two_halves(), strict=True):
+        results["judged"][name] = judged(name, stories)
+        results["missed"] += missed(stories)
+    results["met_of_own_form"] = met_of_own_form()
+    note(f"of other stories in its form a story meets {results['met_of_own_form']:.0%}")
+    results["cut"] = {str(share): told_when_cut(share) for share in SHARES}
+    note("copies told when only the first so much of the text is left: " + figures(results["cut"]))
+    note("ms: " + figures(results["ms"]))
+    if asked.heads:
+        results["strangers"] = strangers(asked.heads)
+        note(f"of {asked.heads} strangers: " + figures(results["strangers"]))
+    print(json.dumps(results, indent=1))
+
+
+def judged(name: str, stories: Sequence[Sketched]) -> dict[str, Any]:
+    score = by_pair(stories)
+    orders = [by_leader(stories, seed) for seed in range(ORDERS)]
+    found = {
+        "stories": len(stories),
+        "pairs": asdict(score),
+        "leader_precision": [min(one.precision for one in orders), mean(one.precision for one in orders)],
+        "leader_recall": [min(one.recall for one in orders), mean(one.recall for one in orders)],
+        "candidates": mean(one.candidates for one in orders),
+    }
+    note(
+        f"{name:9} {len(stories)} stories  by pair: precision {score.precision:.3f} recall {score.recall:.3f}"
+        f"  by leader (worst, mean): precision {figures(found['leader_precision'])}"
+        f" recall {figures(found['leader_recall'])}  heads met {found['candidates']:.2f}"
+    )
+    return found
+
+
+def missed(stories: Sequence[Sketched]) -> list[str]:
+    """The pairs that are judged wrongly, in words."""
+    found = []
+    for one, other in pairs(stories):
+        said = same(one, other)
+        if said != (one.story.cluster == other.story.cluster):
+            names = sorted(f"{each.story.cluster} ({each.story.kind})" for each in (one, other))
+            found.append(f"{'taken for copies' if said else 'missed'}: {names[0]}, {names[1]}")
+            note(f"  {found[-1]}")
+    return found
+
+
+def met_of_own_form() -> float:
+    """The share of stories in one form that share a band though they are no copies: each is compared for nothing."""
+    forms = [one for half in two_halves() for one in half if one.story.kind == "form"]
+    return mean(
+        not one.bands.isdisjoint(other.bands)
+        for one, other in pairs(forms)
+        if one.story.cluster.split(",")[0] == other.story.cluster.split(",")[0]
+    )
+
+
+def told_when_cut(share: float) -> float:
+    """The share of wire stories of which the first `share` is told for a copy of the whole."""
+    told = []
+    for wire in wires():
+        whole, part = sketch("", wire["body"]), sketch("", cut(wire["body"], share))
+        told.append(bool(set(bands(whole)) & set(bands(part))) and is_copy(whole, part))
+    return mean(told)
+
+
+def costs() -> dict[str, float]:
+    """Processor time of each step, in ms."""
+    longest = max((wire["body"] for wire in wires()), key=lambda body: len(body.split())).split()
+    short, long = " ".join(longest[:100]), " ".join(longest[:600])
+    one, other = sketch("", short), sketch("", long)
+    return {
+        "sketch of 100 words": cost(lambda: forgetful(short)),
+        "of them tokenised already": cost(lambda: sketch("", short)),
+        "sketch of 600 words": cost(lambda: forgetful(long)),
+        "of 600 tokenised already": cost(lambda: sketch("", long)),
+        "bands": cost(lambda: bands(one)),
+        "is_copy": cost(lambda: is_copy(other, other)),
+    }
+
+
+def forgetful(body: str) -> bytes:
+    """A sketch of a text that nobody has tokenised yet."""
+    text._read.cache_clear()
+    return sketch("", body)
+
+
+def cost(work: Callable[[], object]) -> float:
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - began)
+    return best * 1000
+
+
+def strangers(count: int) -> dict[str, float]:
+    """How many of `count` unrelated heads share a band with a story: they are compared for nothing."""
+    askers = [story for half in two_halves() for story in half]
+    asks: dict[int, list[int]] = defaultdict(list)
+    for place, asker in enumerate(askers):
+        for band in asker.bands:
+            asks[band].append(place)
+    met = [0] * len(askers)
+    copies = 0
+    began = time.perf_counter()
+    for body in written(count):
+        made = sketch("", body)
+        places = {place for band in bands(made) for place in asks.get(band, ())}
+        for place in places:
+            met[place] += 1
+            copies += is_copy(made, askers[place].sketch)
+    return {
+        "met by a story, mean": mean(met),
+        "median": median(met),
+        "most": max(met),
+        "taken for copies": copies,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def written(count: int, seed: int = 13) -> Iterator[str]:
+    """English texts of 60 to 400 words in which words follow each other as in the labelled ones."""
+    chance = random.Random(seed)
+    followers: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for wire in wires():
+        if "lang" in wire:
+            continue
+        tokens = wire["body"].split()
+        for first, second, third in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            followers[first, second].append(third)
+    starts = [pair for pair in followers if pair[0][0].isupper()]
+    for number in range(count):
+        yield " ".join(_ramble(followers, starts, chance, 60 + number % 341))
+
+
+def _ramble(
+    followers: dict[tuple[str, str], list[str]], starts: list[tuple[str, str]], chance: random.Random, length: int
+) -> list[str]:
+    made: list[str] = []
+    pair = chance.choice(starts)
+    while len(made) < length:
+        made.append(pair[0])
+        after = followers.get(pair)
+        # Where only one word ever followed, copying would go on for a sentence: begin anew now and then.
+        pair = (pair[1], chance.choice(after)) if after and chance.random() < 0.8 else chance.choice(starts)
+    return made
+
+
+def figures(found: dict[str, float] | Sequence[float]) -> str:
+    if isinstance(found, dict):
+        return ", ".join(f"{name} {value:.3g}" for name, value in found.items())
+    return ", ".join(f"{value:.3f}" for value in found)
+
+
+def note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
