@@ -42,6 +42,7 @@ def compose(
         section=page.section,
         tags=entry.tags,
         feed_ids=(feed.id,),
+        entry_ids=(entry.id,),
         feed_titles=(feed.title,) if feed.title else (),
         image=page.image,
         text_from=TextFrom.PAGE if article else TextFrom.FEED,

@@ -54,6 +54,7 @@ def match(alert_id: str, query: Query, document: Document, now: datetime) -> Mat
         matched_at=now,
         evidence=evidence,
         old=story.old,
+        copy_of=story.copy_of,
     )
 
 

@@ -174,6 +174,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Takedown:
+    """That a story is to be forgotten whenever it comes. `id` is the story's."""
+
+    id: str
+    url: str  # as it was asked for
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """What a page said. `url` is where it was found after redirects; empty fields were not stated."""
 
@@ -216,7 +225,7 @@ class TextFrom(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The enriched article that is indexed and matched. `id` is identify("story", canonical url)."""
+    """The enriched article that is indexed and matched. `id` is identify("story", its first key)."""
 
     id: str
     url: str  # canonical
@@ -229,6 +238,7 @@ class Story:
     language: str = "unknown"  # ISO 639-1
     tags: tuple[str, ...] = ()
     feed_ids: tuple[str, ...] = ()
+    entry_ids: tuple[str, ...] = ()  # that brought it
     feed_titles: tuple[str, ...] = ()
     sentiment: str = ""  # negative, neutral or positive where it can be told honestly
     entities: tuple[Entity, ...] = ()
@@ -237,6 +247,7 @@ class Story:
     text_reason: str = ""  # why the feed's text had to do
     version: int = 1
     content_hash: str = ""  # of title and body: a new version is one whose hash differs
+    copy_of: str = ""  # the story that leads its cluster: the first seen of those that carry this text; empty: itself
     first_seen_at: datetime
     old: str = ""  # why an alert that first matches this version mails nobody (freshness.py), in words
     updated_at: datetime  # when it was ingested the last time
@@ -258,6 +269,7 @@ class Alert:
     query: str  # as typed
     meaning: str  # the query in full: lists written out, spellings added (query/meaning.py); what engines run
     variants: bool = True  # whether other spellings are looked for
+    copies: bool = False  # whether every copy of a story is delivered, or the first alone
     recipients: tuple[str, ...] = ()
     state: AlertState = AlertState.ACTIVE
     health: str = ""  # why it could not be evaluated the last time, in words; empty when all is well
@@ -297,7 +309,18 @@ class Match:
     matched_at: datetime
     evidence: tuple[Evidence, ...]
     old: str = ""  # Story.old of that version: its deliveries are suppressed
+    copy_of: str = ""  # Story.copy_of of that version
     delivered: bool = False  # all its deliveries have been written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """That an alert fired on a cluster, and by which match. `id` is identify("firing", alert_id, its leader's id)."""
+
+    id: str
+    match_id: str
+    story_id: str
+    at: datetime
 
 
 class DeliveryState(StrEnum):

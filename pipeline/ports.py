@@ -21,9 +21,11 @@ from pipeline.model import (
     Feed,
     FetchRequest,
     FetchResponse,
+    Firing,
     Match,
     Story,
     Subscription,
+    Takedown,
     WordList,
 )
 from pipeline.query.document import Document
@@ -128,10 +130,35 @@ class StoryStore(Records[Story], Protocol):
         """Return the story of the first of these identity keys that is known; empty when none is."""
         ...
 
+    def copies(self, story_id: str, limit: int) -> list[Story]:
+        """Copies of the story `story_id`, which leads their cluster: the first seen first, `limit` of them at most."""
+        ...
+
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first: every story that `query` matches, and perhaps others.
 
         The evaluator judges them. What was put just now is included.
+        """
+        ...
+
+
+class Sketched(NamedTuple):
+    """A story for a cluster: what its text comes down to (dedupe/sketch.py), and when it was first seen."""
+
+    story_id: str
+    sketch: bytes  # not empty
+    first_seen_at: datetime
+
+
+class ClusterStore(Protocol):
+    """Which stories lead clusters, and the sketches of these. What was written just now counts, whoever wrote it."""
+
+    def lead(self, sketched: Sequence[Sketched]) -> list[str]:
+        """For each story, in the order they were first seen, the one that leads its cluster.
+
+        That is the earliest leader of whose text its own is a copy (`dedupe.is_copy`), seen at most
+        `dedupe.COPIED_WITHIN` before it; else itself, from now on. Who leads goes on to: asked again, only its sketch
+        is replaced. Of twins that are asked about at once, by anybody, one leads.
         """
         ...
 
@@ -236,9 +263,12 @@ class Stores:
     subscriptions: SubscriptionStore
     entries: EntryStore
     stories: StoryStore
+    clusters: ClusterStore
     alerts: AlertStore
     lists: Records[WordList]
     matches: MatchStore
+    firings: Records[Firing]
+    takedowns: Records[Takedown]
     deliveries: DeliveryStore
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.

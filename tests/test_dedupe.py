@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.address import canonical_url
-from pipeline.dedupe import content_hash, identity_keys, merge, story_url
+from pipeline.dedupe import LEAST_WORDS, content_hash, identity_keys, merge, story_url
 from pipeline.model import Article, TextFrom
 from tests import builders
 from tests.builders import later
@@ -50,6 +50,58 @@ def test_the_pages_own_address_comes_first_and_its_home_page_says_nothing():
     assert story_url(builders.entry(), article) == "https://a.example/story"
     home = Article(url="https://a.example/story", canonical_url="https://a.example/")
     assert story_url(builders.entry(), home) == "https://a.example/story"
+
+
+WALL = ("Sign in to go on reading.",)
+LONG = " ".join(f"word{number}" for number in range(LEAST_WORDS))
+
+
+def met(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two are taken for the same story."""
+    return bool(set(one) & set(other))
+
+
+def of_page(name: str, title: str, url: str = "", canonical: str = "", text: str = "") -> tuple[str, ...]:
+    """The keys of an entry and the page it led to."""
+    url = url or f"https://a.example/{name}"
+    entry = builders.entry(name, title=title)
+    article = Article(url=url, canonical_url=canonical, title=title, paragraphs=(text or f"A text of {name}.",))
+    return identity_keys(entry, article)
+
+
+def test_links_that_all_end_at_a_login_page_are_no_one_story():
+    login = Article(url="https://a.example/login", title="Sign in", paragraphs=WALL)
+    one = identity_keys(builders.entry("one", title="Talks end"), login)
+    other = identity_keys(builders.entry("two", title="Ship aground"), login)
+    assert not met(one, other)
+
+
+def test_a_link_that_leads_to_a_page_of_its_title_is_that_page():
+    link = "https://news.example/articles/xyz"
+    page = Article(url="https://a.example/one", title="Talks end in Geneva", paragraphs=WALL)
+    redirected = identity_keys(builders.entry(url=link, title="Talks end in Geneva - The Paper"), page)
+    assert met(redirected, of_page("one", "Talks end in Geneva"))
+
+
+def test_a_canonical_link_that_differing_titles_share_joins_nothing():
+    section = "https://a.example/world"
+    one, other = of_page("one", "Talks end", canonical=section), of_page("two", "Ship aground", canonical=section)
+    assert not met(one, other)
+
+
+def test_a_canonical_link_and_a_title_that_agree_do():
+    amp = of_page("amp/one", "Talks end", canonical="https://a.example/one")
+    assert met(amp, of_page("one", "Talks end"))
+    assert not met(amp, of_page("one", "Ship aground"))
+
+
+def test_a_long_text_again_on_the_same_site_is_the_same_story_whatever_its_address_and_headline():
+    one = of_page("one", "Talks end", text=LONG)
+    assert met(one, of_page("two", "Talks end at last", text=LONG.upper()))
+    elsewhere = of_page("two", "Talks end", url="https://b.example/two", text=LONG)
+    assert not met(one, elsewhere)
+    short = LONG.removesuffix(f" word{LEAST_WORDS - 1}")
+    assert not met(of_page("one", "Talks end", text=short), of_page("two", "Ship aground", text=short))
 
 
 @given(st.text())

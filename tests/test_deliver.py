@@ -157,8 +157,8 @@ def test_a_match_makes_one_delivery_a_recipient_under_ids_that_stay():
     )
 
 
-def test_the_deliveries_of_an_old_match_are_suppressed_until_its_story_comes_as_news():
-    (old,) = decide.deliveries_for(builders.match(old="published 3 days ago"), builders.alert(), NOON)
+def test_deliveries_that_are_silent_for_age_are_suppressed_until_its_story_comes_as_news():
+    (old,) = decide.deliveries_for(builders.match(), builders.alert(), NOON, silent="old: published 3 days ago")
     assert (old.state, old.reason) == (DeliveryState.SUPPRESSED, "old: published 3 days ago")
     assert [event.state for event in old.history] == ["pending", "suppressed"]
     assert decide.claim(old, NOON, LEASE) is None

@@ -19,6 +19,7 @@ from pipeline.adapters.smtp import SmtpMailer
 from pipeline.errors import HostBusy
 from pipeline.extract.page import extract
 from pipeline.flow.explain import explain
+from pipeline.flow.firing import match_stories
 from pipeline.flow.ingest import PATIENCE
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
@@ -407,9 +408,6 @@ def test_an_alert_saved_in_the_middle_of_an_ingest_fires_on_its_story(ports, sit
 
 def test_alerts_saved_while_stories_stream_in_miss_none_that_end_after_them(ports):
     """Every story is put and matched as ingest does it, while alerts are saved from other threads."""
-    from pipeline.flow.ingest import IngestReport, _match
-    from tests import builders
-
     saved: dict[str, float] = {}
     ended: dict[str, float] = {}
     clock = iter(range(1_000_000))
@@ -422,7 +420,7 @@ def test_alerts_saved_while_stories_stream_in_miss_none_that_end_after_them(port
         now = ports.clock.now()
         story = builders.story(str(number), title="Kursk", updated_at=now, published=now)
         ports.stores.stories.put([story])
-        _match(ports, [story], {story.id}, IngestReport())
+        match_stories(ports, [story], {story.id})
         ended[story.id] = next(clock)
 
     with ThreadPoolExecutor(4) as pool:

@@ -152,7 +152,7 @@ def serve(site: web.Site, *items: Item, feed: str = "/feed") -> str:
 
 
 def tell(site: web.Site, name: str, sentence: str = NEAR_KURSK) -> None:
-    site.put(f"/{name}", web.page(f"Story {name}", *web.article(sentence)))
+    site.put(f"/{name}", web.page(f"Story {name}", *web.article(sentence, name.removeprefix("moved-"))))
 
 
 def watch(ports: Ports, *feeds: str, query: str = "kursk") -> None:

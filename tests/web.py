@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 
 from tests.servers import wait_until
 
@@ -129,9 +130,15 @@ FILLER = (
 )
 
 
-def article(sentence: str) -> tuple[str, ...]:
-    """Paragraphs enough for a story, with `sentence` among them."""
-    return (FILLER[0], f"{sentence} Nobody who was asked about it wanted to give a name.", FILLER[1])
+def article(sentence: str, about: str = "") -> tuple[str, ...]:
+    """Paragraphs enough for a story, with `sentence` among them; of another `about` no copy of each other."""
+    first, last = (_shuffled(one, about) for one in FILLER) if about else FILLER
+    return (first, f"{sentence} Nobody who was asked about it wanted to give a name.", last)
+
+
+def _shuffled(sentence: str, seed: str) -> str:
+    found = sentence.rstrip(".").split()
+    return " ".join(Random(seed).sample(found, len(found))) + "."
 
 
 def rss(
@@ -149,7 +156,7 @@ def rss(
 
 def put_story(site: Site, name: str, sentence: str, feed: str = "/feed") -> str:
     """A story at /name with a feed that has only it; the feed's address."""
-    link = site.put(f"/{name}", page(f"Story {name}", *article(sentence), canonical=f"{site.base}/{name}"))
+    link = site.put(f"/{name}", page(f"Story {name}", *article(sentence, name), canonical=f"{site.base}/{name}"))
     return site.put(feed, rss((f"Story {name}", link)), RSS)
 
 

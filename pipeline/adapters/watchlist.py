@@ -27,6 +27,8 @@ from pipeline.flow.manage import (
 from pipeline.model import Alert
 from pipeline.ports import Ports
 
+_FLAGS = {"variants": True, "copies": False}
+"""What an alert may say by true or false, and what it is when it says nothing."""
 BATCH = 500
 """Feeds that are written at once."""
 
@@ -117,22 +119,21 @@ def read_alerts(content: bytes, name: str) -> list[NewAlert]:
 
 
 def _alert(one: dict[str, Any], number: int, name: str) -> NewAlert:
-    unknown = one.keys() - {"name", "query", "to", "variants"}
+    unknown = one.keys() - {"name", "query", "to", *_FLAGS}
     if unknown:
-        raise BadInput(
-            f"{name}: alert {number} has {', '.join(sorted(unknown))}: only name, query, to and variants are known"
-        )
-    if not isinstance(one.get("variants", True), bool):
-        raise BadInput(f"{name}: alert {number}: variants is true or false")
+        known = f"name, query, to, {', '.join(_FLAGS)}"
+        raise BadInput(f"{name}: alert {number} has {', '.join(sorted(unknown))}: only {known} are known")
+    for flag in _FLAGS:
+        if not isinstance(one.get(flag, True), bool):
+            raise BadInput(f"{name}: alert {number}: {flag} is true or false")
     to = one.get("to", [])
     recipients = [to] if isinstance(to, str) else to
     if not isinstance(one.get("name"), str) or not isinstance(one.get("query"), str):
         raise BadInput(f"{name}: alert {number} needs a name and a query, each in quotes")
     if not isinstance(recipients, list) or not all(isinstance(item, str) for item in recipients):
         raise BadInput(f"{name}: alert {number}: to is a mail address or a list of them")
-    return NewAlert(
-        name=one["name"], query=one["query"], recipients=tuple(recipients), variants=one.get("variants", True)
-    )
+    flags = {flag: one[flag] for flag in _FLAGS if flag in one}
+    return NewAlert(name=one["name"], query=one["query"], recipients=tuple(recipients), **flags)
 
 
 def import_alerts(
@@ -164,7 +165,8 @@ def import_alerts(
 
 
 def _same(there: Alert, new: NewAlert) -> bool:
-    return (there.query, there.recipients, there.variants) == (new.query, new.recipients, new.variants)
+    flags = [getattr(there, flag) == getattr(new, flag) for flag in _FLAGS]
+    return (there.query, there.recipients) == (new.query, new.recipients) and all(flags)
 
 
 def write_alerts(alerts: list[Alert]) -> str:
@@ -173,7 +175,10 @@ def write_alerts(alerts: list[Alert]) -> str:
     for alert in sorted(alerts, key=lambda one: one.name):
         to = ", ".join(_quoted(address) for address in alert.recipients)
         block = f"[[alert]]\nname = {_quoted(alert.name)}\nquery = {_quoted(alert.query)}\nto = [{to}]\n"
-        blocks.append(block if alert.variants else f"{block}variants = false\n")
+        flags = [
+            f"{flag} = {str(not usual).lower()}\n" for flag, usual in _FLAGS.items() if getattr(alert, flag) != usual
+        ]
+        blocks.append("".join([block, *flags]))
     return "\n".join([_HEADING, *blocks])
 
 

@@ -1,23 +1,65 @@
-"""By what a story is known again: its addresses, strongest first. When two are one is said in pipeline/address.py."""
+"""By what a story is known again. When two addresses are one is said in pipeline/address.py.
+
+An address that leads elsewhere proves little: a link may end at a login or a consent page, and the canonical link of a
+page may name its section, on every article alike. So where a redirect led is believed when the page's title is that of
+the entry, and what a page calls its address, when that is another, only together with its title. The same text on the
+same site is the same story, whatever its address, where a page gave it and it is long enough to be no phrase of the
+site's. All else that is alike is for clusters to tell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from pipeline.address import address_key, canonical_url
+from pipeline.address import address_key, canonical_url, site_host
 from pipeline.model import Article, Entry, identify
 from pipeline.ports import Claim
+from pipeline.text import words
+
+LEAST_WORDS = 80
+"""A shorter text is no proof that two pages are one story."""
 
 
 def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
-    """By what a story is recognised, strongest first: the page's own address, where it was found, the feed's link.
+    """By what a story is recognised, strongest first; an entry with nothing to go by stands for itself."""
+    return tuple(dict.fromkeys(_keys(entry, article))) or (f"entry:{entry.id}",)
 
-    An address that is only a site's home page says nothing. An entry with no usable address stands for itself.
-    """
-    addresses = [article.canonical_url, article.url] if article else []
-    keys = [f"url:{address_key(address)}" for address in (*addresses, entry.url) if address and not _is_home(address)]
-    return tuple(dict.fromkeys(keys)) or (f"entry:{entry.id}",)
+
+def address_keys(url: str) -> tuple[str, ...]:
+    """By what the story at an address is known; none for the home page of a site."""
+    return () if not url or _is_home(url) else (f"url:{address_key(url)}",)
+
+
+def _keys(entry: Entry, article: Article | None) -> Iterator[str]:
+    found = address_key(article.url) if article and _leads_to_it(entry, article) else ""
+    if article and found:
+        yield from address_keys(article.url)
+    yield from address_keys(entry.url)
+    if article and found:
+        yield from _page_keys(article)
+
+
+def _page_keys(article: Article) -> Iterator[str]:
+    own = article.canonical_url or article.url
+    if article.title and not _is_home(own):
+        yield f"titled:{address_key(own)} {_read(article.title)}"
+    text = " ".join(article.paragraphs)
+    if len(words(text)) >= LEAST_WORDS:
+        yield f"text:{site_host(article.url)} {_read(text)}"
+
+
+def _leads_to_it(entry: Entry, article: Article) -> bool:
+    """Whether the page that was found is the entry's: at its own address, or with its title (half of the words)."""
+    if not entry.url or address_key(article.url) == address_key(entry.url):
+        return True
+    one, other = set(words(entry.title)), set(words(article.title))
+    return bool(one and other) and 2 * len(one & other) >= min(len(one), len(other))
+
+
+def _read(text: str) -> str:
+    """What a reader reads in `text`, as a digest."""
+    return identify(*words(text))
 
 
 def settle(claims: Sequence[Claim], known: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:

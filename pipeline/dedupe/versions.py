@@ -26,11 +26,13 @@ def merge(old: Story, new: Story) -> Story:
         authors=newer.authors or old.authors,
         tags=_union(old.tags, new.tags),
         feed_ids=_union(old.feed_ids, new.feed_ids),
+        entry_ids=_union(old.entry_ids, new.entry_ids),
         feed_titles=_union(old.feed_titles, new.feed_titles),
         image=newer.image or old.image,
         section=newer.section or old.section,
         published=min(old.published, new.published),
         first_seen_at=min(old.first_seen_at, new.first_seen_at),
+        copy_of=old.copy_of,
         version=old.version + changed,
         updated_at=new.updated_at,
     )

@@ -21,10 +21,12 @@ FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 OLD = "old: "
 """How the reason begins of what is suppressed for its age."""
+COPY = "a copy of "
+"""How it begins of what is suppressed since the alert fired on another copy of the same text."""
 
 
-def deliveries_for(match: Match, alert: Alert, now: datetime) -> tuple[Delivery, ...]:
-    """The deliveries a match causes, under ids that make a second writing harmless; suppressed if its story is old."""
+def deliveries_for(match: Match, alert: Alert, now: datetime, silent: str = "") -> tuple[Delivery, ...]:
+    """The deliveries a match causes, under ids that make a second writing harmless; suppressed if `silent` says why."""
     made = (
         Delivery(
             id=identify("delivery", match.id, "mail", recipient),
@@ -39,7 +41,7 @@ def deliveries_for(match: Match, alert: Alert, now: datetime) -> tuple[Delivery,
         )
         for recipient in alert.recipients
     )
-    return tuple(suppressed(one, OLD + match.old, now) if match.old else one for one in made)
+    return tuple(suppressed(one, silent, now) if silent else one for one in made)
 
 
 def revived(delivery: Delivery, now: datetime, queued_until: datetime | None = None) -> Delivery | None:
@@ -83,6 +85,11 @@ def failed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
 def suppressed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
     """It is not to be sent."""
     return _to(delivery, DeliveryState.SUPPRESSED, now, reason, reason=reason)
+
+
+def withdrawn(delivery: Delivery, reason: str, now: datetime) -> Delivery | None:
+    """Not to be sent after all; None for what is in a worker's hands or has ended."""
+    return suppressed(delivery, reason, now) if delivery.state is DeliveryState.PENDING else None
 
 
 def postponed(delivery: Delivery, reason: str, now: datetime) -> Delivery:

@@ -6,6 +6,7 @@ Well-formed by the standard library's email package (RFC 5322, 2045-2049), text 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
@@ -13,16 +14,18 @@ from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipeline.deliver.excerpt import Excerpt, excerpts
 from pipeline.model import Alert, Delivery, Evidence, Match, Story, identify
+from pipeline.outlets import in_words, outlet
 from pipeline.settings import Settings
 
 SUBJECT_LENGTH = 150
 MOST_ENTITIES = 8
+MOST_OUTLETS = 20
 MOST_REASONS = 6
 WIDTH = 72
 
@@ -46,8 +49,13 @@ _HEADERS.map_to_type("subject", _Subject)
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-def render(delivery: Delivery, alert: Alert, story: Story, match: Match, settings: Settings) -> EmailMessage:
-    """The mail of one delivery. The same delivery always gives the same Message-ID."""
+def render(
+    delivery: Delivery, alert: Alert, story: Story, match: Match, settings: Settings, elsewhere: Sequence[Story] = ()
+) -> EmailMessage:
+    """The mail of one delivery. The same delivery always gives the same Message-ID.
+
+    `elsewhere` are the story's copies in other outlets, one an outlet.
+    """
     domain = settings.mail_from.rpartition("@")[2]
     message = EmailMessage(policy=POLICY)
     message["Subject"] = one_line(f"[{alert.name}] {story.title}", SUBJECT_LENGTH)
@@ -63,7 +71,7 @@ def render(delivery: Delivery, alert: Alert, story: Story, match: Match, setting
     message["List-Unsubscribe"] = unsubscribe(delivery, alert, settings)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     message["X-Wirewatch-Delivery"] = delivery.id
-    facts = _facts(delivery, alert, story, match)
+    facts = _facts(delivery, alert, story, match) | _spread(elsewhere)
     message.set_content(_templates().get_template("match.txt").render(facts), cte="quoted-printable")
     html = _templates().get_template("match.html").render(facts)
     message.add_alternative(html, subtype="html", cte="quoted-printable")
@@ -88,7 +96,7 @@ def _facts(delivery: Delivery, alert: Alert, story: Story, match: Match) -> dict
         "story": story,
         "delivery": delivery,
         "excerpts": excerpts(story, match.evidence),
-        "outlet": story.site or urlsplit(story.url).hostname or "",
+        "outlet": outlet(story),
         "published": moment(story.published),
         "reasons": reasons(match.evidence),
         "entities": ", ".join(entity.name for entity in story.entities[:MOST_ENTITIES]),
@@ -96,6 +104,11 @@ def _facts(delivery: Delivery, alert: Alert, story: Story, match: Match) -> dict
         "wrapped": _wrapped,
         "in_text": in_text,
     }
+
+
+def _spread(elsewhere: Sequence[Story]) -> dict[str, object]:
+    shown = [(outlet(one), one.url) for one in elsewhere[:MOST_OUTLETS]]
+    return {"spread": in_words(elsewhere), "elsewhere": shown, "more_outlets": len(elsewhere) - len(shown)}
 
 
 def moment(when: datetime) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline import dedupe
+from pipeline.address import address_key
 from pipeline.errors import QueryError
+from pipeline.flow.cluster import elsewhere
 from pipeline.flow.manage import find_alert
-from pipeline.model import Alert, AlertState, Entry, Feed, Story, identify
-from pipeline.ports import LedgerFilter, Ports
+from pipeline.model import Alert, AlertState, Feed, Story, identify
+from pipeline.outlets import in_words
+from pipeline.ports import LedgerFilter, Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate
 from pipeline.query.miss import miss
@@ -31,20 +34,35 @@ def explain(ports: Ports, url: str, alert_name: str | None) -> list[Step]:
     alert = find_alert(ports, alert_name) if alert_name else None
     story = find_story(ports, url)
     if story is None:
-        return [Step("poll", ok=False, said=f"no feed has brought {url}: see `wirewatch feeds check`")]
-    steps = [*_origin(ports, story), *_text(story)]
+        return [Step("poll", ok=False, said=_unseen(ports, url))]
+    steps = [*_origin(ports, story), *_text(ports, story)]
     if alert is not None:
         steps += _alert(ports, alert, story)
     return steps
 
 
+def _unseen(ports: Ports, url: str) -> str:
+    known = ports.stores.stories.known(dedupe.address_keys(url))
+    takedown = ports.stores.takedowns.get([known]).get(known)
+    if takedown is not None:
+        return f"taken down {takedown.at:%Y-%m-%d %H:%M:%S} UTC: it is erased, and kept out whenever it comes"
+    return f"no feed has brought {url}: see `wirewatch feeds check`"
+
+
 def find_story(ports: Ports, url: str) -> Story | None:
     """The story at `url`, whatever tracking it carries."""
-    probe = Entry(
-        id="", feed_id="", identity="", url=url, title="", first_seen_at=ports.clock.now(), due_at=ports.clock.now()
-    )
-    story_id = ports.stores.stories.known(dedupe.identity_keys(probe, None))
-    return ports.stores.stories.get([story_id]).get(story_id) if story_id else None
+    story_id = ports.stores.stories.known(dedupe.address_keys(url))
+    return ports.stores.stories.get([story_id]).get(story_id) if story_id else _called(ports, url)
+
+
+def _called(ports: Ports, url: str) -> Story | None:
+    """The story whose page calls itself `url`, though nobody has been sent there."""
+    try:
+        asked = parse(f'url:"{url}"')
+    except QueryError:
+        return None
+    candidates = ports.stores.stories.narrow(asked, StoryFilter())
+    return next((story for story in candidates if address_key(story.url) == address_key(url)), None)
 
 
 def _origin(ports: Ports, story: Story) -> Iterator[Step]:
@@ -61,15 +79,24 @@ def _polled(feed: Feed) -> str:
     return f"by {feed.title or feed.url}{last}"
 
 
-def _text(story: Story) -> Iterator[Step]:
+def _text(ports: Ports, story: Story) -> Iterator[Step]:
     size = f"{len(story.body.split())} words"
     if story.text_reason:
         yield Step("extract", ok=False, said=f"the feed's text stands in ({size}): {story.text_reason}")
     else:
         yield Step("extract", ok=True, said=f"{size} from the page")
+    yield Step("dedupe", ok=True, said=_cluster(ports, story))
     yield Step(
         "index", ok=True, said=f"version {story.version} of story {story.id}, {story.updated_at:%Y-%m-%d %H:%M:%S} UTC"
     )
+
+
+def _cluster(ports: Ports, story: Story) -> str:
+    spread = in_words(elsewhere(ports, story))
+    if not story.copy_of:
+        return f"the first seen with this text; {spread}" if spread else "nothing seen before says the same"
+    leader = ports.stores.stories.get([story.copy_of]).get(story.copy_of)
+    return f"a copy of {leader.url if leader else story.copy_of}, which was seen first; {spread}"
 
 
 def _alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from pipeline import dedupe, enrich, extract, freshness, index, match, robots
-from pipeline.deliver import decide
+from pipeline import dedupe, enrich, extract, freshness, index, robots
 from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, HostBusy, WirewatchError
+from pipeline.flow.firing import match_stories
+from pipeline.flow.forget import blanked, erase, marked
+from pipeline.flow.keep import Seen, keep
 from pipeline.flow.pages import fetch_pages
 from pipeline.model import (
     Article,
-    Delivery,
     DeliveryState,
     Entry,
     EntryState,
     Feed,
     FetchResponse,
-    Match,
     Story,
     TextFrom,
 )
 from pipeline.ports import Claim, Ports
-from pipeline.query.document import Document
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +67,7 @@ class _Item:
     story: Story | None = None
     news: bool = False  # it is not old: whoever is alerted to its story is mailed
     put_off: float = 0.0  # seconds until its host has a turn for its page
+    forgotten: bool = False  # its story was taken down
     error: str = ""
     failed_stage: str = ""
 
@@ -84,7 +83,10 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
         _attempt(item, "enrich", partial(_enrich, item))
     stories = _store(ports, items)
     report.stories = len(stories)
-    _match(ports, stories, {item.story.id for item in items if item.story and item.news}, report)
+    fired = match_stories(ports, stories, {item.story.id for item in items if item.story and item.news})
+    report.matches = len(fired.matches)
+    report.delivery_ids = [one.id for one in fired.deliveries if one.state is DeliveryState.PENDING]
+    report.suppressed = len(fired.deliveries) - len(report.delivery_ids)
     _finish(ports, items, report)
     return report
 
@@ -201,73 +203,30 @@ def _enrich(item: _Item) -> None:
 
 
 def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
-    """Fold each story into the one it is a copy or a later version of, and write them all at once."""
+    """Fold each story into the one it is a later version of, find whose copies they are, and write them."""
     made = [(item, item.story) for item in items if item.story is not None and not item.error]
     if not made:
         return []
-    ids = ports.stores.stories.resolve([_claim_of(item, story) for item, story in made])
-    folded = ports.stores.stories.get(list(dict.fromkeys(ids)))
-    for (item, own), story_id in zip(made, ids, strict=True):
-        known, story = folded.get(story_id), index.with_id(own, story_id)
+    ids = ports.stores.stories.resolve([_claim_of(item) for item, _ in made])
+    seen: dict[str, list[Seen]] = {}
+    for (item, story), story_id in zip(made, ids, strict=True):
         again = item.entry.story_id == story_id
-        item.story = folded[story_id] = _folded(known, story, again=again) if known else story
-    ports.stores.stories.put(list(folded.values()))
-    return list(folded.values())
+        seen.setdefault(story_id, []).append(Seen(index.with_id(story, story_id), again=again))
+    unwanted = marked(ports, ids)
+    stored = keep(ports, {story_id: ones for story_id, ones in seen.items() if story_id not in unwanted})
+    # Once more: somebody may have taken one down while it was being written.
+    taken = marked(ports, list(stored))
+    for story_id in taken:
+        erase(ports, story_id)
+    for (item, _), story_id in zip(made, ids, strict=True):
+        item.story = stored.get(story_id)
+        item.forgotten = story_id in unwanted | taken
+    return [story for story in stored.values() if story.id not in taken]
 
 
-def _claim_of(item: _Item, story: Story) -> Claim:
-    return Claim(dedupe.identity_keys(item.entry, item.article), item.entry.story_id or story.id)
-
-
-def _folded(known: Story, story: Story, *, again: bool) -> Story:
-    return replace(dedupe.merge(known, story), old=freshness.still_old(known, story, again=again))
-
-
-def _match(ports: Ports, stories: Sequence[Story], news: AbstractSet[str], report: IngestReport) -> None:
-    """Match `stories`; of those that came as `news` (ids), what was suppressed as old is delivered after all."""
-    if not stories:
-        return
-    now = ports.clock.now()
-    documents = [Document(story) for story in stories]
-    verdict = match.judge(ports.stores.alerts.narrow(documents), documents, now)
-    for alert_id, why in verdict.unhealthy.items():
-        ports.stores.alerts.update([alert_id], partial(replace, health=why))
-    created = ports.stores.matches.create(verdict.matches)
-    fresh = [one for one, new in zip(verdict.matches, created, strict=True) if new]
-    repeated = {one.id: one for one, new in zip(verdict.matches, created, strict=True) if not new}
-    woken = ports.stores.matches.update(
-        [one.id for one in repeated.values() if one.story_id in news],
-        lambda known: repeated[known.id] if known.old else None,
-    )
-    deliveries = write_deliveries(ports, [*fresh, *woken])
-    report.matches = len(fresh)
-    report.delivery_ids = [one.id for one in deliveries if one.state is DeliveryState.PENDING]
-    report.suppressed = len(deliveries) - len(report.delivery_ids)
-
-
-def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = True) -> list[Delivery]:
-    """Write the deliveries of `matches`, then mark the matches: a set left half-written is completed by the sweep.
-
-    `queued` says that the caller queues them; the next sweep does so otherwise.
-    """
-    now = ports.clock.now()
-    queued_until = now + timedelta(seconds=ports.settings.lease) if queued else None
-    alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
-    deliveries = [
-        replace(delivery, queued_until=queued_until) if delivery.state is DeliveryState.PENDING else delivery
-        for one in matches
-        if one.alert_id in alerts
-        for delivery in decide.deliveries_for(one, alerts[one.alert_id], now)
-    ]
-    created = ports.stores.deliveries.create(deliveries)
-    pending = [
-        delivery.id
-        for delivery, new in zip(deliveries, created, strict=True)
-        if not new and delivery.state is DeliveryState.PENDING
-    ]
-    revived = ports.stores.deliveries.update(pending, partial(decide.revived, now=now, queued_until=queued_until))
-    ports.stores.matches.update([one.id for one in matches], lambda one: replace(one, delivered=True))
-    return [*(delivery for delivery, new in zip(deliveries, created, strict=True) if new), *revived]
+def _claim_of(item: _Item) -> Claim:
+    own = dedupe.story_id(item.entry, item.article)
+    return Claim(dedupe.identity_keys(item.entry, item.article), item.entry.story_id or own)
 
 
 def _finish(ports: Ports, items: Sequence[_Item], report: IngestReport) -> None:
@@ -290,6 +249,8 @@ def _finished(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry |
     entry = replace(entry, lease_until=None, queued_until=None)
     if item.put_off:
         return replace(entry, attempts=entry.attempts - 1, due_at=now + timedelta(seconds=item.put_off))
+    if item.forgotten:
+        return blanked(entry)
     if item.error:
         return _failed(ports, item, entry, now)
     if item.entry.attempts > ports.settings.attempts:

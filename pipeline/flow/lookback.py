@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from pipeline import match
-from pipeline.flow.ingest import write_deliveries
+from pipeline.flow.firing import write_deliveries
 from pipeline.model import Alert, AlertState, Match
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document

@@ -36,6 +36,7 @@ class NewAlert:
     query: str
     recipients: tuple[str, ...] = ()
     variants: bool = True
+    copies: bool = False
 
 
 def feed_id(url: str) -> str:
@@ -181,6 +182,7 @@ def checked_alert(ports: Ports, new: NewAlert) -> Alert:
         query=new.query,
         meaning=meaning,
         variants=new.variants,
+        copies=new.copies,
         recipients=tuple(dict.fromkeys(new.recipients)),
         created_at=now,
         updated_at=now,

@@ -10,6 +10,7 @@ from functools import partial
 
 from pipeline.deliver import decide, render
 from pipeline.errors import MailRefused, MailUnavailable
+from pipeline.flow.cluster import elsewhere
 from pipeline.model import Delivery, DeliveryState
 from pipeline.ports import Ports
 
@@ -47,7 +48,7 @@ def _deliver(ports: Ports, delivery: Delivery) -> Delivery:
         gone = "alert" if alert is None else "story" if story is None else "match"
         return decide.suppressed(delivery, f"the {gone} is gone", ports.clock.now())
     try:
-        message = render.render(delivery, alert, story, match, ports.settings)
+        message = render.render(delivery, alert, story, match, ports.settings, elsewhere(ports, story))
         answer = ports.mailer.send(message)
     except MailUnavailable as error:
         return decide.postponed(delivery, error.answer, ports.clock.now())

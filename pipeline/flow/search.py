@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pipeline.flow.cluster import elsewhere
 from pipeline.model import Evidence, Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document, Field
@@ -27,10 +28,10 @@ class Facets:
     day: Counter[str] = field(default_factory=Counter)  # ISO dates
 
 
-def search(ports: Ports, query: Query, where: StoryFilter) -> Iterator[Story]:
-    """Stories that match, latest published first."""
+def search(ports: Ports, query: Query, where: StoryFilter, outlets: int = 1) -> Iterator[Story]:
+    """Stories that match and stand in so many outlets at the least, latest published first."""
     for story in ports.stores.stories.narrow(query, where):
-        if matches(query, Document(story)):
+        if matches(query, Document(story)) and (outlets <= 1 or 1 + len(elsewhere(ports, story)) >= outlets):
             yield story
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pipeline.flow.ingest import write_deliveries
+from pipeline.flow.firing import write_deliveries
 from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
 

@@ -1,6 +1,6 @@
 """Filters of a search that no alert can have: what they ask about changes after a match.
 
-`outlets>=3` (feeds that brought the story) and `published>=2026-01-31`, typed among the words of a search.
+`outlets>=3` (that have the story or a copy of it) and `published>=2026-01-31`, typed among the words of a search.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ from pipeline.adapters.elastic.records import ElasticRecords
 from pipeline.errors import StoreError
 from pipeline.query.document import Document
 from tests import builders
+from tests.builders import later
 from tests.conftest import opened
+from tests.contract.test_clusters import told
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -61,3 +63,20 @@ def test_a_mapping_that_another_version_made_is_named_with_the_cure(alerts):
             indices.prepare(alerts.client, names, [indices.Kind.FEEDS])
     finally:
         alerts.client.indices.delete(index=names.index(indices.Kind.FEEDS))
+
+
+@pytest.fixture
+def clusters(request):
+    with opened("elasticsearch", request, ["sketches"]) as stores:
+        yield stores.clusters
+
+
+def test_a_story_whose_worker_died_undecided_follows_the_one_that_waited_for_it(clusters, monkeypatch):
+    first, second = told("first"), told("second", at=later(1))
+    with monkeypatch.context() as patched:  # it dies when it has said that it may lead
+        patched.setattr(clusters, "_near", lambda asked: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            clusters.lead([first])
+    assert clusters.lead([second]) == ["second"]
+    assert clusters.lead([first]) == ["second"]
+    assert clusters.lead([told("third", at=later(2))]) == ["second"]

@@ -30,11 +30,12 @@ def alerts() -> None:
 @click.argument("query")
 @click.option("--to", "recipients", multiple=True, required=True, metavar="MAIL", help="A recipient, once for each.")
 @click.option("--no-variants", is_flag=True, help="Look for the words as typed, in no other spelling.")
-def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool) -> None:
+@click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
+def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool, copies: bool) -> None:
     """Save the alert NAME for QUERY; it fires on what is ingested from now on."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    new = manage.NewAlert(name=name, query=query, recipients=recipients, variants=not no_variants)
+    new = manage.NewAlert(name=name, query=query, recipients=recipients, variants=not no_variants, copies=copies)
     alert = manage.put_alert(ports, new)
     click.echo(f"added {alert.name}: {alert.meaning}")
     for line in history.concerns(ports, query, parse(alert.meaning))[0]:

@@ -52,8 +52,7 @@ def search(
     typed, filters = split(query)
     meant = understood(ports, typed)
     where = StoryFilter(since=show.moment(since) or filters.since, until=show.moment(until) or filters.until)
-    matching = finding.search(ports, meant, where)
-    found: Iterator[Story] = (one for one in matching if len(one.feed_ids) >= filters.outlets)
+    found = finding.search(ports, meant, where, outlets=filters.outlets)
     counts = finding.Facets()
     if with_facets:
         kept = list(found)
@@ -97,6 +96,7 @@ def _facts(story: Story) -> dict[str, object]:
         "text_from": story.text_from,
         "text_reason": story.text_reason,
         "version": story.version,
+        "copy_of": story.copy_of,
     }
 
 

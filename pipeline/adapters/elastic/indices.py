@@ -35,10 +35,13 @@ class Kind(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     ENTRIES = "entries"
     STORIES = "stories"
+    SKETCHES = "sketches"
     IDENTITIES = "identities"
     ALERTS = "alerts"
     LISTS = "lists"
     MATCHES = "matches"
+    FIRINGS = "firings"
+    TAKEDOWNS = "takedowns"
     DELIVERIES = "deliveries"
 
 
@@ -101,18 +104,23 @@ PROPERTIES: dict[Kind, Properties] = {
         "ready_at": _EXACT_MOMENT,
     },
     Kind.STORIES: {
-        **_named("id site section language feed_ids sentiment text_from", _KEYWORD),
-        **_named("url title body authors tags feed_titles image text_reason content_hash old", _KEPT),
+        **_named("id site section language feed_ids sentiment text_from copy_of", _KEYWORD),
+        **_named("url title body authors tags entry_ids feed_titles image text_reason content_hash old", _KEPT),
         **_named("published first_seen_at updated_at", _MOMENT),
         "version": _COUNT,
         "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT}},
         "words": _words(),
     },
+    Kind.SKETCHES: {
+        **_named("id bands", _KEYWORD),
+        **_named("sketch leader", _KEPT),
+        "first_seen_at": _MOMENT,
+    },
     Kind.IDENTITIES: {"key": _KEPT, "story_id": _KEYWORD},
     Kind.ALERTS: {
         **_named("id name state", _KEYWORD),
         **_named("query meaning recipients health", _KEPT),
-        "variants": _FLAG,
+        **_named("variants copies", _FLAG),
         **_named("created_at updated_at", _MOMENT),
         "form": {"type": "percolator"},
         "words": _words(),
@@ -123,9 +131,11 @@ PROPERTIES: dict[Kind, Properties] = {
         "story_version": _COUNT,
         "matched_at": _EXACT_MOMENT,
         "delivered": _FLAG,
-        "old": _KEPT,
+        **_named("old copy_of", _KEPT),
         "evidence": _KEPT_OBJECT,
     },
+    Kind.FIRINGS: {**_named("id match_id story_id", _KEYWORD), "at": _MOMENT},
+    Kind.TAKEDOWNS: {"id": _KEYWORD, "url": _KEPT, "at": _MOMENT},
     Kind.DELIVERIES: {
         **_named("id match_id alert_id story_id recipient channel state", _KEYWORD),
         **_named("reason answer message_id", _KEPT),

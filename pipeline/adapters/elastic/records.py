@@ -42,6 +42,11 @@ class Shelf(Generic[Thing]):
     extras: Mapping[str, Callable[[Thing], Any]]
     refresh: bool = False  # a write is seen by the next search, at the cost of a refresh
 
+    @property
+    def unread(self) -> list[str]:
+        """What the things do not hold themselves."""
+        return list(self.extras)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -115,6 +120,16 @@ class ElasticRecords(Generic[Thing]):
                 return
             yield self._thing(hit["_source"])
 
+    def searches(self, bodies: Sequence[Body]) -> list[list[Thing]]:
+        """What each of several searches finds, in one request. What was written since the last refresh is missing."""
+        parts = [part for body in bodies for part in ({}, {**body, "_source": {"excludes": self.shelf.unread}})]
+        with translated(self.client):
+            answers = self.client.msearch(index=self.shelf.alias, searches=parts)["responses"]
+        for answer in answers:
+            if "error" in answer:
+                raise of_status(self.client, answer["status"], item_reason(answer["error"]))
+        return [[self._thing(hit["_source"]) for hit in answer["hits"]["hits"]] for answer in answers]
+
     def hits(self, query: Body, sort: Sequence[Body], limit: int | None = None) -> Iterator[Body]:
         """The raw hits, page by page over one point in time. What was written just now is included."""
         self.refresh()
@@ -131,7 +146,7 @@ class ElasticRecords(Generic[Thing]):
                         search_after=after,
                         pit={"id": point, "keep_alive": KEEP_ALIVE},
                         track_total_hits=False,
-                        source_excludes=["words", "form"],
+                        source_excludes=self.shelf.unread,
                     )
                 found = answer["hits"]["hits"]
                 yield from found
@@ -171,7 +186,7 @@ class ElasticRecords(Generic[Thing]):
         for start in range(0, len(unique), PAGE):
             with translated(self.client):
                 answer = self.client.mget(
-                    index=self.shelf.alias, ids=unique[start : start + PAGE], source_excludes=["words", "form"]
+                    index=self.shelf.alias, ids=unique[start : start + PAGE], source_excludes=self.shelf.unread
                 )
             for doc in answer["docs"]:
                 if "error" in doc:

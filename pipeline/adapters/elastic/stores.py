@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
 from pipeline.adapters.elastic.client import connect, translated
+from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.stories import ElasticStories
@@ -22,8 +23,10 @@ from pipeline.model import (
     Entry,
     EntryState,
     Feed,
+    Firing,
     Match,
     Subscription,
+    Takedown,
     WordList,
     ready_at,
 )
@@ -42,9 +45,12 @@ def open_stores(settings: Settings) -> Stores:
         subscriptions=ElasticSubscriptions(client, names),
         entries=ElasticEntries(client, names),
         stories=ElasticStories(client, names),
+        clusters=ElasticClusters(client, names),
         alerts=ElasticAlerts(client, names),
         lists=ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
         matches=ElasticMatches(client, names),
+        firings=ElasticRecords(client, Shelf(names.alias(Kind.FIRINGS), Firing, {})),
+        takedowns=ElasticRecords(client, Shelf(names.alias(Kind.TAKEDOWNS), Takedown, {})),
         deliveries=ElasticDeliveries(client, names),
         prepare=partial(indices.prepare, client, names),
         probe=partial(probe, client, names),

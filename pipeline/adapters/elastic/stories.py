@@ -63,6 +63,11 @@ class ElasticStories(ElasticRecords[Story]):
         bound = self._bound(keys)
         return next((bound[key] for key in keys if key in bound), "")
 
+    def copies(self, story_id: str, limit: int) -> list[Story]:
+        """Copies of the story `story_id`: the first seen first."""
+        query: Body = {"term": {"copy_of": story_id}}
+        return list(self.search(query, [{"first_seen_at": "asc"}, {"id": "asc"}], limit))
+
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first."""
         return self.search(

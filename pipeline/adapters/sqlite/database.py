@@ -38,7 +38,15 @@ _SUBSCRIPTIONS = """
 CREATE TABLE subscriptions (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
 CREATE INDEX subscriptions_ready ON subscriptions (state, ready_at);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS)
+_CLUSTERS = """
+ALTER TABLE stories ADD COLUMN copy_of TEXT NOT NULL DEFAULT '';
+CREATE INDEX stories_copies ON stories (copy_of) WHERE copy_of <> '';
+CREATE TABLE sketches (story_id TEXT NOT NULL UNIQUE, sketch BLOB NOT NULL, first_seen_at REAL NOT NULL);
+CREATE TABLE bands (band INTEGER NOT NULL, sketch INTEGER NOT NULL, PRIMARY KEY (band, sketch)) WITHOUT ROWID;
+CREATE TABLE firings (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE takedowns (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
+from pipeline.adapters.sqlite.clusters import SqliteClusters
 from pipeline.adapters.sqlite.database import Database
 from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.adapters.sqlite.stories import SqliteStories
@@ -18,8 +19,10 @@ from pipeline.model import (
     Entry,
     EntryState,
     Feed,
+    Firing,
     Match,
     Subscription,
+    Takedown,
     WordList,
     ready_at,
 )
@@ -44,9 +47,12 @@ def open_stores(path: str) -> Stores:
         subscriptions=SqliteSubscriptions(database),
         entries=SqliteEntries(database),
         stories=SqliteStories(database),
+        clusters=SqliteClusters(database),
         alerts=SqliteAlerts(database),
         lists=SqliteRecords(database, Table("lists", WordList, {})),
         matches=SqliteMatches(database),
+        firings=SqliteRecords(database, Table("firings", Firing, {})),
+        takedowns=SqliteRecords(database, Table("takedowns", Takedown, {}, durable=True)),
         deliveries=SqliteDeliveries(database),
         prepare=database.prepare,
         probe=database.probe,

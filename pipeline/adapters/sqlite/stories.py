@@ -21,9 +21,10 @@ from pipeline.query.document import Document, Field
 from pipeline.query.narrow import All, Anything, Pair, Required, Token, required
 from pipeline.query.syntax import Query
 
-_DATES: Mapping[str, Callable[[Story], datetime]] = {
+_ASKED_FOR: Mapping[str, Callable[[Story], datetime | str]] = {
     "published": lambda story: story.published,
     "updated_at": lambda story: story.updated_at,
+    "copy_of": lambda story: story.copy_of,
 }
 _COLUMNS = ", ".join(field.value for field in Field)
 _MARKS = ", ".join("?" * len(Field))
@@ -33,7 +34,7 @@ class SqliteStories(SqliteRecords[Story]):
     """ports.StoryStore."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, Table("stories", Story, _DATES))
+        super().__init__(database, Table("stories", Story, _ASKED_FOR))
 
     def resolve(self, claims: Sequence[Claim]) -> list[str]:
         """For each claim the story of its first key that is known, else its own; bind the keys that were not known."""
@@ -48,6 +49,11 @@ class SqliteStories(SqliteRecords[Story]):
         with self.database.read() as connection:
             bound = _bound(connection, keys)
         return next((bound[key] for key in keys if key in bound), "")
+
+    def copies(self, story_id: str, limit: int) -> list[Story]:
+        """Copies of the story `story_id`: the first seen first."""
+        found = self.select("WHERE copy_of = ? AND copy_of <> ''", (story_id,))
+        return sorted(found, key=lambda story: (story.first_seen_at, story.id))[:limit]
 
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first."""
@@ -80,23 +86,27 @@ class SqliteStories(SqliteRecords[Story]):
         return [decode(found[row], Story) for row in rows if row in found]
 
     def _written(self, connection: sqlite3.Connection, old: Story | None, new: Story) -> None:
+        before, after = streams(old) if old else None, streams(new)
+        if before == after:
+            return
         row = connection.execute("SELECT rowid FROM stories WHERE id = ?", (new.id,)).fetchone()[0]
-        if old is not None:
-            self._unindex(connection, row, old)
+        if before is not None:
+            _unindex(connection, row, before)
         connection.execute(
             f"INSERT INTO words (rowid, {_COLUMNS}) VALUES (?, {_MARKS})",  # noqa: S608
-            (row, *streams(new)),
+            (row, *after),
         )
 
     def _removed(self, connection: sqlite3.Connection, thing: Story) -> None:
         row = connection.execute("SELECT rowid FROM stories WHERE id = ?", (thing.id,)).fetchone()[0]
-        self._unindex(connection, row, thing)
+        _unindex(connection, row, streams(thing))
 
-    def _unindex(self, connection: sqlite3.Connection, row: int, story: Story) -> None:
-        connection.execute(
-            f"INSERT INTO words (words, rowid, {_COLUMNS}) VALUES ('delete', ?, {_MARKS})",  # noqa: S608
-            (row, *streams(story)),
-        )
+
+def _unindex(connection: sqlite3.Connection, row: int, indexed: Sequence[str]) -> None:
+    connection.execute(
+        f"INSERT INTO words (words, rowid, {_COLUMNS}) VALUES ('delete', ?, {_MARKS})",  # noqa: S608
+        (row, *indexed),
+    )
 
 
 def _bound(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:

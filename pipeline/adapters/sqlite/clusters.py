@@ -1,0 +1,69 @@
+"""Which stories lead clusters: their sketches, and the bands by which those of a copy are found."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pipeline.adapters.sqlite.database import Database
+from pipeline.dedupe.clusters import COPIED_WITHIN, in_order, originals
+from pipeline.dedupe.sketch import bands
+from pipeline.ports import Sketched
+
+MOST_LEADERS = 200
+"""Leaders that one story is compared with: those it has most bands in common with."""
+
+
+class SqliteClusters:
+    """ports.ClusterStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def lead(self, sketched: Sequence[Sketched]) -> list[str]:
+        """For each story the one that leads its cluster, decided in one transaction."""
+        if not sketched:
+            return []
+        with self._database.write() as connection:
+            leaders = {one.story_id: _lead(connection, one) for one in sorted(sketched, key=in_order)}
+        return [leaders[one.story_id] for one in sketched]
+
+
+def _lead(connection: sqlite3.Connection, one: Sketched) -> str:
+    led = _unlearn(connection, one.story_id)
+    found = [] if led else originals(one, _near(connection, one))
+    if found:
+        return found[0].story_id
+    row = connection.execute(
+        "INSERT INTO sketches (story_id, sketch, first_seen_at) VALUES (?, ?, ?)",
+        (one.story_id, one.sketch, one.first_seen_at.timestamp()),
+    ).lastrowid
+    connection.executemany(
+        "INSERT OR IGNORE INTO bands (band, sketch) VALUES (?, ?)", [(band, row) for band in bands(one.sketch)]
+    )
+    return one.story_id
+
+
+def _near(connection: sqlite3.Connection, one: Sketched) -> list[Sketched]:
+    """The leaders that share a band with `one`, as many as are compared."""
+    wanted = bands(one.sketch)
+    query = (
+        "SELECT story_id, sketches.sketch, first_seen_at FROM bands JOIN sketches ON sketches.rowid = bands.sketch "  # noqa: S608
+        f"WHERE band IN ({','.join('?' * len(wanted))}) AND first_seen_at >= ? "
+        "GROUP BY bands.sketch ORDER BY count(*) DESC LIMIT ?"
+    )
+    since = (one.first_seen_at - COPIED_WITHIN).timestamp()
+    rows = connection.execute(query, (*wanted, since, MOST_LEADERS))
+    return [Sketched(story_id, sketch, datetime.fromtimestamp(seen, UTC)) for story_id, sketch, seen in rows]
+
+
+def _unlearn(connection: sqlite3.Connection, story_id: str) -> bool:
+    """Remove the sketch of `story_id`; whether there was one, so that it leads."""
+    known = connection.execute("SELECT rowid, sketch FROM sketches WHERE story_id = ?", (story_id,)).fetchone()
+    if known is None:
+        return False
+    row, sketch = known
+    connection.executemany("DELETE FROM bands WHERE band = ? AND sketch = ?", [(band, row) for band in bands(sketch)])
+    connection.execute("DELETE FROM sketches WHERE rowid = ?", (row,))
+    return True

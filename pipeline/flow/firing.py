@@ -1,0 +1,97 @@
+"""Stories are matched, an alert fires on a cluster once, and what it is to send is written as deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from pipeline import match
+from pipeline.dedupe import cluster_of
+from pipeline.deliver import decide
+from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Story, identify
+from pipeline.ports import Ports
+from pipeline.query.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """Matches that were new, and their deliveries."""
+
+    matches: Sequence[Match] = ()
+    deliveries: Sequence[Delivery] = ()
+
+
+def match_stories(ports: Ports, stories: Sequence[Story], news: AbstractSet[str]) -> Fired:
+    """Match `stories`; of those that came as `news` (ids), what was suppressed as old is delivered after all."""
+    if not stories:
+        return Fired()
+    documents = [Document(story) for story in stories]
+    verdict = match.judge(ports.stores.alerts.narrow(documents), documents, ports.clock.now())
+    for alert_id, why in verdict.unhealthy.items():
+        ports.stores.alerts.update([alert_id], partial(replace, health=why))
+    created = ports.stores.matches.create(verdict.matches)
+    fresh = [one for one, new in zip(verdict.matches, created, strict=True) if new]
+    repeated = {one.id: one for one, new in zip(verdict.matches, created, strict=True) if not new}
+    woken = ports.stores.matches.update(
+        [one.id for one in repeated.values() if one.story_id in news],
+        lambda known: repeated[known.id] if known.old else None,
+    )
+    return Fired(fresh, write_deliveries(ports, [*fresh, *woken]))
+
+
+def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = True) -> list[Delivery]:
+    """Write the deliveries of `matches`, then mark the matches: a set left half-written is completed by the sweep.
+
+    `queued` says that the caller queues them; the next sweep does so otherwise.
+    """
+    now = ports.clock.now()
+    queued_until = now + timedelta(seconds=ports.settings.lease) if queued else None
+    alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
+    known = [one for one in matches if one.alert_id in alerts]
+    silent = _why_silent(ports, known, alerts)
+    deliveries = [
+        replace(delivery, queued_until=queued_until) if delivery.state is DeliveryState.PENDING else delivery
+        for one in known
+        for delivery in decide.deliveries_for(one, alerts[one.alert_id], now, silent.get(one.id, ""))
+    ]
+    created = ports.stores.deliveries.create(deliveries)
+    pending = [
+        delivery.id
+        for delivery, new in zip(deliveries, created, strict=True)
+        if not new and delivery.state is DeliveryState.PENDING
+    ]
+    revived = ports.stores.deliveries.update(pending, partial(decide.revived, now=now, queued_until=queued_until))
+    ports.stores.matches.update([one.id for one in matches], lambda one: replace(one, delivered=True))
+    return [*(delivery for delivery, new in zip(deliveries, created, strict=True) if new), *revived]
+
+
+def _why_silent(ports: Ports, matches: Sequence[Match], alerts: Mapping[str, Alert]) -> dict[str, str]:
+    """Why matches mail nobody, by match id: their stories are old, or copies of one that their alert fired on."""
+    why = {one.id: decide.OLD + one.old for one in matches if one.old}
+    firing = [one for one in matches if not one.old and not alerts[one.alert_id].copies]
+    first = _fire(ports, firing)
+    copies = [one for one in firing if first[one.id].match_id != one.id]
+    originals = ports.stores.stories.get(list({first[one.id].story_id for one in copies}))
+    for one in copies:
+        original = originals.get(first[one.id].story_id)
+        why[one.id] = decide.COPY + (original.url if original else "a story that is gone")
+    return why
+
+
+def _fire(ports: Ports, matches: Sequence[Match]) -> dict[str, Firing]:
+    """For each match (by id), how its alert fired first on the cluster of its story: by this match or by another."""
+    firings = {
+        one.id: Firing(id=firing_id(one), match_id=one.id, story_id=one.story_id, at=one.matched_at) for one in matches
+    }
+    created = ports.stores.firings.create(list(firings.values()))
+    late = [firing.id for firing, new in zip(firings.values(), created, strict=True) if not new]
+    known = ports.stores.firings.get(late)
+    return {match_id: known.get(firing.id, firing) for match_id, firing in firings.items()}
+
+
+def firing_id(one: Match) -> str:
+    """The id of the firing of a match: one for an alert and a cluster."""
+    return identify("firing", one.alert_id, cluster_of(one))
