@@ -59,6 +59,7 @@ def test_of_two_near_languages_the_claimed_one_is_believed():
 def test_codes_tables_rows_of_names_and_zulu_are_in_what_is_claimed_or_unknown(text):
     assert guess(text) == "unknown"
     assert guess(text, "zu") == "zu"
+    assert guess(text, "und") == "unknown"
 
 
 def test_a_text_in_capitals_or_with_broken_characters_is_told_as_any_other():
