@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.enrich import enrich
 from pipeline.enrich.language import guess
@@ -32,6 +34,44 @@ def test_a_claim_counts_where_the_text_itself_is_not_sure_and_a_false_one_does_n
     german = "Die Präsidenten beider Länder unterzeichneten am Donnerstag einen Vertrag auf der Brücke."
     assert guess(german, "en-GB") == "de"
     assert guess("Hi", "de") == "unknown"
+
+
+def test_a_false_claim_is_not_believed_of_a_short_text_either():
+    assert guess("Les présidents des deux pays ont signé jeudi un traité sur le pont.", "en") == "fr"
+
+
+def test_of_two_near_languages_the_claimed_one_is_believed():
+    either = "Statsministeren og presidenten underskrev aftalen om energi i København torsdag"
+    assert guess(either, "da") == "da"
+    assert guess("Finansministeren vil ikke si noe om saken før torsdag", "nb-NO") == "no"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "XJ-22 qwrt zxcv QR 88 tzsd kkmn wxyz qwrt zxcv plmk AB-331 X9 KLM-9981 TRX/55 BBN-01 ZZQ-7 PLK-33",
+        "AAPL 182.52 +1.20% MSFT 402.11 -0.32% GOOG 140.22 NVDA 721.33 TSLA 190.00 AMZN 170.10 META NFLX INTC ORCL",
+        "Arsenal 2-1 Chelsea, Bayern 3-0 Dortmund, Juventus 1-1 Milan, Ajax 4-2 PSV, Porto 0-0 Benfica",
+        "Vladimir Putin, Kim Jong Un, Emmanuel Macron, Olaf Scholz, Giorgia Meloni, Pedro Sánchez, Xi Jinping",
+        "UMongameli wezwe uhlangane nabaholi bamaqembu ezombusazwe ngoLwesine ukuze baxoxe ngezokuphepha ezweni",
+    ],
+)
+def test_codes_tables_rows_of_names_and_zulu_are_in_what_is_claimed_or_unknown(text):
+    assert guess(text) == "unknown"
+    assert guess(text, "zu") == "zu"
+    assert guess(text, "und") == "unknown"
+
+
+def test_a_text_in_capitals_or_with_broken_characters_is_told_as_any_other():
+    german = "Die Präsidenten beider Länder unterzeichneten am Donnerstag einen Vertrag auf der Brücke."
+    assert guess(german.upper()) == "de"
+    assert guess(f"\ud800\0{german}\udfff") == "de"
+
+
+@given(text=st.text(min_size=30), claim=st.text(max_size=6))
+def test_any_text_under_any_claim_has_a_code_or_is_unknown(text, claim):
+    found = guess(text, claim)
+    assert found == "unknown" or (found.isascii() and found.isalpha() and len(found) in (2, 3))
 
 
 def named(body: str, title: str = "", language_hint: str = "en") -> dict[str, set[str]]:

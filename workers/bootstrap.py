@@ -114,7 +114,7 @@ def close(made: Ports) -> None:
 def set_up_logging(level: str) -> None:
     """Log to stderr, one line an event; stdout is for what was asked."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
-    for noisy in ("elastic_transport", "trafilatura", "htmldate", "py3langid", "asyncio"):
+    for noisy in ("elastic_transport", "trafilatura", "htmldate", "asyncio"):
         logging.getLogger(noisy).setLevel("ERROR")
     if level == "INFO":  # that a task came and went is told by what it did
         for noisy in ("celery.app.trace", "celery.worker.strategy", "celery.beat", "kombu.connection"):

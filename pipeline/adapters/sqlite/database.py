@@ -123,7 +123,8 @@ class Database:
             )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA cache_size = -4000")  # KB, of each thread's: the system caches the file anyway
+            # KB, of each thread's. The system caches the file anyway: 4 MB were no faster, with 300,000 entries stored.
+            connection.execute("PRAGMA cache_size = -1000")
             self._local.connection = connection
             self._open.append(connection)
         return connection
