@@ -1,10 +1,16 @@
-"""A story seen again: what was known stays, what says more replaces it; equal text makes no new version."""
+"""A story seen again: what was known stays, what says more replaces it; equal text makes no new version.
+
+What changed between two versions is told in sentences, by their words: never white space, case or punctuation, nor what
+passes with the day (dates, times, counters) or comes around the text (labels, ads).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipeline.model import Story, TextFrom, identify
+from pipeline.dedupe.sentences import sentences, substance
+from pipeline.model import Changes, Story, TextFrom, identify
 from pipeline.text import words
 
 
@@ -34,6 +40,35 @@ def merge(old: Story, new: Story) -> Story:
         version=old.version + changed,
         updated_at=new.updated_at,
     )
+
+
+def changes(old: Story, new: Story) -> Changes:
+    """What a reader of `old` would find otherwise in `new`.
+
+    A sentence is added when its words do not stand in a row anywhere in the old body, and removed when they do not in
+    the new one; so one that was only moved, joined or split is neither, and one that was reworded is both.
+    """
+    return Changes(
+        headline_before="" if substance(old.title) == substance(new.title) else old.title,
+        added=tuple(_missing(new.body, old.body)),
+        removed=tuple(_missing(old.body, new.body)),
+    )
+
+
+def _missing(here: str, there: str) -> Iterator[str]:
+    """The sentences of `here` whose words do not stand in a row in `there`, each once."""
+    text = _run([word for sentence in sentences(there) for word in substance(sentence)])
+    seen: set[tuple[str, ...]] = set()
+    for sentence in sentences(here):
+        said = substance(sentence)
+        if said and said not in seen and _run(said) not in text:
+            seen.add(said)
+            yield sentence
+
+
+def _run(said: Sequence[str]) -> str:
+    """Words so set that one run of them holds another only as whole words."""
+    return f" {' '.join(said)} "
 
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
