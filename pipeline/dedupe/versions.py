@@ -48,22 +48,27 @@ def changes(old: Story, new: Story) -> Changes:
     A sentence is added when its words do not stand in a row anywhere in the old body, and removed when they do not in
     the new one; so one that was only moved, joined or split is neither, and one that was reworded is both.
     """
+    before, after = _said(old.body), _said(new.body)
     return Changes(
         headline_before="" if substance(old.title) == substance(new.title) else old.title,
-        added=tuple(_missing(new.body, old.body)),
-        removed=tuple(_missing(old.body, new.body)),
+        added=tuple(_missing(after, before)),
+        removed=tuple(_missing(before, after)),
     )
 
 
-def _missing(here: str, there: str) -> Iterator[str]:
-    """The sentences of `here` whose words do not stand in a row in `there`, each once."""
-    text = _run([word for sentence in sentences(there) for word in substance(sentence)])
-    seen: set[tuple[str, ...]] = set()
-    for sentence in sentences(here):
-        said = substance(sentence)
-        if said and said not in seen and _run(said) not in text:
-            seen.add(said)
-            yield sentence
+def _said(body: str) -> dict[tuple[str, ...], str]:
+    """What a text says, sentence by sentence in its order, and the sentence that first says it."""
+    said: dict[tuple[str, ...], str] = {}
+    for sentence in sentences(body):
+        said.setdefault(substance(sentence), sentence)
+    said.pop((), None)
+    return said
+
+
+def _missing(here: dict[tuple[str, ...], str], there: dict[tuple[str, ...], str]) -> Iterator[str]:
+    """The sentences of `here` whose words do not stand in a row in `there`."""
+    text = _run([word for words_said in there for word in words_said])
+    return (sentence for words_said, sentence in here.items() if _run(words_said) not in text)
 
 
 def _run(said: Sequence[str]) -> str:
