@@ -253,6 +253,15 @@ class Story:
     updated_at: datetime  # when it was ingested the last time
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is otherwise in a newer version of a story. Sentences as they stand there, in their order."""
+
+    headline_before: str = ""  # empty where the headline says the same
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
 class AlertState(StrEnum):
     """Whether an alert is matched."""
 

@@ -1,21 +1,22 @@
 """dedupe: which stories are the same.
 
 identity.py   by what a story is known again: its addresses
-versions.py   the same story seen again: what is new about it
-sketch.py     what a text comes down to, so that copies are found and told
+versions.py   the same story seen again: what is new about it, in the sentences of sentences.py
+sketch.py     whether a text is a copy of another outlet's
 clusters.py   copies of one text, led by the first seen
 """
 
 from pipeline.dedupe.clusters import COPIED_WITHIN, cluster_of, originals
 from pipeline.dedupe.identity import LEAST_WORDS, address_keys, identity_keys, settle, story_id, story_url
 from pipeline.dedupe.sketch import bands, is_copy, sketch
-from pipeline.dedupe.versions import content_hash, merge
+from pipeline.dedupe.versions import changes, content_hash, merge
 
 __all__ = [
     "COPIED_WITHIN",
     "LEAST_WORDS",
     "address_keys",
     "bands",
+    "changes",
     "cluster_of",
     "content_hash",
     "identity_keys",

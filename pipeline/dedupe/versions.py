@@ -1,10 +1,16 @@
-"""A story seen again: what was known stays, what says more replaces it; equal text makes no new version."""
+"""A story seen again: what was known stays, what says more replaces it; equal text makes no new version.
+
+What changed between two versions is told in sentences, by their words: never white space, case or punctuation, nor what
+passes with the day (dates, times, counters) or comes around the text (labels, ads).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipeline.model import Story, TextFrom, identify
+from pipeline.dedupe.sentences import sentences, substance
+from pipeline.model import Changes, Story, TextFrom, identify
 from pipeline.text import words
 
 
@@ -36,6 +42,40 @@ def merge(old: Story, new: Story) -> Story:
         version=old.version + changed,
         updated_at=new.updated_at,
     )
+
+
+def changes(old: Story, new: Story) -> Changes:
+    """What a reader of `old` would find otherwise in `new`.
+
+    A sentence is added when its words do not stand in a row anywhere in the old body, and removed when they do not in
+    the new one; so one that was only moved, joined or split is neither, and one that was reworded is both.
+    """
+    before, after = _said(old.body), _said(new.body)
+    return Changes(
+        headline_before="" if substance(old.title) == substance(new.title) else old.title,
+        added=tuple(_missing(after, before)),
+        removed=tuple(_missing(before, after)),
+    )
+
+
+def _said(body: str) -> dict[tuple[str, ...], str]:
+    """What a text says, sentence by sentence in its order, and the sentence that first says it."""
+    said: dict[tuple[str, ...], str] = {}
+    for sentence in sentences(body):
+        said.setdefault(substance(sentence), sentence)
+    said.pop((), None)
+    return said
+
+
+def _missing(here: dict[tuple[str, ...], str], there: dict[tuple[str, ...], str]) -> Iterator[str]:
+    """The sentences of `here` whose words do not stand in a row in `there`."""
+    text = _run([word for words_said in there for word in words_said])
+    return (sentence for words_said, sentence in here.items() if _run(words_said) not in text)
+
+
+def _run(said: Sequence[str]) -> str:
+    """Words so set that one run of them holds another only as whole words."""
+    return f" {' '.join(said)} "
 
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
