@@ -19,18 +19,18 @@ import json
 import random
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from statistics import mean, median
 from typing import Any
 
 from pipeline import text
-from pipeline.dedupe import bands, is_copy, sketch
+from pipeline.dedupe import BANDS_SHARED, bands, is_copy, sketch
 from pipeline.errors import ParseError
 from pipeline.extract import feed_text
 from pipeline.parse import parse
-from tests.clustering import Sketched, by_leader, by_pair, pairs, same, two_halves
+from tests.clustering import Sketched, by_leader, by_pair, meets, pairs, same, two_halves
 from tests.copies import Labelled, cut, wires
 from tests.servers import SHARED
 
@@ -94,7 +94,7 @@ def met_of_own_form() -> float:
     """The share of stories in one form that share a band though they are no copies: each is compared for nothing."""
     forms = [one for half in two_halves() for one in half if one.story.kind == "form"]
     return mean(
-        not one.bands.isdisjoint(other.bands)
+        meets(one, other)
         for one, other in pairs(forms)
         if one.story.cluster.split(",")[0] == other.story.cluster.split(",")[0]
     )
@@ -114,7 +114,7 @@ def real() -> dict[str, Any]:
             if made:
                 story = Labelled(feed.name, "entry", entry.title, body, held_out=True)
                 entries.append(Sketched(story, made, frozenset(bands(made))))
-    near = [(one, other) for one, other in pairs(entries) if not one.bands.isdisjoint(other.bands)]
+    near = [(one, other) for one, other in pairs(entries) if meets(one, other)]
     taken = [f"{one.story.title} = {other.story.title}" for one, other in near if same(one, other)]
     note(f"real feeds: {len(entries)} entries, {len(near)} pairs share a band, {len(taken)} are taken for copies")
     for line in taken:
@@ -127,7 +127,7 @@ def told_when_cut(share: float) -> float:
     told = []
     for wire in wires():
         whole, part = sketch("", wire["body"]), sketch("", cut(wire["body"], share))
-        told.append(bool(set(bands(whole)) & set(bands(part))) and is_copy(whole, part))
+        told.append(len(set(bands(whole)) & set(bands(part))) >= BANDS_SHARED and is_copy(whole, part))
     return mean(told)
 
 
@@ -173,8 +173,8 @@ def strangers(count: int) -> dict[str, float]:
     began = time.perf_counter()
     for body in written(count):
         made = sketch("", body)
-        places = {place for band in bands(made) for place in asks.get(band, ())}
-        for place in places:
+        shared = Counter(place for band in bands(made) for place in asks.get(band, ()))
+        for place in (place for place, count in shared.items() if count >= BANDS_SHARED):
             met[place] += 1
             copies += is_copy(made, askers[place].sketch)
     return {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from pipeline.dedupe import bands, is_copy, sketch
+from pipeline.dedupe import BANDS_SHARED, bands, is_copy, sketch
 from tests.copies import Labelled, labelled
 
 
@@ -39,9 +39,14 @@ def two_halves() -> tuple[list[Sketched], list[Sketched]]:
     return tuned, held_out
 
 
+def meets(one: Sketched, other: Sketched) -> bool:
+    """Whether the two are compared at all."""
+    return len(one.bands & other.bands) >= BANDS_SHARED
+
+
 def same(one: Sketched, other: Sketched) -> bool:
     """Whether two stories come to be compared, and are then taken for copies."""
-    return not one.bands.isdisjoint(other.bands) and is_copy(one.sketch, other.sketch)
+    return meets(one, other) and is_copy(one.sketch, other.sketch)
 
 
 def pairs(stories: Sequence[Sketched]) -> Iterator[tuple[Sketched, Sketched]]:
@@ -60,7 +65,7 @@ def by_leader(stories: Sequence[Sketched], seed: int) -> Score:
     placed: list[tuple[Sketched, Sketched]] = []
     met = 0
     for story in random.Random(seed).sample(stories, len(stories)):
-        candidates = [head for head in heads if not head.bands.isdisjoint(story.bands)]
+        candidates = [head for head in heads if meets(head, story)]
         met += len(candidates)
         head = next((head for head in candidates if is_copy(head.sketch, story.sketch)), story)
         if head is story:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedupe import bands, is_copy, sketch
+from pipeline.dedupe import BANDS_SHARED, bands, is_copy, sketch
 from tests import strategies
 from tests.clustering import by_leader, by_pair, two_halves
 from tests.copies import cut, wires
@@ -42,7 +42,7 @@ def test_a_text_in_other_case_shares_every_band_and_is_a_copy(body, change):
 def test_a_text_without_its_punctuation_shares_every_band_and_is_a_copy(body):
     bare = sketch("", "".join(" " if char in '.;:!?—()“”"。、「」' and not char.isdigit() else char for char in body))
     known = sketch("", body)
-    assert len(set(bands(bare)) & set(bands(known))) >= 0.8 * len(bands(known))  # 6.42 is 6 and 42 by then
+    assert len(set(bands(bare)) & set(bands(known))) >= 0.7 * len(bands(known))  # 6.42 is 6 and 42 by then
     assert is_copy(bare, known)
 
 
@@ -60,14 +60,14 @@ def test_being_a_copy_is_mutual(one, other):
 @given(st.text(), st.one_of(st.text(max_size=2000), strategies.texts(most=200)))
 def test_any_text_has_a_sketch_or_none_without_a_crash(title, body):
     found = sketch(title, body)
-    assert len(found) <= 390
-    assert len(bands(found)) == (42 if found else 0)
+    assert len(found) <= 486
+    assert len(bands(found)) == (12 if found else 0)
 
 
 @given(sketches)
 def test_a_band_is_a_signed_number_of_64_bits_that_holds_its_place(one):
     found = bands(one)
-    assert [band >> 48 for band in found] == list(range(len(found)))
+    assert len({band >> 32 for band in found}) == len(found)
     assert all(0 <= band < 2**63 for band in found)
 
 
@@ -79,7 +79,7 @@ def test_a_text_with_a_few_words_changed_is_a_copy(body, seed):
         words[place] = "otherwise"
     one, other = sketch("One headline", body), sketch("Another", " ".join(words))
     assert is_copy(one, other)
-    assert set(bands(one)) & set(bands(other))
+    assert len(set(bands(one)) & set(bands(other))) >= BANDS_SHARED
 
 
 @given(st.sampled_from(range(len(BODIES))), st.sampled_from(range(len(BODIES))))
@@ -88,7 +88,7 @@ def test_texts_of_different_events_are_no_copies_and_share_no_band(one, other):
         return
     mine, others = sketch("", BODIES[one]), sketch("", BODIES[other])
     assert not is_copy(mine, others)
-    assert not set(bands(mine)) & set(bands(others))
+    assert len(set(bands(mine)) & set(bands(others))) < BANDS_SHARED
 
 
 @given(st.text(max_size=30), st.text(max_size=9))
@@ -146,7 +146,7 @@ from tests.copies import wires
 print(sum(bands(sketch("", wires()[0]["body"]))))
 """
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(asked.stdout) == sum(bands(sketch("", BODIES[0]))) == 248749180385060868
+    assert int(asked.stdout) == sum(bands(sketch("", BODIES[0]))) == 3285837151423
 
 
 @pytest.mark.parametrize("held_out", [False, True])

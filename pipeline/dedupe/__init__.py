@@ -8,10 +8,11 @@ clusters.py   copies of one text, led by the first seen
 
 from pipeline.dedupe.clusters import COPIED_WITHIN, cluster_of, originals
 from pipeline.dedupe.identity import LEAST_WORDS, address_keys, identity_keys, settle, story_id, story_url
-from pipeline.dedupe.sketch import bands, is_copy, sketch
+from pipeline.dedupe.sketch import BANDS_SHARED, bands, is_copy, sketch
 from pipeline.dedupe.versions import changes, content_hash, merge
 
 __all__ = [
+    "BANDS_SHARED",
     "COPIED_WITHIN",
     "LEAST_WORDS",
     "address_keys",

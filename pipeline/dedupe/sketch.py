@@ -5,8 +5,10 @@ the names and figures in it. Texts are copies when the longer has most of the sh
 Shingles alone can't tell: two closures of roads announced in one form share four fifths of them, a wire story cut
 and under a new opening shares half with what was sent. But what the form's stories share holds few names.
 
-Bands (locality-sensitive hashing, Indyk and Motwani 1998) find the few stored sketches worth comparing: copies share
-one of theirs nearly always, strangers hardly ever.
+Bands find the few stored sketches worth comparing. A band is one place of the signature with its value, and only those
+with the least values of all count: so texts that have shingles in common choose the same places, as they choose the
+same values, and a dozen bands find what locality-sensitive hashing (Indyk and Motwani 1998) needs 42 bands of three
+places for. Copies share several of theirs, strangers one at the most.
 
 What was decided:
 - the headline is each outlet's own and takes no part, but to lengthen a body that is too short alone;
@@ -31,8 +33,9 @@ from pipeline.text import fold, normalise, words
 
 SEED = 7
 PERMUTATIONS = 128
-ROWS = 3  # of 16 bits each: with the band's place they fill 64 bits
-BANDS = PERMUTATIONS // ROWS
+BANDS = 12
+BANDS_SHARED = 2
+"""Copies have so many of their bands in common; one alone may be a common phrase."""
 
 _SHINGLE = 5  # tokens: long enough that strangers share none, short enough that a changed word costs little
 _SOLID_SHINGLE = 10  # where a token is one character
@@ -46,10 +49,12 @@ _LEAST_PARTICULARS = 2  # fewer say nothing, and more of the shingles must be sh
 _LEAST_SHINGLES_SHARED_ALONE = 0.65
 
 # Sketches made in another way are no copies of these: that of this module, and the version of rensa's algorithm.
-_MADE = bytes([1, RMinHash.ALGORITHM_VERSION])
+_MADE = bytes([2, RMinHash.ALGORITHM_VERSION])
 _HEAD = struct.Struct("<2sI")
 _SIGNATURE = struct.Struct(f"<{PERMUTATIONS}H")
-_PARTICULARS_AT = _HEAD.size + _SIGNATURE.size
+_BANDS = struct.Struct(f"<{BANDS}Q")
+_BANDS_AT = _HEAD.size + _SIGNATURE.size
+_PARTICULARS_AT = _BANDS_AT + _BANDS.size
 
 # A capital after a word or a comma, not at the beginning of a sentence; and what holds a digit, but for times of day,
 # which forms have in their fixed parts. Each can only begin where a run does: 300 KB of one cost their length once.
@@ -58,7 +63,7 @@ _FIGURE = re.compile(r"(?<![A-Za-z\d:])[A-Za-z]*\d+(?:[.,]\d+)*(?!\d|:\d)")
 
 
 def sketch(title: str, body: str) -> bytes:
-    """The sketch of a text, at most 390 bytes; b"" when it is too short to conclude anything from.
+    """The sketch of a text, at most 486 bytes; b"" when it is too short to conclude anything from.
 
     The same in every process and on every machine, for one version of rensa's algorithm, which it names.
     """
@@ -67,21 +72,24 @@ def sketch(title: str, body: str) -> bytes:
         return b""
     minhash = RMinHash(PERMUTATIONS, SEED)
     minhash.update(shingles)
-    signature = [value & 0xFFFF for value in minhash.digest()]
+    digest = minhash.digest()
+    signature = [value & 0xFFFF for value in digest]
+    least = sorted((value, place) for place, value in enumerate(digest))[:BANDS]
     particulars = sorted({crc32(one.encode("utf-8", "surrogatepass")) & 0xFFFF for one in _particulars(body)})
     kept = particulars[:_PARTICULARS_KEPT]
-    return _HEAD.pack(_MADE, len(shingles)) + _SIGNATURE.pack(*signature) + struct.pack(f"<{len(kept)}H", *kept)
+    return b"".join(
+        [
+            _HEAD.pack(_MADE, len(shingles)),
+            _SIGNATURE.pack(*signature),
+            _BANDS.pack(*(place << 32 | value for value, place in least)),
+            struct.pack(f"<{len(kept)}H", *kept),
+        ]
+    )
 
 
 def bands(sketch: bytes) -> tuple[int, ...]:
-    """The bands of a sketch, each a positive number of 64 bits that holds its own place; () for b""."""
-    if not sketch:
-        return ()
-    values = _signature(sketch)
-    return tuple(
-        place << 48 | values[at] << 32 | values[at + 1] << 16 | values[at + 2]
-        for place, at in enumerate(range(0, BANDS * ROWS, ROWS))
-    )
+    """The bands of a sketch, each a positive number below 2^63 that holds its own place; () for b""."""
+    return _BANDS.unpack_from(sketch, _BANDS_AT) if sketch else ()
 
 
 def is_copy(one: bytes, other: bytes) -> bool:

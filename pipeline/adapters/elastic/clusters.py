@@ -24,7 +24,7 @@ from elasticsearch import Elasticsearch
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.dedupe.clusters import COPIED_WITHIN, in_order, originals
-from pipeline.dedupe.sketch import bands
+from pipeline.dedupe.sketch import BANDS_SHARED, bands
 from pipeline.ports import Sketched
 
 MOST_LEADERS = 200
@@ -144,7 +144,7 @@ def _search(one: Sketched) -> Body:
     shared: list[Body] = [{"constant_score": {"filter": {"term": {"bands": band}}}} for band in _terms(one)]
     since = {"range": {"first_seen_at": {"gte": (one.first_seen_at - COPIED_WITHIN).isoformat()}}}
     return {
-        "query": {"bool": {"should": shared, "minimum_should_match": 1, "filter": [since]}},
+        "query": {"bool": {"should": shared, "minimum_should_match": BANDS_SHARED, "filter": [since]}},
         "size": MOST_LEADERS,
         "track_total_hits": False,
     }

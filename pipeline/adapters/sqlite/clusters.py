@@ -8,11 +8,20 @@ from datetime import UTC, datetime
 
 from pipeline.adapters.sqlite.database import Database
 from pipeline.dedupe.clusters import COPIED_WITHIN, in_order, originals
-from pipeline.dedupe.sketch import bands
+from pipeline.dedupe.sketch import BANDS, BANDS_SHARED, bands
 from pipeline.ports import Sketched
 
 MOST_LEADERS = 200
 """Leaders that one story is compared with: those it has most bands in common with."""
+_MOST_OF_A_BAND = 1_000
+"""Leaders that are looked at for one band, the latest first: it may be the phrase of a form that thousands fill in."""
+_OF_ONE_BAND = f"SELECT * FROM (SELECT sketch FROM bands WHERE band = ? ORDER BY sketch DESC LIMIT {_MOST_OF_A_BAND})"  # noqa: S608
+_NEAR = (
+    "SELECT story_id, sketches.sketch, first_seen_at FROM "  # noqa: S608
+    f"(SELECT sketch, count(*) AS shared FROM ({' UNION ALL '.join([_OF_ONE_BAND] * BANDS)}) GROUP BY sketch "
+    f"HAVING shared >= {BANDS_SHARED} ORDER BY shared DESC LIMIT {MOST_LEADERS}) AS near "
+    "JOIN sketches ON sketches.rowid = near.sketch WHERE first_seen_at >= ?"
+)
 
 
 class SqliteClusters:
@@ -40,21 +49,15 @@ def _lead(connection: sqlite3.Connection, one: Sketched) -> str:
         (one.story_id, one.sketch, one.first_seen_at.timestamp()),
     ).lastrowid
     connection.executemany(
-        "INSERT OR IGNORE INTO bands (band, sketch) VALUES (?, ?)", [(band, row) for band in bands(one.sketch)]
+        "INSERT INTO bands (band, sketch) VALUES (?, ?)", [(band, row) for band in bands(one.sketch)]
     )
     return one.story_id
 
 
 def _near(connection: sqlite3.Connection, one: Sketched) -> list[Sketched]:
-    """The leaders that share a band with `one`, as many as are compared."""
-    wanted = bands(one.sketch)
-    query = (
-        "SELECT story_id, sketches.sketch, first_seen_at FROM bands JOIN sketches ON sketches.rowid = bands.sketch "  # noqa: S608
-        f"WHERE band IN ({','.join('?' * len(wanted))}) AND first_seen_at >= ? "
-        "GROUP BY bands.sketch ORDER BY count(*) DESC LIMIT ?"
-    )
+    """The leaders that share bands with `one`, as many as are compared."""
     since = (one.first_seen_at - COPIED_WITHIN).timestamp()
-    rows = connection.execute(query, (*wanted, since, MOST_LEADERS))
+    rows = connection.execute(_NEAR, (*bands(one.sketch), since))
     return [Sketched(story_id, sketch, datetime.fromtimestamp(seen, UTC)) for story_id, sketch, seen in rows]
 
 
