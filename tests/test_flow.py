@@ -32,6 +32,7 @@ from tests import builders, web
 from tests.builders import NOON
 from tests.postbox import open_postbox
 from tests.servers import wait_until
+from tests.test_extract import BARRIERS
 
 NEAR_KURSK = "Two villages near Kursk were left in the night."
 
@@ -68,6 +69,35 @@ def test_a_page_without_an_article_leaves_the_feeds_text(ports, site, mails):
     watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
     one_round(ports)
     assert only(ports.stores.stories.all()).text_reason == "no article is found on its page"
+    assert len(mails()) == 1
+
+
+@pytest.mark.parametrize(("html", "reason"), BARRIERS)
+def test_what_stands_where_an_article_should_leaves_the_feeds_text(ports, site, mails, html, reason):
+    link = site.put("/one", html)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
+    one_round(ports)
+    story = only(ports.stores.stories.all())
+    assert (story.text_from, story.body, story.url) == (TextFrom.FEED, NEAR_KURSK, link)
+    assert story.text_reason == f"{reason} came, not the article"
+    assert len(mails()) == 1
+    assert only(ports.stores.feeds.all()).page_record.reason == story.text_reason
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b"%PDF-1.7 ...", "application/pdf", "a PDF came, not a page"),
+        (b"\xff\xd8\xff", "image/jpeg", "image/jpeg came, not a page"),
+        (b"", "text/html", "the page is empty or no HTML"),
+        ("<html><title>Just a moment...</title></html>", "text/html", "(bot wall: Cloudflare)"),
+    ],
+)
+def test_what_is_no_page_leaves_the_feeds_text_and_says_what_came(ports, site, mails, body, kind, reason):
+    link = site.put("/one", body, kind)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
+    one_round(ports)
+    assert reason in only(ports.stores.stories.all()).text_reason
     assert len(mails()) == 1
 
 

@@ -46,3 +46,9 @@ def is_whole_text(content: str) -> bool:
         return False
     lines = [line for line in _feed_lines(content, "") if not _SIGNATURE.match(line)]
     return sum(map(len, lines)) >= WHOLE_TEXT_LETTERS and not _TEASER_END.search(lines[-1])
+
+
+def is_cut_off(html: str) -> bool:
+    """Whether a feed's text says at its end that it is not all: "…", "[...]", "Read more"."""
+    lines = [line for line in _feed_lines(html, "") if not _SIGNATURE.match(line)]
+    return bool(lines) and bool(_TEASER_END.search(lines[-1]))
