@@ -238,6 +238,10 @@ def test_an_article_with_such_words_around_it_is_an_article(html):
     assert extract(html, URL, KIND).paragraphs
 
 
+def test_a_comment_in_a_feeds_text_takes_no_words_with_it():
+    assert feed_text("<p>One <!-- x --> two<script>three</script> four<br>five</p>", URL) == ("One two four", "five")
+
+
 def test_a_feeds_text_is_plain_and_without_its_footer():
     html = "<p>One &amp; <b>two</b>.</p><p>The post <a href='x'>One</a> appeared first on <a href='y'>A</a>.</p>"
     assert feed_text(html, URL) == ("One & two.",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 _SOCIAL = "facebook|twitter|x|whatsapp|linkedin|telegram|reddit|pinterest|bluesky|threads|e-?mail|print|copy link|link"
 _PICTURE = "photo|photograph|picture|image|illustration|graphic|foto|bild|crédit photo"
@@ -32,12 +33,25 @@ FURNITURE = re.compile(
 )
 """Lines that are no part of a story, wherever it stands. Each is bounded, so that no sentence goes with it."""
 
+_INLINE = re.compile(
+    r"</?(?:a|b|br|cite|em|font|i|mark|p|q|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
 _BIO = r"\s+(?:is|was|has been|covers|writes|reports|worked|ist|schreibt|est|es|è|é)\b"
 
 
 def clean(text: str) -> str:
-    """Text that every store can hold, white space squeezed: no NULs, no lone surrogates."""
-    return " ".join(text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").split())
+    """Text that every store can hold, white space squeezed."""
+    return " ".join(storable(text).split())
+
+
+def storable(text: str) -> str:
+    """Text without NULs and lone surrogates, which no store takes."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def unmarked(title: str) -> str:
+    """A title without the markup and the character references that its publisher wrote as text."""
+    return clean(unescape(_INLINE.sub("", title)))
 
 
 def squeezed(text: str) -> str:

@@ -25,6 +25,10 @@ LEAST_LETTERS = 25
 MOST_ELEMENTS = 10_000
 """Elements of a page that trafilatura is given: its time grows with them, to some 2 s. News have 4,000 at the most."""
 
+MOSTLY = 2
+"""A page has so many times as many letters in UTF-8 as bytes that are not. Text in other encodings has hardly any."""
+
+_ESCAPED = re.compile("[\udc80-\udcff]+")
 _PDF = b"%PDF-"
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:.-]+)""", re.IGNORECASE)
 _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
@@ -87,9 +91,11 @@ def _as_utf8(html: bytes, content_type: str) -> bytes:
     """The page in UTF-8: as it is where it is that already, else by the charset that header or page states.
 
     UTF-8 comes first, whatever is stated: other text is never valid UTF-8 by accident, and servers are often set up
-    wrongly. ISO-8859-1 means windows-1252, as in the WHATWG Encoding Standard. What states nothing that fits is left
-    to trafilatura's guess.
+    wrongly. Where nearly all of it is UTF-8, the rest is what a box pasted in, and read as windows-1252. ISO-8859-1
+    means windows-1252, as in the WHATWG Encoding Standard. What states nothing that fits is left to trafilatura.
     """
+    if mixed := _mixed(html):
+        return mixed.encode()
     stated = [_CHARSET.search(content_type.encode()), _CHARSET.search(html[:4096])]
     for charset in ("utf-8", *(found.group(1).decode().lower() for found in stated if found)):
         try:
@@ -98,6 +104,21 @@ def _as_utf8(html: bytes, content_type: str) -> bytes:
             continue
         return html if charset == "utf-8" else text.encode()
     return html
+
+
+def _mixed(html: bytes) -> str:
+    """The text of a page in UTF-8 with stretches that are not; empty when it is all UTF-8, or hardly any of it is."""
+    try:
+        html.decode("utf-8")
+    except UnicodeDecodeError:
+        text = html.decode("utf-8", "surrogateescape")
+    else:
+        return ""
+    beyond = [char for char in text if char > "\x7f"]
+    bad = sum("\udc80" <= char <= "\udcff" for char in beyond)
+    if len(beyond) - bad <= MOSTLY * bad:
+        return ""
+    return _ESCAPED.sub(lambda one: one.group().encode("utf-8", "surrogateescape").decode("cp1252", "replace"), text)
 
 
 def _paragraphs(text: str, title: str) -> tuple[str, ...]:

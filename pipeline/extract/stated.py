@@ -20,7 +20,7 @@ from trafilatura.metadata import extract_metadata
 from trafilatura.settings import Document
 
 from pipeline.address import site_host
-from pipeline.extract.lines import clean, squeezed
+from pipeline.extract.lines import clean, squeezed, unmarked
 
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
 _TITLE_BREAK = re.compile(r"\s+[|–—·•:»*-]\s+|\s*[｜：]\s*")
@@ -54,7 +54,7 @@ class Stated:
         """The headline, without the name of the site."""
         headline = self.thing("headline")
         title = self.meta("og:title", "twitter:title") or (clean(headline) if isinstance(headline, str) else "")
-        return without_site(title or clean(self.guessed.title or ""), self.site(), self.url)
+        return without_site(unmarked(title or clean(self.guessed.title or "")), self.site(), self.url)
 
     def descriptions(self) -> tuple[str, ...]:
         """What it says of itself in a sentence or two, often its lead."""
@@ -182,9 +182,9 @@ def _moment(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value.strip())
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def without_site(title: str, site: str, url: str) -> str:
