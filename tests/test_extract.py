@@ -54,6 +54,8 @@ def test_what_the_page_says_of_itself_is_taken():
     [
         ("Kursk is quiet | A News", "A News", "Kursk is quiet"),
         ("Kursk is quiet - a.example", "", "Kursk is quiet"),
+        ("Kursk is quiet | The Post News", "The Post", "Kursk is quiet"),
+        ("Kursk is quiet | The Post says so", "The Post", "Kursk is quiet | The Post says so"),
         ("Kursk is quiet * A News * by Ada Writer", "A News", "Kursk is quiet"),
         ("クルスクは静か：朝日新聞デジタル", "朝日新聞デジタル", "クルスクは静か"),
         ("社説：クルスクは静か", "朝日新聞デジタル", "社説：クルスクは静か"),
@@ -72,6 +74,44 @@ def test_a_site_that_signs_for_its_authors_is_none_of_them_where_one_is_named():
         '{"name": "Deutsche Welle (www.dw.com)"}]}</script><meta name="author" content="Ada Writer">'
     )
     assert extract(page(f"<article>{STORY}</article>", head), URL, KIND).authors == ("Ada Writer",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "names"),
+    [
+        ("By Ada Palmer", ("Ada Palmer",)),
+        ("Author • Ada Palmer", ("Ada Palmer",)),
+        ("Von Ada Palmer und Bob Other", ("Ada Palmer", "Bob Other")),
+        ("Ada Palmer, National Political Writer", ("Ada Palmer",)),
+        ("Ada Palmer is a reporter who covers the border", ("Ada Palmer",)),
+        ("Martin Luther King, Jr.", ("Martin Luther King, Jr.",)),
+        ("https://a.example/people/ada", ()),
+        ("ada@a.example", ()),
+        ("&lt;b&gt;Ada Palmer&lt;/b&gt;", ("Ada Palmer",)),
+        ("Staff", ("Staff",)),
+    ],
+)
+def test_authors_are_names(stated, names):
+    assert (
+        extract(page(f"<article>{STORY}</article>", f'<meta name="author" content="{stated}">'), URL, KIND).authors
+        == names
+    )
+
+
+def test_a_date_is_the_first_that_the_page_states_in_utc_whatever_zone_it_is_in():
+    head = (
+        '<script type="application/ld+json">'
+        '{"@type": "NewsArticle", "datePublished": "2026-03-01T20:00:00+09:00"}</script>'
+        '<meta name="date" content="2025-01-01">'
+    )
+    html = page(f"<article>{STORY}<time datetime='2024-01-01'></time></article>", head)
+    assert extract(html, URL, KIND).published == datetime(2026, 3, 1, 11, tzinfo=UTC)
+
+
+def test_section_and_lead_image_are_as_stated():
+    head = '<meta property="article:section" content="World"><meta property="og:image" content="/bridge.jpg">'
+    article = extract(page(f"<article>{STORY}</article>", head), URL, KIND)
+    assert (article.section, article.image) == ("World", "https://a.example/bridge.jpg")
 
 
 def test_a_canonical_address_on_another_site_or_the_home_page_is_not_believed():

@@ -23,6 +23,15 @@ from pipeline.address import site_host
 from pipeline.extract.lines import clean, squeezed, unmarked
 
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"\s*(?:;|,(?! (?:jr|sr|phd|md)\b)|\band\b|\bund\b|\bet\b|&|\|)\s*|\s+(?:is|was) an? .*", re.IGNORECASE
+)
+_OFFICE = re.compile(
+    r"\b(?:writer|reporter|editor|correspondent|columnist|staff|bureau|desk|contributor|redakteur(?:in)?|redacción)\b",
+    re.IGNORECASE,
+)
+_ALSO_CALLED = ("", "news", "online", "com", "tv", "world", "sport", "sports")
+"""What a site may add to its name at the end of a title."""
 _TITLE_BREAK = re.compile(r"\s+[|–—·•:»*-]\s+|\s*[｜：]\s*")
 
 
@@ -165,16 +174,15 @@ def _author_names(value: Any) -> list[str]:
 
 
 def _names(stated: Iterable[str]) -> tuple[str, ...]:
-    """Names of people out of what pages call authors: no "By", no addresses, no profile links, no bios."""
-    names: list[str] = []
-    for line in stated:
-        for part in re.split(
-            r"\s*(?:;|,(?! (?:jr|sr|phd|md)\b)|\band\b|\bund\b|\bet\b|&|\|)\s*", clean(line), flags=re.IGNORECASE
-        ):
-            name = _BY.sub("", part).strip(" •·-–—")
-            if name and "://" not in name and "@" not in name and len(name) <= 60 and len(name.split()) <= 6:
-                names.append(name)
-    return tuple(dict.fromkeys(names))
+    """Names of people out of what pages call authors: no "By", no addresses, no profile links, no offices, no bios."""
+    parts = (part for line in stated for part in _BETWEEN.split(unmarked(line)))
+    names = [name for part in parts if (name := _BY.sub("", part).strip(" •·-–—")) and _is_name(name)]
+    people = [name for name in names if not _OFFICE.search(name)]
+    return tuple(dict.fromkeys(people or names))
+
+
+def _is_name(text: str) -> bool:
+    return "://" not in text and "@" not in text and len(text) <= 60 and len(text.split()) <= 6
 
 
 def _moment(value: Any) -> datetime | None:
@@ -194,6 +202,6 @@ def without_site(title: str, site: str, url: str) -> str:
     for one, following in zip_longest(breaks, breaks[1:]):
         piece = squeezed(title[one.end() : following.start() if following else None])
         is_part = following is None and len(piece) > 2 and (piece in host or piece in name)
-        if piece and (piece == name or is_part):
+        if piece and (is_part or (name and piece in {name + more for more in _ALSO_CALLED})):
             return title[: one.start()]
     return title
