@@ -74,10 +74,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def trafilatura_text(settings: dict[str, Any]) -> Extract:
-    """trafilatura with these of its settings, its memory of what it has seen (deduplicate) emptied before each page."""
+    """trafilatura with these of its settings, its memory of texts emptied before each page where it has one."""
 
     def extracted(html: bytes, url: str) -> Found:
-        reset_caches()
+        if "deduplicate" in settings:
+            reset_caches()
         return Found(trafilatura.extract(html, url=url, include_comments=False, **settings) or "")
 
     return extracted
@@ -119,8 +120,8 @@ def resiliparse(html: bytes, _url: str) -> Found:
 
 EXTRACTORS: dict[str, tuple[Extract, str]] = {
     "wirewatch": (ours, "trafilatura"),
-    **{f"trafilatura, {name}": (trafilatura_text(chosen), "trafilatura") for name, chosen in SETTINGS.items()},
     "trafilatura with metadata": (trafilatura_whole, "trafilatura"),
+    **{f"trafilatura, {name}": (trafilatura_text(chosen), "trafilatura") for name, chosen in SETTINGS.items()},
     "readability-lxml": (readability, "readability"),
     "newspaper4k": (newspaper, "newspaper"),
     "resiliparse": (resiliparse, "resiliparse"),

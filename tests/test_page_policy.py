@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.extract import policy
-from pipeline.extract.policy import LOOKED_AT, REMEMBERED, SAME_IN_A_ROW, barred, learnt, lesson, why_no_page
+from pipeline.extract.policy import LOOKED_AT, REMEMBERED, SAME_IN_A_ROW, barred, compare, learnt, lesson, why_no_page
 from pipeline.flow.check import check
 from pipeline.flow.manage import NewFeed, add_feeds, set_feed_pages
 from pipeline.flow.once import once
@@ -36,7 +36,7 @@ def page(html: str, more: str = "") -> Article:
 def after(record: PageRecord, html: str, *more: str) -> PageRecord:
     """The record after pages of entries with `html` said each of `more` beside it."""
     for one in more:
-        record = learnt(record, entry(content=html), page(html, one))
+        record = learnt(record, compare(entry(content=html), page(html, one)))
     return record
 
 
@@ -95,7 +95,11 @@ def test_one_page_in_ten_is_looked_at_whatever_was_learnt():
 def test_pages_that_could_not_be_had_are_counted_of_the_last_ones_only(answers):
     record = PageRecord()
     for had in answers:
-        record = learnt(record, entry(content=SHORT), page(SHORT)) if had else barred(record, "answers 403 Forbidden")
+        record = (
+            learnt(record, compare(entry(content=SHORT), page(SHORT)))
+            if had
+            else barred(record, "answers 403 Forbidden")
+        )
     assert record.tried == min(len(answers), REMEMBERED)
     assert 0 <= record.barred <= record.tried
     if len(answers) <= REMEMBERED:

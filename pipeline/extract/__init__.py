@@ -10,6 +10,6 @@ lines.py     what is furniture, wherever it stands
 """
 
 from pipeline.extract.feedtext import feed_text, is_whole_text
-from pipeline.extract.policy import barred, learnt, lesson, why_no_page
+from pipeline.extract.policy import Comparison, barred, compare, learnt, lesson, why_no_page
 
-__all__ = ["barred", "feed_text", "is_whole_text", "learnt", "lesson", "why_no_page"]
+__all__ = ["Comparison", "barred", "compare", "feed_text", "is_whole_text", "learnt", "lesson", "why_no_page"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline.extract.feedtext import feed_text, is_cut_off, is_whole_text
 from pipeline.model import Article, Entry, PageRecord, Pages
@@ -44,16 +44,29 @@ def why_no_page(policy: Pages, record: PageRecord, entry: Entry) -> str:
     return ""
 
 
-def learnt(record: PageRecord, entry: Entry, article: Article) -> PageRecord:
-    """The record after the page of `entry` was had as `article`."""
-    record = _counted(record, barred=False)
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the page of an entry says beside its feed."""
+
+    whole: bool  # the feed's text looked whole
+    letters: int  # of the feed's text
+    more: float  # of the page's words, the share that the feed's text has not
+
+
+def compare(entry: Entry, article: Article) -> Comparison:
+    """Hold the page of `entry`, had as `article`, against what its feed said."""
     said = _feed_text(entry)
-    more = share_more(article.paragraphs, said)
-    if is_whole_text(entry.content):
-        return replace(record, doubts=SAME_IN_A_ROW if more > FAR_MORE else max(0, record.doubts - 1))
-    if more > MORE or not said:
+    return Comparison(is_whole_text(entry.content), _letters(said), share_more(article.paragraphs, said))
+
+
+def learnt(record: PageRecord, page: Comparison) -> PageRecord:
+    """The record after a page was had."""
+    record = _counted(record, barred=False)
+    if page.whole:
+        return replace(record, doubts=SAME_IN_A_ROW if page.more > FAR_MORE else max(0, record.doubts - 1))
+    if page.more > MORE or not page.letters:
         return replace(record, same=0, same_letters=0)
-    letters = max(record.same_letters, _letters(said))
+    letters = max(record.same_letters, page.letters)
     return replace(record, same=min(record.same + 1, SAME_IN_A_ROW), same_letters=letters)
 
 

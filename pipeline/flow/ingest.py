@@ -68,6 +68,7 @@ class _Item:
     text_reason: str = ""
     robots_tag: str = ""
     needs_page: bool = True  # by its feed's policy
+    compared: extract.Comparison | None = None
     story: Story | None = None
     news: bool = False  # it is not old: whoever is alerted to its story is mailed
     put_off: float = 0.0  # seconds until its host has a turn for its page
@@ -155,6 +156,7 @@ def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
     item.robots_tag = robots.tag(page)
     try:
         item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
+        item.compared = extract.compare(item.entry, item.article)
     except ExtractError as error:
         item.text_reason = _why(error.reason, page)
 
@@ -176,13 +178,11 @@ def _learn(ports: Ports, items: Sequence[_Item]) -> None:
 
 def _was_asked(item: _Item) -> bool:
     """Whether its page was had, or could not be: no page that waits for its turn, or killed the extractor."""
-    return bool(item.entry.url and item.needs_page and not item.entry.looks and (item.article or item.text_reason))
+    return bool(item.entry.url and item.needs_page and not item.entry.looks and (item.compared or item.text_reason))
 
 
 def _recorded(record: PageRecord, item: _Item) -> PageRecord:
-    if item.article:
-        return extract.learnt(record, item.entry, item.article)
-    return extract.barred(record, item.text_reason)
+    return extract.learnt(record, item.compared) if item.compared else extract.barred(record, item.text_reason)
 
 
 def _attempt(item: _Item, stage: str, work: Callable[[], None]) -> None:
