@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import lxml.html
 from lxml.etree import ParserError, iterwalk
 
-from pipeline.extract.lines import FURNITURE, clean, storable
+from pipeline.extract.lines import clean, is_furniture, storable
 
 WHOLE_TEXT_LETTERS = 1_500
 """A feed's text at least this long, and not cut off, is the whole story."""
@@ -25,7 +25,7 @@ _CUT_OFF = re.compile(r"\s*\[(?:…|\.\.\.|&hellip;)\]\s*$")
 def feed_text(html: str, base_url: str) -> tuple[str, ...]:
     """The paragraphs of a feed's summary or content, without the furniture that feeds add."""
     lines = (clean(_CUT_OFF.sub("", line)) for line in _feed_lines(html, base_url))
-    return tuple(line for line in lines if line and not FURNITURE.match(line))
+    return tuple(line for line in lines if line and not is_furniture(line))
 
 
 def _feed_lines(html: str, base_url: str) -> list[str]:

@@ -12,7 +12,7 @@ _ALSO = (
     r"|more on this(?: story)?|lire aussi|à lire aussi|lesen sie (?:auch|dazu)|lee también|lea también"
     r"|leia (?:também|mais)|leggi anche|lees ook|läs (?:också|även)|czytaj (?:też|także)|читайте также|читайте також"
 )
-FURNITURE = re.compile(
+_FURNITURE = re.compile(
     r"^(?:the post .{0,300}(?:appeared )?first (?:appeared )?on .{0,200}"
     r"|(?:read|continue reading|see) (?:more|the full (?:story|article)).{0,80}"
     r"|(?:share (?:this|the story)|(?:like|enjoyed?) this (?:story|article|post)).{0,60}"
@@ -22,7 +22,7 @@ FURNITURE = re.compile(
     rf"|(?:share on |on )?(?:{_SOCIAL})(?:[\s,|•·]+(?:{_SOCIAL}))*"
     rf"|\(?(?:{_PICTURE})s?(?: credits?| courtesy(?: of)?| by)?\s*[:©/].{{0,150}}"
     rf"|\(?(?:{_PICTURE})s? (?:by|courtesy of) [^.!?]{{0,100}}\)?"
-    r"|[^.!?]{0,80}(?:/|via) ?(?:getty images|ap photo|shutterstock)\)?|(?:getty images|shutterstock|© ?[^.]{0,60})"
+    r"|(?:getty images|shutterstock|© ?[^.]{0,60})"
     r"|(?:sign up|subscribe|register) (?:now |here |today )?(?:for|to) (?:our|the)\b.{0,60}"
     r"(?:newsletter|alerts|briefing).{0,80}"
     r"|(?:this (?:web)?site|we) uses? cookies (?:to|and|on|for|so)\b.{0,300}"
@@ -32,11 +32,20 @@ FURNITURE = re.compile(
     re.IGNORECASE,
 )
 """Lines that are no part of a story, wherever it stands. Each is bounded, so that no sentence goes with it."""
+_AGENCY = re.compile(r"(?:/|via) ?(?:getty images|ap photo|shutterstock)\)?\.?$", re.IGNORECASE)
+MOST_CREDIT = 110
 
 _INLINE = re.compile(
     r"</?(?:a|b|br|cite|em|font|i|mark|p|q|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.IGNORECASE
 )
 _BIO = r"\s+(?:is|was|has been|covers|writes|reports|worked|ist|schreibt|est|es|è|é)\b"
+
+
+def is_furniture(line: str) -> bool:
+    """Whether a line is no part of a story: it is what pages and feeds put around them, or credits a picture."""
+    if _FURNITURE.match(line):
+        return True
+    return len(line) <= MOST_CREDIT and bool(_AGENCY.search(line)) and not re.search(r"[.!?] ", line)
 
 
 def clean(text: str) -> str:

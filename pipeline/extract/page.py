@@ -16,7 +16,7 @@ from trafilatura.settings import Document
 from pipeline.errors import ExtractError
 from pipeline.extract.barriers import barrier
 from pipeline.extract.lead import lead
-from pipeline.extract.lines import FURNITURE, clean, is_bio, squeezed
+from pipeline.extract.lines import clean, is_bio, is_furniture, squeezed
 from pipeline.extract.stated import Stated
 from pipeline.model import Article
 
@@ -124,7 +124,7 @@ def _mixed(html: bytes) -> str:
 def _paragraphs(text: str, title: str) -> tuple[str, ...]:
     """The body's paragraphs; the title repeated in front of them, as breadcrumbs do, is none of them."""
     lines = [clean(line) for line in text.split("\n")]
-    kept = [line for line in lines if line and not FURNITURE.match(line)]
+    kept = [line for line in lines if line and not is_furniture(line)]
     while kept and _is_title(kept[0], title):
         kept.pop(0)
     return tuple(kept)
