@@ -92,7 +92,7 @@ def resume(url: str) -> None:
 
 @feeds.command()
 @click.argument("url")
-@click.argument("policy", type=click.Choice([*Pages, "default"]))
+@click.argument("policy", type=click.Choice([*(one.value for one in Pages), "default"]))
 def pages(url: str, policy: str) -> None:
     """Say when the pages of the feed at URL (or with that id) are fetched; `default` is what the settings say."""
     feed = set_feed_pages(bootstrap.ports(), url, None if policy == "default" else Pages(policy))

@@ -20,7 +20,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 pages_option = click.option(
     "--pages",
-    type=click.Choice(list(Pages)),
+    type=click.Choice([one.value for one in Pages]),
     help="When the pages of its entries are fetched; else as the settings say.",
 )
 
