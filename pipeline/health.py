@@ -18,6 +18,8 @@ SILENT_STORIES = 7.0
 """A feed at a steady pace misses that many in a row once in a thousand times (e to the power of -7)."""
 SILENT_GAPS = 3.0
 SILENT_LEAST = 2 * 86_400.0
+RARELY = 0.5
+"""Pages of the last ones that could not be had: fewer are not worth a word."""
 
 
 class FeedHealth(StrEnum):
@@ -44,6 +46,7 @@ class Health:
     state: FeedHealth
     wrong: str = ""
     cure: str = ""
+    pages: str = ""  # "12 of the last 20 pages could not be had, lately: answers 403 Forbidden"; empty below RARELY
     pace: str = ""  # "every 12 min: 30 stories a day, mostly 6–18 UTC"
 
 
@@ -51,7 +54,7 @@ def health_of(feed: Feed, now: datetime) -> Health:
     """How `feed` is at `now`."""
     state = _state(feed, now)
     wrong, cure = _words(feed, state, now)
-    return Health(state=state, wrong=wrong, cure=cure, pace=_pace(feed))
+    return Health(state=state, wrong=wrong, cure=cure, pages=barred_pages(feed), pace=_pace(feed))
 
 
 def urgency(feed: Feed, health: Health) -> tuple[int, str]:
@@ -112,6 +115,14 @@ def _silent(feed: Feed, now: datetime) -> str:
         f"no new story for {span(_silence(feed, now))}, though it answers: it used to publish "
         f"{habits.pace(known.usual)} and never rested longer than {span(known.longest_gap)}"
     )
+
+
+def barred_pages(feed: Feed) -> str:
+    """How often the pages of `feed` could not be had, so that its stories have its own text; empty when hardly ever."""
+    record = feed.page_record
+    if record.barred < RARELY:
+        return ""
+    return f"{record.barred:.0f} of the last {record.tried} pages could not be had, lately: {record.reason}"
 
 
 def _pace(feed: Feed) -> str:

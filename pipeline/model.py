@@ -45,6 +45,26 @@ class Habits:
     limit: float = 0.0  # seconds between polls at the most, since entries were lost at more; 0: none were
 
 
+class Pages(StrEnum):
+    """When the page of an entry is fetched."""
+
+    ALWAYS = "always"
+    WHEN_SHORT = "when-short"  # when the feed gives less than the whole text
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRecord:
+    """What a feed's pages were worth beside its own text. Learnt and read by pipeline/extract/policy.py alone."""
+
+    same: int = 0  # short texts in a row whose page said no more
+    same_letters: int = 0  # the longest of them
+    doubts: int = 0  # texts that look whole of which the page is still fetched, since one was not
+    tried: int = 0  # pages that were asked for, of the last ones
+    barred: float = 0.0  # how many of these could not be had; a count that fades
+    reason: str = ""  # why the last of them could not
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """An address that is polled, and what is known of it. `id` is identify("feed", url as added)."""
@@ -75,6 +95,8 @@ class Feed:
     pushed_until: datetime | None = None  # a hub delivers its news until then: polling is the safety net
     wall: str = ""  # the bot wall that the last failure was, by name
     habits: Habits = Habits()
+    pages: Pages | None = None  # its own policy; None: that of the settings
+    page_record: PageRecord = PageRecord()
     # What the publisher asked for the last time: a 304 repeats none of it.
     max_age: float = 0.0  # seconds (Cache-Control)
     least_interval: float = 0.0  # these three as in ParsedFeed

@@ -64,6 +64,18 @@ def test_the_main_job(wirewatch, site, tmp_path):
     assert json.loads(wirewatch("once", "--all", "--json").stdout)["sent"] == 0
 
 
+def test_a_feeds_policy_of_pages_is_set_when_it_is_added_and_later(wirewatch, site):
+    feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
+    wirewatch("feeds", "add", feed, "--pages", "never")
+    (listed,) = json.loads(wirewatch("feeds", "list", "--json").stdout)
+    assert (listed["pages"], listed["pages_barred"], listed["page_record"]["tried"]) == ("never", "", 0)
+    wirewatch("feeds", "pages", feed, "default")
+    (listed,) = json.loads(wirewatch("feeds", "list", "--json").stdout)
+    assert listed["pages"] is None
+    assert json.loads(wirewatch("feeds", "check", feed, "--json").stdout)["pages"] == "when-short, as the settings say"
+    wirewatch("feeds", "pages", feed, "sometimes", code=2)
+
+
 def test_a_round_with_feeds_that_fail_is_done_and_names_them(wirewatch, site):
     gone = site.base + "/nowhere"
     wirewatch("feeds", "add", gone)

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.errors import ExtractError
 from pipeline.extract import feed_text, is_whole_text
-from pipeline.extract.page import extract, without_site
+from pipeline.extract.page import extract
+from pipeline.extract.stated import without_site
 from tests import web
 
 URL = "https://a.example/2026/one"
@@ -53,6 +54,8 @@ def test_what_the_page_says_of_itself_is_taken():
     [
         ("Kursk is quiet | A News", "A News", "Kursk is quiet"),
         ("Kursk is quiet - a.example", "", "Kursk is quiet"),
+        ("Kursk is quiet | The Post News", "The Post", "Kursk is quiet"),
+        ("Kursk is quiet | The Post says so", "The Post", "Kursk is quiet | The Post says so"),
         ("Kursk is quiet * A News * by Ada Writer", "A News", "Kursk is quiet"),
         ("クルスクは静か：朝日新聞デジタル", "朝日新聞デジタル", "クルスクは静か"),
         ("社説：クルスクは静か", "朝日新聞デジタル", "社説：クルスクは静か"),
@@ -71,6 +74,44 @@ def test_a_site_that_signs_for_its_authors_is_none_of_them_where_one_is_named():
         '{"name": "Deutsche Welle (www.dw.com)"}]}</script><meta name="author" content="Ada Writer">'
     )
     assert extract(page(f"<article>{STORY}</article>", head), URL, KIND).authors == ("Ada Writer",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "names"),
+    [
+        ("By Ada Palmer", ("Ada Palmer",)),
+        ("Author • Ada Palmer", ("Ada Palmer",)),
+        ("Von Ada Palmer und Bob Other", ("Ada Palmer", "Bob Other")),
+        ("Ada Palmer, National Political Writer", ("Ada Palmer",)),
+        ("Ada Palmer is a reporter who covers the border", ("Ada Palmer",)),
+        ("Martin Luther King, Jr.", ("Martin Luther King, Jr.",)),
+        ("https://a.example/people/ada", ()),
+        ("ada@a.example", ()),
+        ("&lt;b&gt;Ada Palmer&lt;/b&gt;", ("Ada Palmer",)),
+        ("Staff", ("Staff",)),
+    ],
+)
+def test_authors_are_names(stated, names):
+    assert (
+        extract(page(f"<article>{STORY}</article>", f'<meta name="author" content="{stated}">'), URL, KIND).authors
+        == names
+    )
+
+
+def test_a_date_is_the_first_that_the_page_states_in_utc_whatever_zone_it_is_in():
+    head = (
+        '<script type="application/ld+json">'
+        '{"@type": "NewsArticle", "datePublished": "2026-03-01T20:00:00+09:00"}</script>'
+        '<meta name="date" content="2025-01-01">'
+    )
+    html = page(f"<article>{STORY}<time datetime='2024-01-01'></time></article>", head)
+    assert extract(html, URL, KIND).published == datetime(2026, 3, 1, 11, tzinfo=UTC)
+
+
+def test_section_and_lead_image_are_as_stated():
+    head = '<meta property="article:section" content="World"><meta property="og:image" content="/bridge.jpg">'
+    article = extract(page(f"<article>{STORY}</article>", head), URL, KIND)
+    assert (article.section, article.image) == ("World", "https://a.example/bridge.jpg")
 
 
 def test_a_canonical_address_on_another_site_or_the_home_page_is_not_believed():
@@ -99,6 +140,146 @@ def test_of_a_page_that_is_far_too_large_no_paragraph_is_lost():
     assert len(article.paragraphs) == 12_003
     assert "Two villages near Kursk were left in the night" in article.paragraphs[1]
     assert article.title == "T"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Advertisement",
+        "Story continues below advertisement",
+        "Photo: Ada Writer / A News",
+        "(Photo by Ada Writer/Getty Images)",
+        "Smoke over the river. Ada Writer via Getty Images"[22:],
+        "© 2026 A News",
+        "Share this story",
+        "Like this story? Share it with a friend!",
+        "Facebook | X | WhatsApp | Email | Copy link",
+        "Sign up for our weekly newsletter and never miss a thing",
+        "Follow us on Telegram and X",
+        "Related: Belgorod is quiet",
+        "Read also: The bridge at Sudzha",
+        "Lesen Sie auch: Die Brücke von Sudscha",
+        "Читайте также: Мост в Судже",
+        "Also on a.example The bridge at Sudzha",
+        "We use cookies to make this site work for you.",
+        "The post Kursk is quiet appeared first on A News.",
+        "Ada Writer is a reporter at A News who covers the border.",
+    ],
+)
+def test_no_furniture_is_in_the_body(line):
+    head = '<meta name="author" content="Ada Writer">'
+    article = extract(page(f"<article><h1>T</h1>{STORY}<p>{line}</p></article>", head), URL, KIND)
+    assert list(article.paragraphs) == list(web.article("Two villages near Kursk were left in the night."))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Related charges against three officers were dropped on Monday, a court in Kursk said.",
+        "Like the mayor before him, he had nothing to say about the villages.",
+        "Photographs of the bridge at Sudzha were shown to the officers.",
+        "Share prices in Moscow fell by a tenth when the news came.",
+        "Subscribe to none of these theories, the officer said: they are all wrong.",
+        "Facebook took the pictures of the village down.",
+        "Bob Other is a reporter who was there when the bridge fell.",
+        "We use cookies, said the baker, and bread.  It was all that was left in Sudzha."[:-1] + " on that day.",
+    ],
+)
+def test_a_sentence_that_begins_like_furniture_stays(line):
+    head = '<meta name="author" content="Ada Writer">'
+    article = extract(page(f"<article><h1>T</h1>{STORY}<p>{line}</p></article>", head), URL, KIND)
+    assert " ".join(line.split()) in article.paragraphs
+
+
+def test_captions_boxes_and_links_around_the_story_are_none_of_it():
+    inside = (
+        "<figure><img src='b.jpg'><figcaption>The bridge at dawn. Photo: Ada Writer</figcaption></figure>"
+        "<div class='newsletter-signup'><p>Get the best of our reporting each morning.</p></div>"
+        "<div class='ad-slot advertisement'><p>Buy a boat while boats are cheap.</p></div>"
+        "<ul class='social-share'><li><a href='#'>Facebook</a></li><li><a href='#'>X</a></li></ul>"
+    )
+    after = (
+        "<section class='related-articles'><h2>More</h2><ul><li><a href='/2'>Belgorod is quiet</a></li></ul></section>"
+    )
+    html = page(f"<article><h1>T</h1>{inside}{STORY}</article>{after}<div class='cookie-banner'><p>Cookies!</p></div>")
+    assert list(extract(html, URL, KIND).paragraphs) == list(
+        web.article("Two villages near Kursk were left in the night.")
+    )
+
+
+@pytest.mark.parametrize("place", ["<p class='hero__excerpt'>{}</p>", "<div class='x-standfirst'><p>{}</p></div>"])
+def test_the_lead_above_a_story_is_its_first_paragraph_and_stands_there_once(place):
+    lead = "The last road to Sudzha was closed on Sunday, and with it the way home for hundreds of people."
+    head = f'<meta property="og:description" content="{lead}">'
+    html = page(f"<header><h1>T</h1>{place.format(lead)}</header><article>{STORY}</article>", head)
+    paragraphs = extract(html, URL, KIND).paragraphs
+    assert paragraphs[0] == lead
+    assert paragraphs.count(lead) == 1
+
+
+def test_a_description_that_stands_nowhere_on_the_page_is_none_of_the_text():
+    head = '<meta name="description" content="All that you have to know about the war, every day, for you.">'
+    assert len(extract(page(f"<article>{STORY}</article>", head), URL, KIND).paragraphs) == 3
+
+
+# -- what stands where an article should
+
+TEASER = "<p>Two villages near Kursk were left in the night, and the road to Sudzha was closed before dawn.</p>"
+NOT_FREE = '<script type="application/ld+json">{"@type": "NewsArticle", "isAccessibleForFree": %s}</script>'
+PAYWALLS = {
+    "stated": page(f"<article><h1>T</h1>{TEASER}</article>", NOT_FREE % "false"),
+    "stated as text": page(f"<article><h1>T</h1>{TEASER}</article>", NOT_FREE % '"http://schema.org/False"'),
+    "said": page(f"<article>{TEASER}<div class='x'><p>Subscribe now to continue reading.</p></div></article>"),
+    "said in German": page(f"<article>{TEASER}<p>Dieser Text ist nur für Abonnenten.</p></article>"),
+    "said in French": page(f"<article>{TEASER}<p>Il vous reste 82.4% de cet article à lire.</p></article>"),
+}
+CONSENT_PAGE = page(
+    "<main><h1>Before you continue</h1><p>We and our 842 partners store and/or access information on a device, such as "
+    "cookies, and process your personal data.</p><p>You can change your choices at any time; our partners rely on "
+    "legitimate interest, to which you can object in your privacy settings.</p><button>Accept all</button></main>"
+)
+SHELLS = {
+    "says so": page("<noscript>You need to enable JavaScript to run this app.</noscript><div id='root'></div>"),
+    "is empty": page("<div id='__next'></div><script src='/app.js'></script>"),
+    "checks": page(
+        "<div><h1>One moment</h1><p>Please enable JavaScript and cookies to continue on this site.</p></div>"
+    ),
+}
+BARRIERS = [
+    *((html, "a paywall stub") for html in PAYWALLS.values()),
+    (CONSENT_PAGE, "a consent wall"),
+    *((html, "a JavaScript shell") for html in SHELLS.values()),
+]
+
+
+@pytest.mark.parametrize(("html", "name"), BARRIERS)
+def test_what_stands_where_an_article_should_is_named_and_is_none(html, name):
+    with pytest.raises(ExtractError, match=f"{name} came"):
+        extract(html, URL, KIND)
+
+
+def test_a_page_that_a_consent_manager_redirected_to_is_none():
+    with pytest.raises(ExtractError, match="a consent wall came"):
+        extract(page(f"<article>{TEASER}</article>"), "https://consent.a.example/collect?session=1", KIND)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        page(f"<article><h1>T</h1>{STORY * 6}</article>", NOT_FREE % "false"),
+        page(f"<article>{STORY * 6}<p>Subscribe now to continue reading.</p></article>"),
+        page(f"<header>Subscribe to continue reading</header><article>{STORY}</article>"),
+        page(f"<article>{STORY}</article><noscript>Enable JavaScript to see comments.</noscript>"),
+        page(f"<article>{STORY}<p>Subscribe now to keep reading.</p></article>", NOT_FREE % "true"),
+        page(f"<article>{STORY}<p>Parliament voted on cookies and on the consent of readers to them.</p></article>"),
+    ],
+)
+def test_an_article_with_such_words_around_it_is_an_article(html):
+    assert extract(html, URL, KIND).paragraphs
+
+
+def test_a_comment_in_a_feeds_text_takes_no_words_with_it():
+    assert feed_text("<p>One <!-- x --> two<script>three</script> four<br>five</p>", URL) == ("One two four", "five")
 
 
 def test_a_feeds_text_is_plain_and_without_its_footer():

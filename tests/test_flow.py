@@ -33,8 +33,10 @@ from tests import builders, web
 from tests.builders import NOON
 from tests.postbox import open_postbox
 from tests.servers import wait_until
+from tests.test_extract import BARRIERS
 
 NEAR_KURSK = "Two villages near Kursk were left in the night."
+KURSK_PAGE = "".join(f"<p>{text}</p>" for text in web.article(NEAR_KURSK))
 
 
 def one_round(ports: Ports) -> Round:
@@ -70,6 +72,63 @@ def test_a_page_without_an_article_leaves_the_feeds_text(ports, site, mails):
     one_round(ports)
     assert only(ports.stores.stories.all()).text_reason == "no article is found on its page"
     assert len(mails()) == 1
+
+
+@pytest.mark.parametrize(("html", "reason"), BARRIERS)
+def test_what_stands_where_an_article_should_leaves_the_feeds_text(ports, site, mails, html, reason):
+    link = site.put("/one", html)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
+    one_round(ports)
+    story = only(ports.stores.stories.all())
+    assert (story.text_from, story.body, story.url) == (TextFrom.FEED, NEAR_KURSK, link)
+    assert story.text_reason == f"{reason} came, not the article"
+    assert len(mails()) == 1
+    assert only(ports.stores.feeds.all()).page_record.reason == story.text_reason
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b"%PDF-1.7 ...", "application/pdf", "a PDF came, not a page"),
+        (b"\xff\xd8\xff", "image/jpeg", "image/jpeg came, not a page"),
+        (b"", "text/html", "the page is empty or no HTML"),
+        ("<html><title>Just a moment...</title></html>", "text/html", "(bot wall: Cloudflare)"),
+    ],
+)
+def test_what_is_no_page_leaves_the_feeds_text_and_says_what_came(ports, site, mails, body, kind, reason):
+    link = site.put("/one", body, kind)
+    watch(ports, site.put("/feed", web.rss(("A headline", link), summary=NEAR_KURSK), web.RSS))
+    one_round(ports)
+    assert reason in only(ports.stores.stories.all()).text_reason
+    assert len(mails()) == 1
+
+
+AWKWARD_PAGES = {
+    "a charset that lies": (
+        f"<article>{KURSK_PAGE}<p>Größe</p></article>".encode("utf-16"),
+        "text/html; charset=utf-8",
+    ),
+    "encodings mixed": (KURSK_PAGE.encode() + "<p>Größe</p>".encode("latin-1") + "<p>Größe</p>".encode(), "text/html"),
+    "NULs": (KURSK_PAGE.replace("Kursk", "\0Kursk\0").encode(), "text/html"),
+    "lone surrogates": (KURSK_PAGE.encode() + b"<p>&#xd800;\xed\xa0\x80 was read out to them.</p>", "text/html"),
+    "marks of direction": (KURSK_PAGE.replace("Kursk", "\u202eKursk\u202c").encode(), "text/html; charset=utf-8"),
+    "300 KB in a paragraph": (KURSK_PAGE.encode() + b"<p>" + b"Nothing had changed. " * 15_000, "text/html"),
+    "no body": (b"", "text/html"),
+    "control signs": (KURSK_PAGE.replace("Two", "\x01\x1f\x0bTwo").encode(), "text/html"),
+}
+
+
+def test_bad_input_is_a_story_each_and_leaves_the_queue_empty(ports, site):
+    items = [
+        (f"&lt;b&gt;{name}&lt;/b&gt;", site.put(f"/{number}", body, kind))
+        for number, (name, (body, kind)) in enumerate(AWKWARD_PAGES.items())
+    ]
+    watch(ports, site.put("/feed", web.rss(*items, summary=f"{NEAR_KURSK}&amp;#0;&amp;#31;&amp;#xd800; "), web.RSS))
+    outcome = one_round(ports)
+    stories = list(ports.stores.stories.all())
+    assert {story.title for story in stories} == set(AWKWARD_PAGES)
+    assert (outcome.matches, outcome.failed_entries) == (len(AWKWARD_PAGES), {})
+    assert not [entry for entry in ports.stores.entries.all() if entry.error or not entry.story_id]
 
 
 def test_a_feed_that_is_a_page_or_nothing_or_gone_is_named_and_the_rest_goes_on(ports, site, mails):

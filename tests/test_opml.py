@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.adapters import opml
 from pipeline.errors import BadInput
 from pipeline.flow.manage import NewFeed
-from pipeline.model import Feed, FeedState
+from pipeline.model import Feed, FeedState, Pages
 from tests import builders
 
 AWKWARD = [
@@ -37,12 +37,13 @@ def feeds(draw: st.DrawFn) -> Feed:
         site_url=draw(st.one_of(st.just(""), st.just("https://a.example/?x=1&y=2"), texts)),
         tags=draw(tags),
         state=draw(st.sampled_from(FeedState)),
+        pages=draw(st.sampled_from([None, *Pages])),
         outline=draw(outlines),
     )
 
 
 def facts(feed: Feed | NewFeed) -> tuple[object, ...]:
-    return (feed.url, feed.title, feed.site_url, feed.tags, feed.state, feed.outline)
+    return (feed.url, feed.title, feed.site_url, feed.tags, feed.state, feed.pages, feed.outline)
 
 
 @given(st.lists(feeds(), max_size=5, unique_by=lambda feed: feed.url))

@@ -19,14 +19,14 @@ from lxml import etree
 
 from pipeline.errors import BadInput
 from pipeline.flow.manage import NewFeed
-from pipeline.model import Feed, FeedState
+from pipeline.model import Feed, FeedState, Pages
 
 NAMESPACE = "https://wirewatch.example/opml"
-STATE, EXACT = f"{{{NAMESPACE}}}state", f"{{{NAMESPACE}}}exact"
+STATE, PAGES, EXACT = (f"{{{NAMESPACE}}}{name}" for name in ("state", "pages", "exact"))
 MOST_FOLDERS = 32
 """Folders in each other that are written; libxml2 reads 256."""
 
-_OWN = ("text", "xmlurl", "htmlurl", STATE, EXACT)
+_OWN = ("text", "xmlurl", "htmlurl", STATE, PAGES, EXACT)
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _AMPERSAND = re.compile(rb"&(#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[a-zA-Z][a-zA-Z0-9]{1,31};)?")
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -139,6 +139,7 @@ def _plainly(attributes: Mapping[str, str], folder: str) -> NewFeed:
         tags=tags,
         site_url=lower.get("htmlurl", "").strip(),
         state=_state(lower.get(STATE, "")),
+        pages=_pages(lower.get(PAGES, "")),
         outline=tuple(sorted(kept.items())),
     )
 
@@ -150,6 +151,10 @@ def _categories(value: str) -> list[str]:
 
 def _state(value: str) -> FeedState:
     return FeedState(value) if value in list(FeedState) else FeedState.ACTIVE
+
+
+def _pages(value: str) -> Pages | None:
+    return Pages(value) if value in list(Pages) else None
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
@@ -209,6 +214,7 @@ def _attributes(feed: Feed) -> dict[str, str]:
         "xmlUrl": feed.url,
         "htmlUrl": feed.site_url,
         STATE: feed.state if feed.state is not FeedState.ACTIVE else "",
+        PAGES: feed.pages or "",
     }
     if not set(_categories(plain.get("category", ""))) - {""} <= set(feed.tags) or "category" not in plain:
         plain["category"] = _category(feed.tags)
@@ -217,7 +223,7 @@ def _attributes(feed: Feed) -> dict[str, str]:
     lost = {
         item.name: getattr(feed, item.name)
         for item in fields(NewFeed)
-        if item.name not in ("state", "where") and getattr(back, item.name) != getattr(feed, item.name)
+        if item.name not in ("state", "pages", "where") and getattr(back, item.name) != getattr(feed, item.name)
     }
     return written | ({EXACT: json.dumps(lost)} if lost else {})
 

@@ -56,9 +56,7 @@ def _first_of_each_clause(evidence: Sequence[Evidence]) -> Iterable[Evidence]:
 
 def sentence(text: str, start: int, end: int) -> tuple[int, int]:
     """The sentence around `text[start:end]`, cut to LONGEST characters around it."""
-    breaks = [
-        found.end() for found in _SENTENCE_END.finditer(text) if not _ABBREVIATION.search(text[: found.start() + 1])
-    ]
+    breaks = [found.end() for found in _SENTENCE_END.finditer(text) if not _is_abbreviation(text, found.start())]
     left = max((place for place in breaks if place <= start), default=0)
     right = min((place for place in breaks if place >= end), default=len(text))
     if right - left > LONGEST:
@@ -66,6 +64,11 @@ def sentence(text: str, start: int, end: int) -> tuple[int, int]:
         left = _at_word(text, max(left, start - spare))
         right = _before_word(text, min(right, max(end, left + LONGEST)))
     return left, right
+
+
+def _is_abbreviation(text: str, stop: int) -> bool:
+    """Whether the full stop at `stop` ends an abbreviation: only what is before it is read, for texts of any length."""
+    return bool(_ABBREVIATION.search(text[max(0, stop - 12) : stop + 1]))
 
 
 def _at_word(text: str, place: int) -> int:

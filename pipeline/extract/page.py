@@ -1,29 +1,23 @@
 """Out of a page comes the article: its text without furniture, its title, authors, date and address.
 
-trafilatura finds the body; the page is parsed once and the tree is shared. What trafilatura leaves to others is done
-here: the moment of publication (it keeps only the day), authors as names, a title without its site, and a canonical
-address that is believed only within the same site.
+trafilatura finds the body; the page is parsed once and the tree is shared. What the page states about itself is read in
+stated.py.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from functools import cached_property
-from itertools import islice, zip_longest
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from itertools import islice
 
 import trafilatura
 from lxml.html import HtmlElement
-from trafilatura.metadata import extract_metadata
 from trafilatura.settings import Document
 
-from pipeline.address import site_host
 from pipeline.errors import ExtractError
-from pipeline.extract.lines import FURNITURE, clean
+from pipeline.extract.barriers import barrier
+from pipeline.extract.lead import lead
+from pipeline.extract.lines import clean, is_bio, is_furniture, squeezed
+from pipeline.extract.stated import Stated
 from pipeline.model import Article
 
 LEAST_LETTERS = 25
@@ -31,21 +25,26 @@ LEAST_LETTERS = 25
 MOST_ELEMENTS = 10_000
 """Elements of a page that trafilatura is given: its time grows with them, to some 2 s. News have 4,000 at the most."""
 
+MOSTLY = 2
+"""A page has so many times as many letters in UTF-8 as bytes that are not. Text in other encodings has hardly any."""
+
+_ESCAPED = re.compile("[\udc80-\udcff]+")
 _PDF = b"%PDF-"
-_BY = re.compile(r"^\s*(?:by|von|par|por|di|door|written by|author[:\s•]*)\s+", re.IGNORECASE)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([a-z0-9_:.-]+)""", re.IGNORECASE)
 _LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
-_TITLE_BREAK = re.compile(r"\s+[|–—·•:»*-]\s+|\s*[｜：]\s*")
 
 
 def extract(html: bytes, url: str, content_type: str) -> Article:
     """Extract the article of a page fetched from `url`. Raises ExtractError when there is none, in words."""
     tree = _tree(html, url, content_type)
     large = _is_large(tree)
-    stated = _Stated(tree, url, large=large)
+    stated = Stated(tree, url, large=large)
+    above = lead(tree, stated.descriptions())
     text = _paragraph_lines(tree) if large else _body(tree, url)
-    title = stated.title()
-    paragraphs = _paragraphs(text, title)
+    title, authors = stated.title(), stated.authors()
+    paragraphs = _with_lead(above, _without_bios(_paragraphs(text, title), authors))
+    if standing := barrier(tree, url, paragraphs, stated.things):
+        raise ExtractError(url, f"{standing} came, not the article")
     if sum(map(len, paragraphs)) < LEAST_LETTERS:
         raise ExtractError(url, "no article is found on its page")
     return Article(
@@ -53,7 +52,7 @@ def extract(html: bytes, url: str, content_type: str) -> Article:
         canonical_url=stated.canonical(),
         title=title,
         paragraphs=paragraphs,
-        authors=stated.authors(),
+        authors=authors,
         published=stated.published(),
         site=stated.site(),
         section=stated.meta("article:section"),
@@ -92,9 +91,11 @@ def _as_utf8(html: bytes, content_type: str) -> bytes:
     """The page in UTF-8: as it is where it is that already, else by the charset that header or page states.
 
     UTF-8 comes first, whatever is stated: other text is never valid UTF-8 by accident, and servers are often set up
-    wrongly. ISO-8859-1 means windows-1252, as in the WHATWG Encoding Standard. What states nothing that fits is left
-    to trafilatura's guess.
+    wrongly. Where nearly all of it is UTF-8, the rest is what a box pasted in, and read as windows-1252. ISO-8859-1
+    means windows-1252, as in the WHATWG Encoding Standard. What states nothing that fits is left to trafilatura.
     """
+    if mixed := _mixed(html):
+        return mixed.encode()
     stated = [_CHARSET.search(content_type.encode()), _CHARSET.search(html[:4096])]
     for charset in ("utf-8", *(found.group(1).decode().lower() for found in stated if found)):
         try:
@@ -105,181 +106,43 @@ def _as_utf8(html: bytes, content_type: str) -> bytes:
     return html
 
 
+def _mixed(html: bytes) -> str:
+    """The text of a page in UTF-8 with stretches that are not; empty when it is all UTF-8, or hardly any of it is."""
+    try:
+        html.decode("utf-8")
+    except UnicodeDecodeError:
+        text = html.decode("utf-8", "surrogateescape")
+    else:
+        return ""
+    beyond = [char for char in text if char > "\x7f"]
+    bad = sum("\udc80" <= char <= "\udcff" for char in beyond)
+    if len(beyond) - bad <= MOSTLY * bad:
+        return ""
+    return _ESCAPED.sub(lambda one: one.group().encode("utf-8", "surrogateescape").decode("cp1252", "replace"), text)
+
+
 def _paragraphs(text: str, title: str) -> tuple[str, ...]:
     """The body's paragraphs; the title repeated in front of them, as breadcrumbs do, is none of them."""
     lines = [clean(line) for line in text.split("\n")]
-    kept = [line for line in lines if line and not FURNITURE.match(line)]
+    kept = [line for line in lines if line and not is_furniture(line)]
     while kept and _is_title(kept[0], title):
         kept.pop(0)
     return tuple(kept)
 
 
+def _without_bios(paragraphs: tuple[str, ...], authors: tuple[str, ...]) -> tuple[str, ...]:
+    """The paragraphs but for those at the end that are about the authors."""
+    while len(paragraphs) > 1 and is_bio(paragraphs[-1], authors):
+        paragraphs = paragraphs[:-1]
+    return paragraphs
+
+
+def _with_lead(above: str, paragraphs: tuple[str, ...]) -> tuple[str, ...]:
+    """The paragraphs with the lead before them, where it is not among them already."""
+    if not above or not paragraphs or squeezed(above) in squeezed("".join(paragraphs)):
+        return paragraphs
+    return (above, *paragraphs)
+
+
 def _is_title(line: str, title: str) -> bool:
     return bool(title) and " ".join(line.split()).replace(title, "").strip() == ""
-
-
-# ---------------------------------------------------------------------------------------------------------
-# What the page states about itself: meta elements and JSON-LD (schema.org).
-
-
-class _Stated:
-    def __init__(self, tree: HtmlElement, url: str, *, large: bool) -> None:
-        self.tree, self.url, self._large = tree, url, large
-        self._meta: dict[str, str] = {}
-        self._authors: list[str] = []
-        for element in tree.iter("meta"):
-            name = (element.get("property") or element.get("name") or element.get("itemprop") or "").lower()
-            content = clean(element.get("content") or "")
-            if name and content:
-                self._meta.setdefault(name, content)
-                if name in ("author", "article:author", "parsely-author", "dc.creator"):
-                    self._authors.append(content)
-        self._things = [thing for thing in _json_ld(tree) if _is_article(thing)]
-
-    def meta(self, *names: str) -> str:
-        return next((self._meta[name] for name in names if name in self._meta), "")
-
-    def thing(self, *names: str) -> Any:
-        return next((thing[name] for name in names for thing in self._things if thing.get(name)), None)
-
-    def title(self) -> str:
-        headline = self.thing("headline")
-        title = self.meta("og:title", "twitter:title") or (clean(headline) if isinstance(headline, str) else "")
-        return without_site(title or clean(self.guessed.title or ""), self.site(), self.url)
-
-    def site(self) -> str:
-        return self.meta("og:site_name", "application-name")
-
-    def authors(self) -> tuple[str, ...]:
-        linked, named = _names(_author_names(self.thing("author"))), _names(self._authors)
-        people = self._people(linked) or self._people(named)
-        return people or linked or named or _names((self.guessed.author or "").split("; "))
-
-    def _people(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Those that are not the site's own name: many a site signs beside its authors, or for them."""
-        own = {_squeezed(self.site()), _squeezed(site_host(self.url))} - {""}
-        return tuple(name for name in names if "www." not in name and _squeezed(name) not in own)
-
-    @cached_property
-    def guessed(self) -> Any:
-        """What trafilatura makes of the page's elements: only asked where nothing is stated, for it takes its time."""
-        if self._large:
-            return Document(title=self.tree.findtext(".//title"))
-        return extract_metadata(self.tree, self.url)
-
-    def published(self) -> datetime | None:
-        """As stated, in UTC; a page without a zone means UTC for want of better."""
-        stated = [
-            self.meta("article:published_time", "og:article:published_time", "og:published_time"),
-            self.thing("datePublished", "dateCreated"),
-            self.meta(
-                "datepublished", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.created", "date"
-            ),
-            *(element.get("datetime") for element in self.tree.iter("time")),
-        ]
-        return next((moment for one in stated if (moment := _moment(one))), None)
-
-    def language(self) -> str:
-        root = self.tree.getroottree().getroot()
-        return clean(
-            root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or self.meta("og:locale")
-        )
-
-    def image(self) -> str:
-        try:
-            image = urljoin(self.url, self.meta("og:image", "twitter:image"))
-        except ValueError:
-            return ""
-        return image if image != self.url else ""
-
-    def canonical(self) -> str:
-        """The address the page calls its own, if it lies on the same site and is not just the home page."""
-        links = self.tree.xpath('//link[@rel="canonical"]/@href')
-        for link in [*links, self.meta("og:url")]:
-            try:
-                address = urljoin(self.url, str(link).strip())
-                parts = urlsplit(address)
-            except ValueError:
-                continue
-            on_site = parts.scheme in ("http", "https") and _same_site(parts.netloc, urlsplit(self.url).netloc)
-            if link and on_site and (parts.path not in ("", "/") or parts.query):
-                return address
-        return ""
-
-
-def _same_site(one: str, other: str) -> bool:
-    one, other = one.lower().removeprefix("www."), other.lower().removeprefix("www.")
-    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
-
-
-def _json_ld(tree: HtmlElement) -> Iterator[dict[str, Any]]:
-    for script in tree.xpath('//script[@type="application/ld+json"]'):
-        try:
-            yield from _objects(json.loads(script.text or "", strict=False), 0)
-        except (ValueError, RecursionError):
-            continue
-
-
-def _objects(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        graph = value.get("@graph")
-        value = graph if isinstance(graph, list) else [value.get("mainEntity")]
-    if isinstance(value, list) and depth < 4:
-        for part in value:
-            yield from _objects(part, depth + 1)
-
-
-def _is_article(thing: dict[str, Any]) -> bool:
-    kinds = thing.get("@type")
-    kinds = kinds if isinstance(kinds, list) else [kinds]
-    return any(isinstance(kind, str) and ("Article" in kind or kind in ("Report", "BlogPosting")) for kind in kinds)
-
-
-def _author_names(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return _author_names(value.get("name"))
-    if isinstance(value, list):
-        return [name for one in value for name in _author_names(one)]
-    return []
-
-
-def _names(stated: Iterable[str]) -> tuple[str, ...]:
-    """Names of people out of what pages call authors: no "By", no addresses, no profile links, no bios."""
-    names: list[str] = []
-    for line in stated:
-        for part in re.split(
-            r"\s*(?:;|,(?! (?:jr|sr|phd|md)\b)|\band\b|\bund\b|\bet\b|&|\|)\s*", clean(line), flags=re.IGNORECASE
-        ):
-            name = _BY.sub("", part).strip(" •·-–—")
-            if name and "://" not in name and "@" not in name and len(name) <= 60 and len(name.split()) <= 6:
-                names.append(name)
-    return tuple(dict.fromkeys(names))
-
-
-def _moment(value: Any) -> datetime | None:
-    if not isinstance(value, str) or len(value) < 10:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def without_site(title: str, site: str, url: str) -> str:
-    """`title` without the name of its site behind a dash or a bar, and what stands behind that."""
-    breaks = list(_TITLE_BREAK.finditer(title))
-    name, host = _squeezed(site), _squeezed(site_host(url))
-    for one, following in zip_longest(breaks, breaks[1:]):
-        piece = _squeezed(title[one.end() : following.start() if following else None])
-        is_part = following is None and len(piece) > 2 and (piece in host or piece in name)
-        if piece and (piece == name or is_part):
-            return title[: one.start()]
-    return title
-
-
-def _squeezed(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())

@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from shlex import quote
 
-from pipeline import discover, schedule
+from pipeline import discover, extract, health, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.discover import Document, Failure, read_feed, suggest
 from pipeline.flow.manage import feed_id, known_feeds
-from pipeline.model import Feed, FeedState, ParsedEntry, identify
+from pipeline.model import Feed, FeedState, Pages, ParsedEntry, identify
 from pipeline.ports import Ports
 
 _CURES = {
@@ -43,6 +43,7 @@ class Check:
     feed: Feed | None
     fates: tuple[tuple[ParsedEntry, Fate], ...]
     next_poll_at: datetime  # if it were polled now
+    pages: str  # when its pages are fetched, and how often they could not be had, in words
 
     @property
     def newest(self) -> datetime | None:
@@ -75,7 +76,18 @@ def check(ports: Ports, url: str) -> Check:
         feed=feed,
         fates=fates,
         next_poll_at=_next_poll(ports, feed or _unknown(ports, url), document, fates),
+        pages=_pages(ports, feed),
     )
+
+
+def _pages(ports: Ports, feed: Feed | None) -> str:
+    """Its policy, what was learnt beside it, and what could not be had."""
+    own = feed.pages if feed else None
+    policy = own or Pages(ports.settings.pages)
+    parts = [policy if own else f"{policy}, as the settings say"]
+    if feed:
+        parts += [extract.lesson(policy, feed.page_record), health.barred_pages(feed)]
+    return "; ".join(part for part in parts if part)
 
 
 def _with_cure(ports: Ports, feed: Feed | None, url: str, error: Failure) -> Failure:

@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import partial, reduce
 
-from pipeline import dedupe, enrich, extract, freshness, index, robots
+from pipeline import dedupe, enrich, extract, freshness, index, robots, walls
 from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, HostBusy, WirewatchError
 from pipeline.flow.firing import match_stories
 from pipeline.flow.forget import blanked, erase, marked
@@ -25,8 +25,9 @@ from pipeline.model import (
     EntryState,
     Feed,
     FetchResponse,
+    PageRecord,
+    Pages,
     Story,
-    TextFrom,
 )
 from pipeline.ports import Claim, Ports
 
@@ -64,6 +65,8 @@ class _Item:
     article: Article | None = None
     text_reason: str = ""
     robots_tag: str = ""
+    needs_page: bool = True  # by its feed's policy
+    compared: extract.Comparison | None = None
     story: Story | None = None
     news: bool = False  # it is not old: whoever is alerted to its story is mailed
     put_off: float = 0.0  # seconds until its host has a turn for its page
@@ -77,6 +80,7 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
     report = IngestReport()
     items = _claim(ports, entry_ids, report)
     _fetch_pages(ports, items)
+    _learn(ports, items)
     for item in items:
         _attempt(item, "enrich", partial(_compose, ports, item))
     for item in items:
@@ -126,7 +130,7 @@ def _fetch_pages(ports: Ports, items: Sequence[_Item]) -> None:
         if isinstance(outcome, HostBusy) and _may_wait(ports, item, outcome):
             item.put_off = outcome.seconds
         elif isinstance(outcome, FetchUnavailable | FetchRefused):
-            item.text_reason = outcome.reason
+            item.text_reason = _why(outcome.reason, outcome)
         else:
             _attempt(item, "extract", partial(_extract, ports, item, outcome))
 
@@ -144,21 +148,43 @@ def _wants_page(ports: Ports, item: _Item) -> bool:
     if entry.attempts > ports.settings.attempts:
         item.text_reason = "its page killed the extractor"
         return False
-    if ports.settings.pages == "never":
-        item.text_reason = "pages are not fetched"
-        return False
-    if ports.settings.pages == "when-short" and extract.is_whole_text(entry.content):
-        item.text_reason = "the feed carries the whole text"
-        return False
-    return True
+    policy = item.feed.pages or Pages(ports.settings.pages)
+    item.text_reason = extract.why_no_page(policy, item.feed.page_record, entry)
+    item.needs_page = not item.text_reason
+    return item.needs_page
 
 
 def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
     item.robots_tag = robots.tag(page)
     try:
         item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
+        item.compared = extract.compare(item.entry, item.article)
     except ExtractError as error:
-        item.text_reason = error.reason
+        item.text_reason = _why(error.reason, page)
+
+
+def _why(reason: str, answer: FetchResponse | FetchUnavailable | FetchRefused) -> str:
+    """Why a page could not be had, with the bot wall that gave it, if one did: only pages without article are asked."""
+    wall = walls.recognise(answer.status, answer.headers, answer.body)
+    return f"{reason} (bot wall: {wall})" if wall else reason
+
+
+def _learn(ports: Ports, items: Sequence[_Item]) -> None:
+    """Keep with each feed what its pages were worth. An entry's first look counts, later ones say the same."""
+    asked = [item for item in items if _was_asked(item)]
+    by_feed = {item.feed.id: [one for one in asked if one.feed.id == item.feed.id] for item in asked}
+    ports.stores.feeds.update(
+        list(by_feed), lambda feed: replace(feed, page_record=reduce(_recorded, by_feed[feed.id], feed.page_record))
+    )
+
+
+def _was_asked(item: _Item) -> bool:
+    """Whether its page was had, or could not be: no page that waits for its turn, or killed the extractor."""
+    return bool(item.entry.url and item.needs_page and not item.entry.looks and (item.compared or item.text_reason))
+
+
+def _recorded(record: PageRecord, item: _Item) -> PageRecord:
+    return extract.learnt(record, item.compared) if item.compared else extract.barred(record, item.text_reason)
 
 
 def _attempt(item: _Item, stage: str, work: Callable[[], None]) -> None:
@@ -298,8 +324,6 @@ def _look_again_at(ports: Ports, item: _Item, now: datetime) -> datetime | None:
     story, after = item.story, ports.settings.look_again
     if story is None or after <= 0 or item.entry.looks > 0 or not item.entry.url:
         return None
-    if ports.settings.pages == "never" or now - story.published > YOUNG:
-        return None
-    if story.text_from is TextFrom.FEED and item.text_reason == "the feed carries the whole text":
+    if not item.needs_page or now - story.published > YOUNG:
         return None
     return now + timedelta(seconds=after)

@@ -11,7 +11,7 @@ from pipeline.errors import BadInput, NotFound
 from pipeline.flow.language import understood
 from pipeline.flow.lookback import look_back
 from pipeline.flow.subscribe import end, follow
-from pipeline.model import Alert, AlertState, Feed, FeedState, identify
+from pipeline.model import Alert, AlertState, Feed, FeedState, Pages, identify
 from pipeline.ports import Ports
 
 
@@ -24,6 +24,7 @@ class NewFeed:
     tags: tuple[str, ...] = ()
     site_url: str = ""
     state: FeedState = FeedState.ACTIVE
+    pages: Pages | None = None  # its own policy; None: that of the settings
     outline: tuple[tuple[str, str], ...] = ()
     where: str = ""  # file and line it comes from, for what has to be said of it
 
@@ -60,6 +61,7 @@ def add_feeds(ports: Ports, new: Sequence[NewFeed]) -> list[bool]:
             tags=one.tags,
             site_url=one.site_url,
             state=one.state,
+            pages=one.pages,
             outline=one.outline,
             added_at=now,
             next_poll_at=now,
@@ -128,6 +130,11 @@ def set_feed_state(ports: Ports, name: str, state: FeedState) -> Feed:
     )
     follow(ports, [changed])
     return changed
+
+
+def set_feed_pages(ports: Ports, name: str, pages: Pages | None) -> Feed:
+    """Give the feed of that address or id a policy of its own, or none; what was learnt stays. Raises NotFound."""
+    return _changed_feed(ports, name, lambda feed: replace(feed, pages=pages))
 
 
 def remove_feed(ports: Ports, name: str) -> Feed:

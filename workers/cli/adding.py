@@ -11,6 +11,7 @@ from pipeline.errors import BadInput, FetchRefused, FetchUnavailable
 from pipeline.flow import discover
 from pipeline.flow.discover import Document, Site
 from pipeline.flow.manage import KnownFeeds, NewFeed, add_feeds, known_feeds, refuse_known
+from pipeline.model import Pages
 from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import show
@@ -21,26 +22,28 @@ from workers.cli import show
 @click.option("--title", default="", help="What to call it; by default what it calls itself.")
 @click.option("--tag", "tags", multiple=True, help="A tag, once for each.")
 @click.option("--all", "every", is_flag=True, help="Add every feed that the site names.")
+@show.pages_option
 @click.option("--force", is_flag=True, help="Add URL as it stands, without asking its server.")
-def add(url: str, title: str, tags: tuple[str, ...], *, every: bool, force: bool) -> None:
+def add(url: str, title: str, tags: tuple[str, ...], pages: str | None, *, every: bool, force: bool) -> None:
     """Add the feed at URL, or the feed of the site at URL; it is polled at the next round.
 
     A server that can't be had now is no hindrance: URL is added as it stands, and that is said.
     """
     ports = bootstrap.ports()
     ports.stores.prepare()
-    known = known_feeds(ports)
+    known, policy = known_feeds(ports), Pages(pages) if pages else None
     url = discover.completed(url)
     refuse_known(known, url)
     documents = [] if force else _looked_up(ports, url, every=every)
     if not documents:
-        _add(ports, NewFeed(url=url, title=title, tags=tags))
+        _add(ports, NewFeed(url=url, title=title, tags=tags, pages=policy))
     for document in documents:
         tell_twin(known, document, every=every)
         if known.at(document.url) is None:
             parsed = document.parsed
             named = parsed.title if every else title or parsed.title
-            _add(ports, NewFeed(url=document.url, title=named, tags=tags, site_url=parsed.site_url))
+            new = NewFeed(url=document.url, title=named, tags=tags, pages=policy, site_url=parsed.site_url)
+            _add(ports, new)
 
 
 def tell_twin(known: KnownFeeds, document: Document, *, every: bool) -> None:

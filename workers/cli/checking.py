@@ -44,6 +44,7 @@ def check(url: str, *, as_json: bool) -> None:
             "next poll": f"{show.when(found.next_poll_at)}, if polled now",
             "asks for": _wishes(parsed),
             "hub": parsed.hub,
+            "pages": found.pages,
             "note": "; ".join(parsed.notes),
         }
     )
@@ -82,6 +83,7 @@ def _findings(found: Check) -> dict[str, object]:
         "state": found.feed.state if found.feed else None,
         "counts": found.counts,
         "newest": found.newest,
+        "pages": found.pages,
         "notes": list(parsed.notes),
         "entries": [
             {"title": one.title, "url": one.url, "published": one.published, "fate": fate} for one, fate in found.fates

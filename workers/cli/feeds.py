@@ -8,8 +8,8 @@ import click
 
 from pipeline.adapters import opml, watchlist
 from pipeline.flow import discover
-from pipeline.flow.manage import remove_feed, replace_feed, set_feed_state
-from pipeline.model import FeedState
+from pipeline.flow.manage import remove_feed, replace_feed, set_feed_pages, set_feed_state
+from pipeline.model import FeedState, Pages
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.adding import add
@@ -88,6 +88,15 @@ def pause(url: str) -> None:
 def resume(url: str) -> None:
     """Poll the feed at URL (or with that id) again, from the next round on."""
     click.echo(f"resumed {set_feed_state(bootstrap.ports(), url, FeedState.ACTIVE).url}")
+
+
+@feeds.command()
+@click.argument("url")
+@click.argument("policy", type=click.Choice([*(one.value for one in Pages), "default"]))
+def pages(url: str, policy: str) -> None:
+    """Say when the pages of the feed at URL (or with that id) are fetched; `default` is what the settings say."""
+    feed = set_feed_pages(bootstrap.ports(), url, None if policy == "default" else Pages(policy))
+    click.echo(f"pages of {feed.url}: {policy}")
 
 
 COMMANDS = (feeds,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from pipeline.flow.overview import by_urgency
@@ -29,7 +31,7 @@ def list_command(*, limit: int, health: str | None, as_json: bool) -> None:
 
 def _row(feed: Feed, how: Health) -> tuple[str, ...]:
     wrong = " → ".join(part for part in (how.wrong, how.cure) if part)
-    noted = "; ".join([wrong] * bool(wrong) + [f"note: {line}" for line in feed.notes])
+    noted = "; ".join([wrong] * bool(wrong) + [f"note: {line}" for line in (how.pages, *feed.notes) if line])
     return how.state, show.when(feed.succeeded_at), show.when(feed.new_entry_at), feed.url, how.pace, noted
 
 
@@ -44,6 +46,9 @@ def _facts(feed: Feed, how: Health) -> dict[str, object]:
         "wrong": how.wrong,
         "cure": how.cure,
         "pace": how.pace,
+        "pages": feed.pages,
+        "pages_barred": how.pages,
+        "page_record": asdict(feed.page_record),
         "last_success": feed.succeeded_at,
         "last_new_entry": feed.new_entry_at,
         "next_poll": feed.next_poll_at,

@@ -13,9 +13,16 @@ from typing import Any
 import click
 
 from pipeline.errors import BadInput
+from pipeline.model import Pages
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")
 """For every command that lists, checks or counts; the keys are in docs/cli.md."""
+
+pages_option = click.option(
+    "--pages",
+    type=click.Choice([one.value for one in Pages]),
+    help="When the pages of its entries are fetched; else as the settings say.",
+)
 
 
 def as_json(value: Any) -> None:
