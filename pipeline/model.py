@@ -197,6 +197,10 @@ class EntityKind(StrEnum):
     ORGANISATION = "organisation"
 
 
+Span = tuple[str, int, int]
+"""Field (title or body) of a story, and the offsets in it, end exclusive."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """Somebody or something named in a story. `code` is ISO 3166-1 alpha-2 for a country."""
@@ -205,6 +209,7 @@ class Entity:
     kind: EntityKind
     code: str = ""
     mentions: int = 1
+    spans: tuple[Span, ...] = ()  # where it is named, the first few of its mentions
 
 
 class TextFrom(StrEnum):

@@ -105,7 +105,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("url title body authors tags feed_titles image text_reason content_hash old", _KEPT),
         **_named("published first_seen_at updated_at", _MOMENT),
         "version": _COUNT,
-        "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT}},
+        "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT, "spans": _KEPT_OBJECT}},
         "words": _words(),
     },
     Kind.IDENTITIES: {"key": _KEPT, "story_id": _KEYWORD},
