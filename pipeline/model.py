@@ -236,6 +236,7 @@ class Story:
     feed_ids: tuple[str, ...] = ()
     feed_titles: tuple[str, ...] = ()
     sentiment: str = ""  # negative, neutral or positive where it can be told honestly
+    word_count: int = 0  # of the body; pipeline/reading.py has the minutes
     entities: tuple[Entity, ...] = ()
     image: str = ""
     text_from: TextFrom = TextFrom.PAGE

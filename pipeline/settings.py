@@ -207,7 +207,7 @@ class Settings:
         "rules", _tagger, "who finds people, places and organisations: rules, or spacy:MODEL (docs/entities.md)"
     )
     entities_file: str = _setting(
-        "", _plain, "file of your own names, which come first: person: Vladimir Putin|Putin (docs/entities.md)"
+        "", _plain, "file of your own people, places and organisations, which come first (docs/entities.md)"
     )
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
 

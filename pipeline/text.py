@@ -230,6 +230,7 @@ def _strip(token: str) -> str:
 def _cut(token: str) -> str:
     if len(token) * 2 <= MAX_TOKEN_UNITS:
         return token
+    token = token[:MAX_TOKEN_UNITS]  # a character is a unit or two; cutting one by one goes with the square
     while len(token.encode("utf-16-le", "surrogatepass")) // 2 > MAX_TOKEN_UNITS:
         token = token[:-1]
     return token

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from pipeline.enrich.entities import EntityTagger
 from pipeline.enrich.language import LanguageGuesser
+from pipeline.enrich.length import WordCounter
 from pipeline.enrich.sentiment import SentimentReader
 from pipeline.model import Story
 from pipeline.ports import Enricher
@@ -17,7 +18,7 @@ from pipeline.ports import Enricher
 
 def all_with(tagger: Enricher) -> tuple[Enricher, ...]:
     """All enrichers, with `tagger` for the entities. The language comes first: the others want to know it."""
-    return (LanguageGuesser(), tagger, SentimentReader())
+    return (LanguageGuesser(), tagger, SentimentReader(), WordCounter())
 
 
 DEFAULT = all_with(EntityTagger())

@@ -1,8 +1,8 @@
 """The tone of a story: whether what it tells is bad or good news. In English alone.
 
 AFINN (Nielsen 2011, "A new ANEW") gives words a valence from -5 to 5; a story's tone is the mean over all its words.
-`benchmarks/sentiment.py` says how often that is right. Of other languages no lexicon was found whose licence and
-quality on news could be vouched for, and stories in them have no tone at all.
+`benchmarks/sentiment.py` says how often that is right. No lexicon of another language was measured on news, so that
+stories in them have no tone at all.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id site section language feed_ids sentiment text_from", _KEYWORD),
         **_named("url title body authors tags feed_titles image text_reason content_hash old", _KEPT),
         **_named("published first_seen_at updated_at", _MOMENT),
-        "version": _COUNT,
+        **_named("version word_count", _COUNT),
         "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT, "spans": _KEPT_OBJECT}},
         "words": _words(),
     },
