@@ -46,31 +46,35 @@ class Aliases:
     """Finds the longest alias that begins at a token."""
 
     def __init__(self, aliases: Iterable[Alias] = ()) -> None:
-        self._by_first: dict[str, list[Alias]] = {}
+        self._alike: dict[tuple[str, ...], tuple[Alias, ...]] = {}
+        self._lengths: dict[str, tuple[int, ...]] = {}  # by first token, the longest first
         for alias in aliases:
             if alias.folded:
-                self._by_first.setdefault(alias.folded[0], []).append(alias)
-        for same in self._by_first.values():
-            same.sort(key=lambda alias: -len(alias.folded))
+                self._alike[alias.folded] = (*self._alike.get(alias.folded, ()), alias)
+        for folded in sorted(self._alike, key=len, reverse=True):
+            known = self._lengths.get(folded[0], ())
+            if len(folded) not in known:
+                self._lengths[folded[0]] = (*known, len(folded))
 
     def __bool__(self) -> bool:
-        return bool(self._by_first)
+        return bool(self._alike)
 
-    def named(self, folded: tuple[str, ...]) -> Iterator[Alias]:
+    def named(self, folded: tuple[str, ...]) -> tuple[Alias, ...]:
         """The aliases that are exactly these tokens."""
-        return (one for one in self._by_first.get(folded[0], ()) if one.folded == folded) if folded else iter(())
+        return self._alike.get(folded, ())
 
     def at(self, tokens: Tokens, place: int) -> Found | None:
         """The longest alias whose first token is at `place`; of equals, the one that was given first."""
-        for alias in self._by_first.get(tokens.folded[place], ()):
-            end = place + len(alias.folded)
-            if tokens.folded[place:end] == alias.folded and _as_written(alias, tokens, place, end):
-                return Found(alias, place, end)
+        for length in self._lengths.get(tokens.folded[place], ()):
+            end = min(place + length, len(tokens))
+            for alias in self._alike.get(tokens.folded[place:end], ()):
+                if _as_written(alias, tokens, place, end):
+                    return Found(alias, place, end)
         return None
 
     def starts(self, tokens: Tokens) -> list[int]:
         """The tokens at which an alias may begin, ascending."""
-        return [place for place, token in enumerate(tokens.folded) if token in self._by_first]
+        return [place for place, token in enumerate(tokens.folded) if token in self._lengths]
 
     def within(self, tokens: Tokens) -> Iterator[Found]:
         """All that stand in a text, from left to right, none inside another."""

@@ -18,6 +18,8 @@ from pipeline.text import fold
 
 BESIDE = 40
 """Characters before and behind a row that are looked at."""
+NEXT = 24
+"""Of those behind, the characters that hold the next two words."""
 MOST_ALIKE = 3
 """Words of two names that are taken to be of one kind for the "and" between them."""
 MOST_WORDS = 12
@@ -79,6 +81,7 @@ def read(paragraph: str, language: str) -> list[Reading]:
     found = [
         reading
         for row in _ROW.finditer(paragraph)
+        if row.group().lower() not in said.STRIPPED
         for piece in _pieces(_row_words(row))
         if (reading := _named(piece, paragraph, english=language in ("en", "unknown")))
     ]
@@ -163,13 +166,21 @@ def _named(piece: list[_Word], paragraph: str, *, english: bool) -> Reading | No
 
 def _without_lead(piece: list[_Word], *, english: bool) -> list[_Word]:
     """A piece without the small words of a sentence's beginning, and without adjectives of people."""
-    passed_over = said.STRIPPED if english else said.STRIPPED | said.ARTICLES
-    if piece[-1].folded not in said.ORGANISATION_TAILS:
-        passed_over = passed_over | said.ADJECTIVES
+    passed_over = _LEADS[english, piece[-1].folded in said.ORGANISATION_TAILS]
     first = 0
     while first < len(piece) and (piece[first].folded in passed_over or not _is_capital(piece[first])):
         first += 1
     return piece[first:]
+
+
+_LEADS = {
+    (english, organisation): said.STRIPPED
+    | (frozenset() if english else said.ARTICLES)
+    | (frozenset() if organisation else said.ADJECTIVES)
+    for english in (True, False)
+    for organisation in (True, False)
+}
+"""What is passed over at the beginning: in English or not, of an organisation (South African Airways) or not."""
 
 
 def _is_title(folded: str) -> bool:
@@ -193,7 +204,7 @@ def _words_behind(behind: str) -> list[str]:
     """The next words of the same clause, folded, a possessive passed over."""
     if behind[:1] not in (" ", "’", "'", "\u00a0"):
         return []
-    found = [fold(part) for part in _TOKEN.findall(behind)[:2]]
+    found = [fold(part) for part in _TOKEN.findall(behind, 0, NEXT)[:2]]
     return found[1:] if behind[:1] != " " and found[:1] == ["s"] else found
 
 
