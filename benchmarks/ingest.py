@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks import newsstream
 from pipeline import dedupe, extract, flow, index, match
-from pipeline.enrich import EntityTagger, LanguageGuesser
+from pipeline.enrich import EntityTagger, LanguageGuesser, SentimentReader, WordCounter
 from pipeline.flow.sweep import batches
 from pipeline.model import Entry, EntryState, Feed, Story, identify
 from pipeline.ports import Claim, Ports
@@ -127,6 +127,8 @@ def one_batch(ports: Ports, entries: Sequence[Entry], spent: Counter[str]) -> No
         stories = [LanguageGuesser().enrich(story, "en") for story in stories]
     with clocked(spent, "entities"):
         stories = [EntityTagger().enrich(story, "en") for story in stories]
+    with clocked(spent, "tone, words"):
+        stories = [WordCounter().enrich(SentimentReader().enrich(story, "en"), "en") for story in stories]
     with clocked(spent, "resolve"):
         claims = [Claim(dedupe.identity_keys(one, None), story.id) for one, story in zip(entries, stories, strict=True)]
         stores.stories.resolve(claims)
@@ -163,7 +165,7 @@ def clocked(spent: Counter[str], stage: str) -> Iterator[None]:
 
 def table(results: dict[str, Any]) -> None:
     for stage, cost in results["ms_cpu_an_entry"].items():
-        note(f"{stage:>10} {cost:7.3f} ms")
+        note(f"{stage:>11} {cost:7.3f} ms")
     note(f"bar: whole {BAR_MS} ms, peak {BAR_MB:.0f} MB; peak {results['peak_rss_mb']:.0f} MB")
 
 

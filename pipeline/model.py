@@ -228,6 +228,10 @@ class EntityKind(StrEnum):
     ORGANISATION = "organisation"
 
 
+Span = tuple[str, int, int]
+"""Field (title or body) of a story, and the offsets in it, end exclusive."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """Somebody or something named in a story. `code` is ISO 3166-1 alpha-2 for a country."""
@@ -236,6 +240,7 @@ class Entity:
     kind: EntityKind
     code: str = ""
     mentions: int = 1
+    spans: tuple[Span, ...] = ()  # where it is named, the first few of its mentions
 
 
 class TextFrom(StrEnum):
@@ -263,6 +268,7 @@ class Story:
     entry_ids: tuple[str, ...] = ()  # that brought it
     feed_titles: tuple[str, ...] = ()
     sentiment: str = ""  # negative, neutral or positive where it can be told honestly
+    word_count: int = 0  # of the body; pipeline/reading.py has the minutes
     entities: tuple[Entity, ...] = ()
     image: str = ""
     text_from: TextFrom = TextFrom.PAGE

@@ -275,6 +275,14 @@ class Stores:
     close: Callable[[], None]
 
 
+class Enricher(Protocol):
+    """Adds what it knows to a story. `claim` is the language that page or feed says it is in, or empty."""
+
+    def enrich(self, story: Story, claim: str) -> Story:
+        """Return the story with more in it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The world as the flow sees it; made in workers/bootstrap.py, and in tests."""
@@ -286,4 +294,5 @@ class Ports:
     clock: Clock
     settings: Settings
     variants: Variants  # the spellings in force
+    enrichers: Sequence[Enricher]  # in this order
     robots: dict[str, Rules] = field(default_factory=dict)  # of the sites this process has asked, by origin

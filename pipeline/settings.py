@@ -53,6 +53,13 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _tagger(text: str) -> str:
+    kind, _, model = text.partition(":")
+    if text != "rules" and not (kind == "spacy" and model.strip()):
+        raise ValueError("give rules, or spacy:MODEL such as spacy:en_core_web_sm")
+    return text
+
+
 def _number(least: float, most: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
@@ -195,6 +202,12 @@ class Settings:
     variants: bool = _setting("true", _flag, "whether queries find spelling and name variants unless told otherwise")
     variants_file: str = _setting(
         "", _plain, "file of your own spellings, a line for each thing: Kyiv|Kiev (docs/query.md)"
+    )
+    entities: str = _setting(
+        "rules", _tagger, "who finds people, places and organisations: rules, or spacy:MODEL (docs/entities.md)"
+    )
+    entities_file: str = _setting(
+        "", _plain, "file of your own people, places and organisations, which come first (docs/entities.md)"
     )
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pipeline import enrich
 from pipeline.adapters import elastic, sqlite
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
@@ -134,6 +135,7 @@ def world(stores: Stores, folder: Path, clock: Clock, **overrides: str) -> Ports
         clock=clock,
         settings=chosen,
         variants=variants.shipped(),
+        enrichers=enrich.DEFAULT,
     )
 
 

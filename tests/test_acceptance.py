@@ -56,6 +56,8 @@ def test_everybody_and_everything_it_names_is_found(ports, polled, expected):
     for kind, names in expected["entities"].items():
         found = {entity.name for entity in story.entities if entity.kind == kind}
         assert found >= set(names)
+    labelled = {name for names in expected["entities"].values() for name in names}
+    assert len({entity.name for entity in story.entities} - labelled) <= 3
 
 
 def test_the_alerts_that_must_fire_do_and_no_others(ports, polled, expected, mails):

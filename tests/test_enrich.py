@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from pipeline.enrich import enrich
 from pipeline.enrich.language import guess
+from pipeline.query.document import Document
+from pipeline.query.evaluate import matches
+from pipeline.query.syntax import parse
 from tests import builders
 
 LANGUAGES = [
@@ -106,3 +109,31 @@ def test_a_beginning_that_says_little_is_read_on_from():
     german = "Die Präsidenten beider Länder unterzeichneten am Donnerstag einen Vertrag auf der Brücke."
     assert guess("12,345 67,890 " * 30 + german * 3) == "de"
     assert guess("12,345 67,890 " * 30 + german * 3, "en") == "de"
+
+
+GOOD = "The town celebrated with joy after its club won a great victory, and proud fans praised the happy players."
+BAD = "Shelling killed eleven people and destroyed a hospital; doctors fear that more victims died in the attack."
+
+
+@pytest.mark.parametrize(("body", "tone"), [(GOOD, "positive"), (BAD, "negative"), (f"{GOOD} {BAD}", "neutral")])
+def test_news_in_english_has_a_tone_and_what_is_mixed_is_neutral(body, tone):
+    assert enrich(builders.story(title="", body=body)).sentiment == tone
+
+
+def test_a_language_without_a_lexicon_and_a_text_of_few_words_have_no_tone():
+    german = "Die Präsidenten beider Länder unterzeichneten am Donnerstag einen wunderbaren Vertrag auf der Brücke."
+    assert enrich(builders.story(title="", body=german)).sentiment == ""
+    assert enrich(builders.story(title="", body="Joy and victory."), claim="en").sentiment == ""
+
+
+def test_one_word_makes_no_tone():
+    body = "The committee on war graves will meet on Tuesday to set the date of its next election in the town hall."
+    assert enrich(builders.story(title="", body=body)).sentiment == "neutral"
+
+
+def test_an_alert_can_ask_for_a_tone():
+    assert matches(parse("sentiment:negative hospital"), Document(enrich(builders.story(title="", body=BAD))))
+
+
+def test_the_words_of_a_story_are_counted():
+    assert enrich(builders.story(title="Not counted", body="One two.\n\nThree, four – five")).word_count == 5

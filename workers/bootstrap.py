@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
 
+from pipeline import enrich
 from pipeline import settings as settings_table
 from pipeline.adapters import sqlite
 from pipeline.adapters.budget import HostBudget, LocalBudget
@@ -17,8 +18,9 @@ from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.maildir import MaildirMailer
 from pipeline.adapters.smtp import SmtpMailer
+from pipeline.enrich.entities import EntityTagger, aliases
 from pipeline.errors import SettingError
-from pipeline.ports import Mailer, Ports, Stores
+from pipeline.ports import Enricher, Mailer, Ports, Stores
 from pipeline.query import variants
 from pipeline.query.variants import Variants
 from pipeline.settings import Settings
@@ -67,7 +69,19 @@ def make_ports(settings: Settings) -> Ports:
         clock=SystemClock(),
         settings=settings,
         variants=make_variants(settings),
+        enrichers=enrich.all_with(make_tagger(settings)),
     )
+
+
+def make_tagger(settings: Settings) -> Enricher:
+    """Who finds the entities. Raises BadInput for a file of the operator's, SettingError for a model, not to be had."""
+    own = aliases.own(Path(settings.entities_file)) if settings.entities_file else aliases.Aliases()
+    kind, _, model = settings.entities.partition(":")
+    if kind == "rules":
+        return EntityTagger(own)
+    from pipeline.enrich.entities.spacy import SpacyReader  # noqa: PLC0415 -- an extra, and it takes a second to import
+
+    return EntityTagger(own, SpacyReader(model))
 
 
 def make_variants(settings: Settings) -> Variants:

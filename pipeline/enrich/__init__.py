@@ -1,4 +1,4 @@
-"""enrich: what can be told of a story from its own text: language, people, places, organisations.
+"""enrich: what can be told of a story from its own text: language, people, places, organisations, tone.
 
 An enricher is one small class behind one Protocol; docs/add-a-stage.md shows how to add one.
 """
@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from pipeline.enrich.entities import EntityTagger
 from pipeline.enrich.language import LanguageGuesser
+from pipeline.enrich.length import WordCounter
+from pipeline.enrich.sentiment import SentimentReader
 from pipeline.model import Story
+from pipeline.ports import Enricher
 
 
-class Enricher(Protocol):
-    """Adds what it knows to a story. `claim` is the language that page or feed says it is in, or empty."""
-
-    def enrich(self, story: Story, claim: str) -> Story:
-        """Return the story with more in it."""
-        ...
+def all_with(tagger: Enricher) -> tuple[Enricher, ...]:
+    """All enrichers, with `tagger` for the entities. The language comes first: the others want to know it."""
+    return (LanguageGuesser(), tagger, SentimentReader(), WordCounter())
 
 
-DEFAULT: tuple[Enricher, ...] = (LanguageGuesser(), EntityTagger())
-"""In this order: the tagger wants to know the language."""
+DEFAULT = all_with(EntityTagger())
 
 
 def enrich(story: Story, *, claim: str = "", enrichers: Sequence[Enricher] = DEFAULT) -> Story:

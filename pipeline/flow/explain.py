@@ -18,6 +18,7 @@ from pipeline.query.evaluate import evaluate
 from pipeline.query.miss import miss
 from pipeline.query.render import render
 from pipeline.query.syntax import And, Node, Query, parse
+from pipeline.reading import word_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _polled(feed: Feed) -> str:
 
 
 def _text(ports: Ports, story: Story) -> Iterator[Step]:
-    size = f"{len(story.body.split())} words"
+    size = f"{word_count(story.body)} words"
     if story.text_reason:
         yield Step("extract", ok=False, said=f"the feed's text stands in ({size}): {story.text_reason}")
     else:

@@ -84,7 +84,7 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
     for item in items:
         _attempt(item, "enrich", partial(_compose, ports, item))
     for item in items:
-        _attempt(item, "enrich", partial(_enrich, item))
+        _attempt(item, "enrich", partial(_enrich, ports, item))
     stories = _store(ports, items)
     report.stories = len(stories)
     fired = match_stories(ports, stories, {item.story.id for item in items if item.story and item.news})
@@ -222,10 +222,10 @@ def _compose(ports: Ports, item: _Item) -> None:
     item.news = not item.story.old
 
 
-def _enrich(item: _Item) -> None:
+def _enrich(ports: Ports, item: _Item) -> None:
     if item.story is not None:
         claim = item.article.language if item.article and item.article.language else item.entry.language
-        item.story = enrich.enrich(item.story, claim=claim)
+        item.story = enrich.enrich(item.story, claim=claim, enrichers=ports.enrichers)
 
 
 def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:

@@ -13,10 +13,11 @@ from pipeline.flow import search as finding
 from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.language import understood
 from pipeline.flow.overview import overview
-from pipeline.model import EntryState, Story
+from pipeline.model import Entity, EntryState, Story
 from pipeline.ports import StoryFilter
 from pipeline.query.filters import split
 from pipeline.query.syntax import Query
+from pipeline.reading import minutes
 from workers import bootstrap
 from workers.cli import show
 
@@ -92,11 +93,24 @@ def _facts(story: Story) -> dict[str, object]:
         "language": story.language,
         "authors": list(story.authors),
         "body": story.body,
-        "entities": [{"name": one.name, "kind": one.kind, "code": one.code} for one in story.entities],
+        "entities": [_entity(one) for one in story.entities],
+        "sentiment": story.sentiment,
+        "words": story.word_count,
+        "minutes": minutes(story.word_count),
         "text_from": story.text_from,
         "text_reason": story.text_reason,
         "version": story.version,
         "copy_of": story.copy_of,
+    }
+
+
+def _entity(entity: Entity) -> dict[str, object]:
+    return {
+        "name": entity.name,
+        "kind": entity.kind,
+        "code": entity.code,
+        "mentions": entity.mentions,
+        "spans": [{"field": field, "start": start, "end": end} for field, start, end in entity.spans],
     }
 
 

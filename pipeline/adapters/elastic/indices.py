@@ -108,8 +108,8 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id site section language feed_ids sentiment text_from copy_of", _KEYWORD),
         **_named("url title body authors tags entry_ids feed_titles image text_reason content_hash old", _KEPT),
         **_named("published first_seen_at updated_at", _MOMENT),
-        "version": _COUNT,
-        "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT}},
+        **_named("version word_count", _COUNT),
+        "entities": {"properties": {**_named("name kind code", _KEYWORD), "mentions": _COUNT, "spans": _KEPT_OBJECT}},
         "words": _words(),
     },
     Kind.SKETCHES: {
