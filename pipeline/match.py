@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from pipeline.errors import QueryError
-from pipeline.model import Match, identify
+from pipeline.model import Evidence, Match, Story, identify
 from pipeline.ports import Candidate
-from pipeline.query.document import Document
+from pipeline.query.document import Document, Field
 from pipeline.query.evaluate import evaluate
 from pipeline.query.syntax import Query, parse
 
@@ -56,6 +56,31 @@ def match(alert_id: str, query: Query, document: Document, now: datetime) -> Mat
         old=story.old,
         copy_of=story.copy_of,
     )
+
+
+def update(found: Match, story: Story) -> Match | None:
+    """What a new version of a story brings to an alert that had fired on it; None when nothing of substance.
+
+    Of substance is another headline, or a sentence that was not there, if it is what matches. Never what the text says
+    otherwise because it came from elsewhere than before, such as the page in place of the feed.
+    """
+    latest = story.revisions[-1] if story.revisions else None
+    if latest is None or latest.version != story.version or not latest.edited:
+        return None
+    added = [(start, start + len(one)) for one in latest.changes.added if (start := story.body.find(one)) >= 0]
+    fresh = tuple(
+        one for one in found.evidence if _is_new(one, headline=bool(latest.changes.headline_before), added=added)
+    )
+    if not fresh:
+        return None
+    own = identify("match", found.alert_id, story.id, str(story.version))
+    return replace(found, id=own, evidence=fresh, update=True)
+
+
+def _is_new(one: Evidence, *, headline: bool, added: Sequence[tuple[int, int]]) -> bool:
+    if one.field == Field.TITLE:
+        return headline
+    return one.field in (Field.BODY, Field.LEAD) and any(start <= one.start < end for start, end in added)
 
 
 @lru_cache(maxsize=10_000)

@@ -251,6 +251,25 @@ class TextFrom(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is otherwise in a newer version of a story. Sentences as they stand there, in their order."""
+
+    headline_before: str = ""  # empty where the headline says the same
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A later version of a story, and what it changed in the one before."""
+
+    version: int
+    at: datetime
+    changes: Changes
+    edited: bool  # by its publisher; else the text only came from elsewhere than before (the page, for one)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """The enriched article that is indexed and matched. `id` is identify("story", its first key)."""
 
@@ -275,19 +294,11 @@ class Story:
     text_reason: str = ""  # why the feed's text had to do
     version: int = 1
     content_hash: str = ""  # of title and body: a new version is one whose hash differs
+    revisions: tuple[Revision, ...] = ()  # the later versions, the latest last
     copy_of: str = ""  # the story that leads its cluster: the first seen of those that carry this text; empty: itself
     first_seen_at: datetime
     old: str = ""  # why an alert that first matches this version mails nobody (freshness.py), in words
     updated_at: datetime  # when it was ingested the last time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What is otherwise in a newer version of a story. Sentences as they stand there, in their order."""
-
-    headline_before: str = ""  # empty where the headline says the same
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
 
 
 class AlertState(StrEnum):
@@ -307,6 +318,7 @@ class Alert:
     meaning: str  # the query in full: lists written out, spellings added (query/meaning.py); what engines run
     variants: bool = True  # whether other spellings are looked for
     copies: bool = False  # whether every copy of a story is delivered, or the first alone
+    updates: bool = False  # whether an edit is delivered that brings another sentence or headline that matches
     recipients: tuple[str, ...] = ()
     state: AlertState = AlertState.ACTIVE
     health: str = ""  # why it could not be evaluated the last time, in words; empty when all is well
@@ -337,7 +349,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """An alert fired on a story. `id` is identify("match", alert_id, story_id): once for all versions."""
+    """An alert fired on a story. `id` is identify("match", alert_id, story_id): once for all versions.
+
+    An update has the version as a last part of its id.
+    """
 
     id: str
     alert_id: str
@@ -347,6 +362,7 @@ class Match:
     evidence: tuple[Evidence, ...]
     old: str = ""  # Story.old of that version: its deliveries are suppressed
     copy_of: str = ""  # Story.copy_of of that version
+    update: bool = False  # the alert had fired on the story; `evidence` is what its new version brought
     delivered: bool = False  # all its deliveries have been written
 
 

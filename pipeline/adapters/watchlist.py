@@ -27,7 +27,7 @@ from pipeline.flow.manage import (
 from pipeline.model import Alert
 from pipeline.ports import Ports
 
-_FLAGS = {"variants": True, "copies": False}
+_FLAGS = {"variants": True, "copies": False, "updates": False}
 """What an alert may say by true or false, and what it is when it says nothing."""
 BATCH = 500
 """Feeds that are written at once."""

@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipeline.dedupe.sentences import sentences, substance
-from pipeline.model import Changes, Story, TextFrom, identify
+from pipeline.model import Changes, Revision, Story, TextFrom, identify
 from pipeline.text import words
+
+MOST_REVISIONS = 20
+"""Of more, those before are forgotten."""
 
 
 def content_hash(title: str, body: str) -> str:
@@ -26,6 +29,7 @@ def merge(old: Story, new: Story) -> Story:
     """
     newer = old if old.text_from is TextFrom.PAGE and new.text_from is TextFrom.FEED else new
     changed = newer.content_hash != old.content_hash
+    revisions = (*old.revisions, _revision(old, newer))[-MOST_REVISIONS:] if changed else old.revisions
     return replace(
         newer,
         id=old.id,
@@ -40,8 +44,14 @@ def merge(old: Story, new: Story) -> Story:
         first_seen_at=min(old.first_seen_at, new.first_seen_at),
         copy_of=old.copy_of,
         version=old.version + changed,
+        revisions=revisions,
         updated_at=new.updated_at,
     )
+
+
+def _revision(old: Story, new: Story) -> Revision:
+    edited = new.text_from is old.text_from
+    return Revision(version=old.version + 1, at=new.updated_at, changes=changes(old, new), edited=edited)
 
 
 def changes(old: Story, new: Story) -> Changes:

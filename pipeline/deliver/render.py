@@ -58,7 +58,7 @@ def render(
     """
     domain = settings.mail_from.rpartition("@")[2]
     message = EmailMessage(policy=POLICY)
-    message["Subject"] = one_line(f"[{alert.name}] {story.title}", SUBJECT_LENGTH)
+    message["Subject"] = one_line(f"[{alert.name}] {'Update: ' if match.update else ''}{story.title}", SUBJECT_LENGTH)
     message["From"] = Address("Wirewatch", addr_spec=settings.mail_from)
     message["To"] = Address(addr_spec=delivery.recipient)
     # When the alert fired: a mail that an outage held up says so by its date.
@@ -96,6 +96,7 @@ def _facts(delivery: Delivery, alert: Alert, story: Story, match: Match) -> dict
         "story": story,
         "delivery": delivery,
         "excerpts": excerpts(story, match.evidence),
+        "update": update(story, match),
         "outlet": outlet(story),
         "published": moment(story.published),
         "reasons": reasons(match.evidence),
@@ -109,6 +110,24 @@ def _facts(delivery: Delivery, alert: Alert, story: Story, match: Match) -> dict
 def _spread(elsewhere: Sequence[Story]) -> dict[str, object]:
     shown = [(outlet(one), one.url) for one in elsewhere[:MOST_OUTLETS]]
     return {"spread": in_words(elsewhere), "elsewhere": shown, "more_outlets": len(elsewhere) - len(shown)}
+
+
+def update(story: Story, match: Match) -> str:
+    """What a new version changed, for those who were alerted to an earlier one; empty for a first alert."""
+    revision = next((one for one in story.revisions if one.version == match.story_version), None)
+    if not match.update or revision is None:
+        return ""
+    changes = revision.changes
+    said = [
+        f"headline was “{changes.headline_before}”" if changes.headline_before else "",
+        f"{_sentences(len(changes.added))} added" if changes.added else "",
+        f"{_sentences(len(changes.removed))} removed" if changes.removed else "",
+    ]
+    return "; ".join(filter(None, said))
+
+
+def _sentences(count: int) -> str:
+    return f"{count} sentence{'s' * (count > 1)}"
 
 
 def moment(when: datetime) -> str:

@@ -10,7 +10,7 @@ from pipeline.address import address_key
 from pipeline.errors import QueryError
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.manage import find_alert
-from pipeline.model import Alert, AlertState, Feed, Story, identify
+from pipeline.model import Alert, AlertState, Feed, Revision, Story, identify
 from pipeline.outlets import in_words
 from pipeline.ports import LedgerFilter, Ports, StoryFilter
 from pipeline.query.document import Document
@@ -87,9 +87,19 @@ def _text(ports: Ports, story: Story) -> Iterator[Step]:
     else:
         yield Step("extract", ok=True, said=f"{size} from the page")
     yield Step("dedupe", ok=True, said=_cluster(ports, story))
+    for revision in story.revisions:
+        yield Step("dedupe", ok=True, said=_revised(revision))
     yield Step(
         "index", ok=True, said=f"version {story.version} of story {story.id}, {story.updated_at:%Y-%m-%d %H:%M:%S} UTC"
     )
+
+
+def _revised(revision: Revision) -> str:
+    changes = revision.changes
+    before = f"; the headline was {changes.headline_before!r}" if changes.headline_before else ""
+    source = "" if revision.edited else ", as the text came from elsewhere than before"
+    counts = f"+{len(changes.added)} −{len(changes.removed)} sentences"
+    return f"version {revision.version}, {revision.at:%Y-%m-%d %H:%M:%S} UTC: {counts}{source}{before}"
 
 
 def _cluster(ports: Ports, story: Story) -> str:

@@ -39,7 +39,22 @@ def match_stories(ports: Ports, stories: Sequence[Story], news: AbstractSet[str]
         [one.id for one in repeated.values() if one.story_id in news],
         lambda known: repeated[known.id] if known.old else None,
     )
-    return Fired(fresh, write_deliveries(ports, [*fresh, *woken]))
+    told = {one.id for one in woken}
+    updates = _updates(
+        ports, [one for one in repeated.values() if one.id not in told], {one.id: one for one in stories}
+    )
+    return Fired([*fresh, *updates], write_deliveries(ports, [*fresh, *woken, *updates]))
+
+
+def _updates(ports: Ports, repeated: Sequence[Match], stories: Mapping[str, Story]) -> list[Match]:
+    """Updates, for alerts that ask for them, of stories they had fired on in an earlier version; those that are new."""
+    later = [one for one in repeated if one.story_version > 1]
+    alerts = ports.stores.alerts.get(list({one.alert_id for one in later}))
+    asked = [one for one in later if one.alert_id in alerts and alerts[one.alert_id].updates]
+    known = ports.stores.matches.get([one.id for one in asked])
+    earlier = [one for one in asked if one.id in known and known[one.id].story_version < one.story_version]
+    made = [made for one in earlier if (made := match.update(one, stories[one.story_id]))]
+    return [one for one, new in zip(made, ports.stores.matches.create(made), strict=True) if new]
 
 
 def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = True) -> list[Delivery]:
@@ -73,12 +88,17 @@ def _why_silent(ports: Ports, matches: Sequence[Match], alerts: Mapping[str, Ale
     why = {one.id: decide.OLD + one.old for one in matches if one.old}
     firing = [one for one in matches if not one.old and not alerts[one.alert_id].copies]
     first = _fire(ports, firing)
-    copies = [one for one in firing if first[one.id].match_id != one.id]
+    copies = [one for one in firing if first[one.id].match_id != one.id and not _goes_on(first[one.id], one)]
     originals = ports.stores.stories.get(list({first[one.id].story_id for one in copies}))
     for one in copies:
         original = originals.get(first[one.id].story_id)
         why[one.id] = decide.COPY + (original.url if original else "a story that is gone")
     return why
+
+
+def _goes_on(first: Firing, one: Match) -> bool:
+    """Whether `one` is an update of the very story that the alert fired on, and not of a copy."""
+    return one.update and first.story_id == one.story_id
 
 
 def _fire(ports: Ports, matches: Sequence[Match]) -> dict[str, Firing]:

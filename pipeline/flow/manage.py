@@ -38,6 +38,7 @@ class NewAlert:
     recipients: tuple[str, ...] = ()
     variants: bool = True
     copies: bool = False
+    updates: bool = False
 
 
 def feed_id(url: str) -> str:
@@ -190,6 +191,7 @@ def checked_alert(ports: Ports, new: NewAlert) -> Alert:
         meaning=meaning,
         variants=new.variants,
         copies=new.copies,
+        updates=new.updates,
         recipients=tuple(dict.fromkeys(new.recipients)),
         created_at=now,
         updated_at=now,

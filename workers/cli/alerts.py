@@ -31,11 +31,16 @@ def alerts() -> None:
 @click.option("--to", "recipients", multiple=True, required=True, metavar="MAIL", help="A recipient, once for each.")
 @click.option("--no-variants", is_flag=True, help="Look for the words as typed, in no other spelling.")
 @click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
-def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool, copies: bool) -> None:
+@click.option(
+    "--updates", is_flag=True, help="Mail again when an edit brings another sentence or headline that matches."
+)
+def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool, copies: bool, updates: bool) -> None:
     """Save the alert NAME for QUERY; it fires on what is ingested from now on."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    new = manage.NewAlert(name=name, query=query, recipients=recipients, variants=not no_variants, copies=copies)
+    new = manage.NewAlert(
+        name=name, query=query, recipients=recipients, variants=not no_variants, copies=copies, updates=updates
+    )
     alert = manage.put_alert(ports, new)
     click.echo(f"added {alert.name}: {alert.meaning}")
     for line in history.concerns(ports, query, parse(alert.meaning))[0]:
