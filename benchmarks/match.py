@@ -18,10 +18,11 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from msgspec.structs import replace
 
 from benchmarks import newsstream
 from pipeline import match

@@ -15,11 +15,12 @@ hours does not count for more: it was tried, and bursts are over by the time a p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import sqrt
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.model import Habits
 

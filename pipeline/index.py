@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pipeline.model import Article, Entry, Feed, Story, TextFrom, identify
 from pipeline.query.document import PARAGRAPH_BREAK

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from pipeline.errors import QueryError
 from pipeline.model import Evidence, Match, Story, identify

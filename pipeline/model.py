@@ -6,9 +6,10 @@ All times are aware and in UTC. Ids are deterministic (`identify`), so that doin
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 def identify(*parts: str) -> str:
@@ -30,8 +31,7 @@ POLLED = (FeedState.ACTIVE, FeedState.DEAD)
 """A dead feed is still asked, once a day: what came back by itself needs no person."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class Habits(Struct, frozen=True, kw_only=True):
     """When a feed publishes, in counts that fade. Learnt and read by pipeline/habits.py alone."""
 
     hours: tuple[float, ...] = (0.0,) * 24  # stories by hour of the day, UTC
@@ -53,8 +53,7 @@ class Pages(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRecord:
+class PageRecord(Struct, frozen=True, kw_only=True):
     """What a feed's pages were worth beside its own text. Learnt and read by pipeline/extract/policy.py alone."""
 
     same: int = 0  # short texts in a row whose page said no more
@@ -65,8 +64,7 @@ class PageRecord:
     reason: str = ""  # why the last of them could not
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feed:
+class Feed(Struct, frozen=True, kw_only=True):
     """An address that is polled, and what is known of it. `id` is identify("feed", url as added)."""
 
     id: str
@@ -118,8 +116,7 @@ ASKED = tuple(state for state in SubscriptionState if state is not SubscriptionS
 """The states in which the hub may have to be asked something."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class Subscription(Struct, frozen=True, kw_only=True):
     """A hub's promise to push what a feed publishes (WebSub). `id` is identify("subscription", feed_id)."""
 
     id: str
@@ -138,8 +135,7 @@ class Subscription:
     error: str = ""  # why it was refused or denied, in words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosure:
+class Enclosure(Struct, frozen=True, kw_only=True):
     """A file that comes with an entry: a picture, a recording. `length` is in bytes, 0 where it is not stated."""
 
     url: str
@@ -163,8 +159,7 @@ class Arrival(StrEnum):
     REISSUED = "reissued"  # with its feed's back catalogue, under another identity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What a feed said of one story. `id` is identify("entry", feed_id, identity)."""
 
     id: str
@@ -195,8 +190,7 @@ class Entry:
     story_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takedown:
+class Takedown(Struct, frozen=True, kw_only=True):
     """That a story is to be forgotten whenever it comes. `id` is the story's."""
 
     id: str
@@ -204,8 +198,7 @@ class Takedown:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Article:
+class Article(Struct, frozen=True, kw_only=True):
     """What a page said. `url` is where it was found after redirects; empty fields were not stated."""
 
     url: str
@@ -232,8 +225,7 @@ Span = tuple[str, int, int]
 """Field (title or body) of a story, and the offsets in it, end exclusive."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
+class Entity(Struct, frozen=True, kw_only=True):
     """Somebody or something named in a story. `code` is ISO 3166-1 alpha-2 for a country."""
 
     name: str
@@ -250,8 +242,7 @@ class TextFrom(StrEnum):
     FEED = "feed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Struct, frozen=True, kw_only=True):
     """What is otherwise in a newer version of a story. Sentences as they stand there, in their order."""
 
     headline_before: str = ""  # empty where the headline says the same
@@ -259,8 +250,7 @@ class Changes:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class Revision(Struct, frozen=True, kw_only=True):
     """A later version of a story, and what it changed in the one before."""
 
     version: int
@@ -269,8 +259,7 @@ class Revision:
     edited: bool  # by its publisher; else the text only came from elsewhere than before (the page, for one)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class Story(Struct, frozen=True, kw_only=True):
     """The enriched article that is indexed and matched. `id` is identify("story", its first key)."""
 
     id: str
@@ -308,8 +297,7 @@ class AlertState(StrEnum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(Struct, frozen=True, kw_only=True):
     """A saved query with recipients. `id` is identify("alert", name)."""
 
     id: str
@@ -326,8 +314,7 @@ class Alert:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordList:
+class WordList(Struct, frozen=True, kw_only=True):
     """A named list that queries use as `@name`: any of its words or phrases. `id` is identify("list", name)."""
 
     id: str
@@ -336,8 +323,7 @@ class WordList:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """One stretch of a story that made a clause true: offsets are into `Story.title` or `Story.body` …"""
 
     clause: str  # the clause as the query has it
@@ -347,8 +333,7 @@ class Evidence:
     text: str  # the words as they stand in the story
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Struct, frozen=True, kw_only=True):
     """An alert fired on a story. `id` is identify("match", alert_id, story_id): once for all versions.
 
     An update has the version as a last part of its id.
@@ -366,8 +351,7 @@ class Match:
     delivered: bool = False  # all its deliveries have been written
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Firing:
+class Firing(Struct, frozen=True, kw_only=True):
     """That an alert fired on a cluster, and by which match. `id` is identify("firing", alert_id, its leader's id)."""
 
     id: str
@@ -386,8 +370,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One line of a delivery's history."""
 
     at: datetime
@@ -395,8 +378,7 @@ class Event:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """One recipient's message about a match. `id` is identify("delivery", match_id, channel, recipient)."""
 
     id: str
@@ -419,8 +401,7 @@ class Delivery:
     history: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchRequest:
+class FetchRequest(Struct, frozen=True, kw_only=True):
     """What to get. `etag` and `last_modified` make it conditional (RFC 9110, section 13)."""
 
     url: str
@@ -431,8 +412,7 @@ class FetchRequest:
     form: tuple[tuple[str, str], ...] = ()  # sent by POST, as application/x-www-form-urlencoded; by GET when empty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchResponse:
+class FetchResponse(Struct, frozen=True, kw_only=True):
     """What came: `headers` have lower-case names, `body` is decoded of its transfer and content encodings."""
 
     url: str  # after redirects
@@ -449,8 +429,7 @@ def ready_at(thing: Feed | Entry | Delivery | Subscription) -> datetime:
     return max(due, lease or due, thing.queued_until or due)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedEntry:
+class ParsedEntry(Struct, frozen=True, kw_only=True):
     """One entry of a feed as it stands there. Times are as stated, with UTC where no zone is."""
 
     identity: str
@@ -468,8 +447,7 @@ class ParsedEntry:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedFeed:
+class ParsedFeed(Struct, frozen=True, kw_only=True):
     """A feed document. `least_interval` is how long it asks to be left alone, in seconds (ttl, sy:updatePeriod)."""
 
     title: str = ""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nlargest
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline import habits, walls, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError

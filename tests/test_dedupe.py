@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.address import canonical_url
 from pipeline.dedupe import LEAST_WORDS, content_hash, identity_keys, merge, story_url

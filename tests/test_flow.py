@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.adapters import budget
@@ -265,7 +266,7 @@ def _deadly(html: bytes, url: str, content_type: str) -> Article:
 @pytest.fixture
 def deadly_ports(ports):
     extractor = ProcessExtractor(ports.settings, work=_deadly, children=1)
-    yield replace(ports, extractor=extractor)
+    yield dataclasses.replace(ports, extractor=extractor)
     extractor.close()
 
 
@@ -348,7 +349,7 @@ def posted(ports, site):
     """One match with three recipients, and an SMTP server in place of the Maildir."""
     with open_postbox() as postbox:
         settings = load({}, mail=postbox.url, data=str(ports.settings.data))
-        made = replace(ports, mailer=SmtpMailer(settings))
+        made = dataclasses.replace(ports, mailer=SmtpMailer(settings))
         watch(made, web.put_story(site, "one", NEAR_KURSK), to=("a@example.org", "b@example.org", "c@example.org"))
         yield made, postbox
         made.mailer.close()
@@ -573,8 +574,8 @@ def test_a_story_does_not_wait_for_ever(ports, site, clock, monkeypatch):
 
 def test_one_round_goes_on_until_every_host_had_its_turns(ports, site, monkeypatch):
     monkeypatch.setattr(budget, "LONGEST_WAIT", 0.3)
-    settings = replace(ports.settings, host_spacing=0.2, robots=False)
-    hurried = replace(ports, settings=settings, fetcher=HttpFetcher(settings), clock=SystemClock())
+    settings = dataclasses.replace(ports.settings, host_spacing=0.2, robots=False)
+    hurried = dataclasses.replace(ports, settings=settings, fetcher=HttpFetcher(settings), clock=SystemClock())
     links = [(f"Story {n}", site.put(f"/{n}", web.page(f"Story {n}", *web.article(NEAR_KURSK)))) for n in range(6)]
     watch(hurried, site.put("/feed", web.rss(*links), web.RSS), query="kursk")
     outcome = once(hurried, everything=True, progress=lambda *_: None, threads=2)

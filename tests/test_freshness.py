@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import flow, freshness
 from pipeline.flow.explain import explain
@@ -219,7 +221,7 @@ def test_a_back_catalogue_under_other_guids_alerts_on_its_news_alone(ports, site
     assert one_round(ports).sent == 8
     clock.turn(3600)
     tell(site, "news")
-    anew = [replace(item, name=moved + item.name, guid=f"urn:{item.name}") for item in before]
+    anew = [dataclasses.replace(item, name=moved + item.name, guid=f"urn:{item.name}") for item in before]
     serve(site, Item(name="news", published=clock.now()), *anew)
     outcome = one_round(ports)
     assert (outcome.entries, outcome.sent) == (9, 1)
@@ -249,7 +251,7 @@ def test_a_changed_old_story_alerts_whom_it_had_not_matched_and_nobody_else(port
     assert mails() == []
     clock.turn(DAY)
     tell(site, "one", f"{NEAR_KURSK} The road to Sudzha is closed.")
-    serve(site, replace(item, summary="Updated."))
+    serve(site, dataclasses.replace(item, summary="Updated."))
     one_round(ports)
     assert [str(mail["Subject"]) for mail in mails()] == ["[sudzha] Story one"]
 
@@ -260,7 +262,7 @@ def test_an_old_story_whose_page_comes_only_later_stays_old(ports, site, clock, 
     watch(ports, serve(site, item))
     one_round(ports)
     tell(site, "one")
-    serve(site, replace(item, summary="Updated."))
+    serve(site, dataclasses.replace(item, summary="Updated."))
     one_round(ports)
     assert ledger(ports) == [("suppressed", "old: published 3 days before its feed was added")]
 
@@ -297,7 +299,7 @@ def test_a_story_that_came_as_old_alerts_once_when_a_known_feed_brings_it_as_new
         "its story came as news",
     ]
     assert (row.state, row.reason) == (DeliveryState.SENT, "")
-    serve(site, known_items, replace(item, summary="Updated."), feed="/known")
+    serve(site, known_items, dataclasses.replace(item, summary="Updated."), feed="/known")
     one_round(ports)
     assert len(mails()) == 1
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.health import FeedHealth, health_of, silent_after, urgency
 from pipeline.model import Feed, FeedState, Habits

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.extract import policy
 from pipeline.extract.policy import LOOKED_AT, REMEMBERED, SAME_IN_A_ROW, barred, compare, learnt, lesson, why_no_page

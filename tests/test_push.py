@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
@@ -45,7 +46,7 @@ class Newsroom:
     def put(self, *names: str) -> str:
         """Serve the stories of these names, each at its page and all in the feed, which is returned."""
         links = [
-            (f"Story {name}", self.site.put(f"/{name}", web.page(f"Story {name}", *web.article(KURSK))))
+            (f"Story {name}", self.site.put(f"/{name}", web.page(f"Story {name}", *web.article(KURSK, name))))
             for name in names
         ]
         body = web.rss(*links)
@@ -309,8 +310,8 @@ class Away:
 
 def test_a_store_that_is_away_has_the_hub_come_again(newsroom):
     newsroom.subscribed()
-    stores = replace(newsroom.ports.stores, subscriptions=Away())
-    with console(replace(newsroom.ports, stores=stores), port := free_port(), []):
+    stores = dataclasses.replace(newsroom.ports.stores, subscriptions=Away())
+    with console(dataclasses.replace(newsroom.ports, stores=stores), port := free_port(), []):
         address = f"http://127.0.0.1:{port}/websub/a/b"
         assert (newsroom.hub.ask(address, {})[0], newsroom.hub.push(address, "x")) == (503, 503)
 
@@ -394,7 +395,7 @@ def test_a_feed_that_names_no_hub_any_more_is_unsubscribed(newsroom):
 
 
 def test_a_hub_at_a_private_address_is_refused_with_the_cure_and_polling_goes_on(newsroom):
-    newsroom.hub = replace(newsroom.hub, url=newsroom.hub.url.replace("127.0.0.1", "127.0.0.2"))
+    newsroom.hub = dataclasses.replace(newsroom.hub, url=newsroom.hub.url.replace("127.0.0.1", "127.0.0.2"))
     add_feeds(newsroom.ports, [NewFeed(url=newsroom.feed)])
     newsroom.put("one")
     newsroom.round()

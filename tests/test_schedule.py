@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import fetch, habits, schedule, websub
 from pipeline.adapters.codec import decode, encode
@@ -352,7 +353,7 @@ def test_a_feed_whose_news_is_pushed_is_polled_more_rarely_up_to_the_ceiling():
     pushed = replace(feed, pushed_until=later(DAY))
     usual, rare = (polled(one, SAME, settings=HUBS) for one in (feed, pushed))
     assert rare.interval == pytest.approx(usual.interval * websub.POLLS_STRETCHED)
-    low = replace(HUBS, poll_ceiling=2 * usual.interval)
+    low = dataclasses.replace(HUBS, poll_ceiling=2 * usual.interval)
     assert polled(pushed, SAME, settings=low).interval == low.poll_ceiling
 
 
@@ -360,7 +361,7 @@ def test_polling_goes_on_as_before_where_nothing_is_pushed_any_more_or_websub_is
     feed = first_read(every(HOUR, 20))
     usual = polled(feed, SAME, settings=HUBS).interval
     assert polled(replace(feed, pushed_until=NOON), SAME, settings=HUBS).interval == usual
-    off = replace(HUBS, websub_callback="")
+    off = dataclasses.replace(HUBS, websub_callback="")
     assert polled(replace(feed, pushed_until=later(DAY)), SAME, settings=off).interval == usual
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import websub
 from pipeline.errors import FetchRefused, FetchUnavailable
@@ -101,7 +102,7 @@ def test_a_hub_that_does_not_answer_a_farewell_is_not_asked_for_ever():
 
 
 def verify(lease: float = 1000.0, **fields) -> Intent:
-    return replace(Intent(mode="subscribe", topic=TOPIC, challenge="c", lease=lease), **fields)
+    return dataclasses.replace(Intent(mode="subscribe", topic=TOPIC, challenge="c", lease=lease), **fields)
 
 
 def test_a_verified_subscription_is_open_for_its_lease_and_due_before_it_ends():
@@ -140,7 +141,7 @@ def test_a_denial_is_kept_with_its_reason_and_the_hub_asked_again_much_later():
 
 @given(st.dictionaries(st.sampled_from(["hub.mode", "hub.topic", "hub.lease_seconds", "hub.challenge"]), st.text()))
 def test_any_query_of_a_hub_is_read_and_gives_a_lease_that_can_be_counted(query):
-    told = replace(websub.intent(query), mode="subscribe", topic=TOPIC, challenge="c")
+    told = dataclasses.replace(websub.intent(query), mode="subscribe", topic=TOPIC, challenge="c")
     one = websub.confirmed(builders.subscription(), told, NOON)
     assert NOON <= one.expires_at <= later(websub.LONGEST_LEASE)
 

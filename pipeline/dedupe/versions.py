@@ -7,7 +7,8 @@ passes with the day (dates, times, counters) or comes around the text (labels, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pipeline.dedupe.sentences import sentences, substance
 from pipeline.model import Changes, Revision, Story, TextFrom, identify

@@ -11,8 +11,9 @@ by the server before its worker died; it is sent again under the same Message-ID
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from pipeline.model import Alert, Delivery, DeliveryState, Event, Match, identify
 
@@ -103,7 +104,7 @@ def postponed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
 def _to(delivery: Delivery, state: DeliveryState, now: datetime, note: str, **changes: object) -> Delivery:
     history = (*delivery.history, Event(at=now, state=state, note=note))
     kept: dict[str, object] = {"lease_until": None, "queued_until": None} | changes
-    return replace(delivery, state=state, updated_at=now, history=history, **kept)  # type: ignore[arg-type]
+    return replace(delivery, state=state, updated_at=now, history=history, **kept)
 
 
 def _jitter(delivery: Delivery) -> float:

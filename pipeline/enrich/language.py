@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import distribution
 from typing import Any
 
 import regex
+from msgspec.structs import replace
 
 from pipeline.model import Story
 

@@ -8,9 +8,10 @@ stories in them have no tone at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+
+from msgspec.structs import replace
 
 from pipeline.model import Story
 from pipeline.text import words

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from pipeline.extract.feedtext import feed_text, is_cut_off, is_whole_text
 from pipeline.model import Article, Entry, PageRecord, Pages

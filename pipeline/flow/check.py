@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from shlex import quote
+
+from msgspec.structs import replace
 
 from pipeline import discover, extract, health, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError

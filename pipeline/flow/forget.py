@@ -8,8 +8,10 @@ Mails that were sent are out of our hands.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+
+from msgspec.structs import replace
 
 from pipeline import dedupe
 from pipeline.address import is_web

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
+
+from msgspec.structs import replace
 
 from pipeline import dedupe, enrich, extract, freshness, index, robots, walls
 from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, HostBusy, WirewatchError

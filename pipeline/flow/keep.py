@@ -6,7 +6,9 @@ Every write is a creation or an atomic change, so that workers who see one story
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from pipeline import dedupe, freshness
 from pipeline.model import Story

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec.structs import replace
 
 from pipeline import fetch, freshness, index, parse, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError

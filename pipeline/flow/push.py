@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from hmac import compare_digest
+
+from msgspec.structs import replace
 
 from pipeline import websub
 from pipeline.flow.poll import PollReport, take_in

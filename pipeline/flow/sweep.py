@@ -7,10 +7,12 @@ any more is ready again when its `queued_until` or its lease has run out (model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from pipeline.flow.firing import write_deliveries
 from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at

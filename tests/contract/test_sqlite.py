@@ -7,25 +7,33 @@ import sqlite3
 import pytest
 
 from pipeline.adapters import sqlite
-from pipeline.adapters.sqlite.database import VERSION
+from pipeline.adapters.codec import encode
+from pipeline.adapters.sqlite.database import _STEPS, VERSION
 from pipeline.errors import StoreError
 from tests import builders
+from tests.contract.test_clusters import told
 
 
-def test_a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_what_it_has(tmp_path):
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_file_of_an_earlier_schema_is_brought_up_to_date_and_keeps_what_it_has(tmp_path, version):
     path = str(tmp_path / "store.db")
-    stores = sqlite.open_stores(path)
-    stores.prepare()
-    stores.feeds.create([builders.feed()])
-    stores.close()
+    feed, story = builders.feed(), builders.story(title="Kursk")
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE subscriptions")
-        connection.execute("PRAGMA user_version = 1")
+        for step in _STEPS[:version]:
+            connection.executescript(step)
+        connection.execute("INSERT INTO feeds VALUES (?, ?, 'active', 0)", (feed.id, encode(feed)))
+        connection.execute(
+            "INSERT INTO stories (id, thing, published, updated_at) VALUES (?, ?, 0, 0)", (story.id, encode(story))
+        )
+        connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
+    stores = sqlite.open_stores(path)
     (line,) = stores.prepare()
-    assert "brought up to date from schema 1" in line
+    assert f"brought up to date from schema {version}" in line
     stores.subscriptions.create([builders.subscription()])
-    assert list(stores.feeds.all()) == [builders.feed()]
+    assert stores.clusters.lead([told("first")]) == ["first"]
+    assert (list(stores.feeds.all()), list(stores.stories.all())) == ([feed], [story])
+    assert stores.stories.copies(story.id, 9) == []
     assert stores.prepare() == [f"{path}: ready"]
     stores.close()
 

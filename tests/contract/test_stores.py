@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, SubscriptionState, identify
 from pipeline.ports import Claim, LedgerFilter, Stores, StoryFilter

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
+from msgspec.structs import replace
 
 from pipeline.errors import NotFound
 from pipeline.flow.manage import find_alert

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
+from msgspec.structs import asdict
 
 from pipeline.flow.overview import by_urgency
 from pipeline.health import FeedHealth, Health

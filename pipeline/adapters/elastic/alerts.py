@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from uuid import uuid4
 
 from elasticsearch import Elasticsearch
+from msgspec.structs import replace
 
 from pipeline.adapters.elastic.client import translated
 from pipeline.adapters.elastic.indices import Kind, Names, mappings_of

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pipeline.enrich.entities import rows
 from pipeline.enrich.entities.aliases import Aliases
