@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from pipeline.adapters.codec import decode
@@ -50,6 +52,11 @@ class SqliteAlerts(SqliteRecords[Alert]):
                 "WHERE change > ? ORDER BY change",
                 (self._seen,),
             ).fetchall()
+        with _uncollected():
+            return self._take_in(rows)
+
+    def _take_in(self, rows: Sequence[tuple[int, str, bytes | None]]) -> dict[str, str]:
+        """File the alerts of these changes anew; those that can't be read, and why."""
         unhealthy: dict[str, str] = {}
         for change, key, thing in rows:
             self._seen = change
@@ -68,6 +75,20 @@ class SqliteAlerts(SqliteRecords[Alert]):
 
     def _removed(self, connection: sqlite3.Connection, thing: Alert) -> None:
         _note_change(connection, thing.id)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would walk over all alerts read so far again and again: nothing of a query
+    refers back to it, so there is nothing to collect.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _note_change(connection: sqlite3.Connection, alert_id: str) -> None:
