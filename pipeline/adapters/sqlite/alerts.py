@@ -32,7 +32,8 @@ class SqliteAlerts(SqliteRecords[Alert]):
     def narrow(self, documents: Sequence[Document]) -> list[Candidate]:
         """Active alerts that may match, each with the documents it may match."""
         with self._lock:
-            unhealthy = self._follow()
+            with _uncollected():
+                unhealthy = self._follow()
             found: dict[Filed[str], list[int]] = {}
             for place, document in enumerate(documents):
                 for filed in self._presearcher.candidates(document):
@@ -52,11 +53,6 @@ class SqliteAlerts(SqliteRecords[Alert]):
                 "WHERE change > ? ORDER BY change",
                 (self._seen,),
             ).fetchall()
-        with _uncollected():
-            return self._take_in(rows)
-
-    def _take_in(self, rows: Sequence[tuple[int, str, bytes | None]]) -> dict[str, str]:
-        """File the alerts of these changes anew; those that can't be read, and why."""
         unhealthy: dict[str, str] = {}
         for change, key, thing in rows:
             self._seen = change
