@@ -19,6 +19,9 @@ from pipeline.query.document import Document
 from pipeline.query.presearch import Filed, Presearcher
 from pipeline.query.syntax import parse
 
+MANY = 1_000
+"""Alerts read at once that the garbage collector leaves alone from then on; one that is taken out is freed as ever."""
+
 
 class SqliteAlerts(SqliteRecords[Alert]):
     """ports.AlertStore. The presearcher follows the table, whichever process wrote to it."""
@@ -64,6 +67,8 @@ class SqliteAlerts(SqliteRecords[Alert]):
                 self._presearcher.add(key, parse(alert.meaning))
             except QueryError as error:
                 unhealthy[key] = str(error)
+        if len(rows) >= MANY:
+            gc.freeze()  # these stay: no collection need walk over them
         return unhealthy
 
     def _written(self, connection: sqlite3.Connection, old: Alert | None, new: Alert) -> None:  # noqa: ARG002
@@ -75,8 +80,9 @@ class SqliteAlerts(SqliteRecords[Alert]):
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would walk over all alerts read so far again and again: nothing of a query
-    refers back to it, so there is nothing to collect.
+    """Without the garbage collector, which would walk over all alerts read so far again and again.
+
+    No part of a query refers back to the whole, so there is nothing to collect.
     """
     enabled = gc.isenabled()
     gc.disable()
