@@ -6,7 +6,6 @@ All times are aware and in UTC. Ids are deterministic (`identify`), so that doin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,15 +13,8 @@ from enum import StrEnum
 
 def identify(*parts: str) -> str:
     """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
-    joined = "".join([f"{len(part)}:{part}" for part in parts])
-    data = joined.encode() if joined.isascii() else _kept_apart(parts)
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def _kept_apart(parts: Iterable[str]) -> bytes:
-    """Each part behind its length in bytes, of which ASCII has as many as letters."""
     data = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return b"".join([b"%d:%b" % (len(one), one) for one in data])
+    return hashlib.blake2b(b"".join([b"%d:%b" % (len(one), one) for one in data]), digest_size=16).hexdigest()
 
 
 class FeedState(StrEnum):
