@@ -6,7 +6,6 @@ Every engine only narrows; what matches is what `evaluate` says. It is written t
 from __future__ import annotations
 
 import re
-import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -35,8 +34,6 @@ from pipeline.query.syntax import (
 MAX_NEAR_STEPS = 50_000
 # How many places of one clause are kept as evidence.
 MAX_EVIDENCE = 5
-# Sorts behind every character that a token can go on with.
-LAST = chr(sys.maxunicode)
 
 
 class Place(NamedTuple):
@@ -209,19 +206,20 @@ def _starts(choice: Choice, value: Value) -> list[int]:
 
 def _positions(element: Element, value: Value) -> Sequence[int]:
     if isinstance(element, Wildcard):
-        expanded = _expanded(element, value)
-        return sorted([place for token in expanded for place in value.positions[token]]) if expanded else ()
+        return sorted([place for token in _expanded(element, value) for place in value.positions[token]])
     return value.positions.get(element.token, ())
 
 
-def _expanded(wildcard: Wildcard, value: Value) -> list[str]:
+def _expanded(wildcard: Wildcard, value: Value) -> Iterator[str]:
     """The tokens of `value` that fit: only those are looked at that begin as the wildcard does."""
     prefix, vocabulary = wildcard.prefix, value.vocabulary
-    first = bisect_left(vocabulary, prefix)
-    last = bisect_left(vocabulary, prefix + LAST, first)
-    if first == last or wildcard.pattern == f"{prefix}*":
-        return vocabulary[first:last]
-    return list(filter(wildcard_pattern(wildcard.pattern).fullmatch, vocabulary[first:last]))
+    ending = None if wildcard.pattern == f"{prefix}*" else wildcard_pattern(wildcard.pattern)
+    for place in range(bisect_left(vocabulary, prefix), len(vocabulary)):
+        token = vocabulary[place]
+        if not token.startswith(prefix):
+            return
+        if ending is None or ending.fullmatch(token):
+            yield token
 
 
 def _ends(choice: Choice, value: Value, begin: int) -> Iterator[int]:
