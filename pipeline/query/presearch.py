@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Generic, TypeVar
 
 from pipeline.query.document import UNFIELDED, Document, Field
@@ -102,7 +102,7 @@ class Presearcher(Generic[Key]):
         words: set[str] = set()
         labels: set[Label] = set()
         for value in (value for field in UNFIELDED for value in document.values(field)):
-            words.update(value.folded)
+            words.update(value.positions)
             labels.update(pairwise(value.folded))
         if self._documents % LEARN_EVERY == 0:
             self._learn(words)
@@ -113,12 +113,17 @@ class Presearcher(Generic[Key]):
                 words.update(within)
                 labels.update(zip(within, value.folded[1:], strict=False))
         labels |= words
-        found = set(self._without)
-        for label in self._drawers.keys() & labels:
-            found.update(self._drawers[label])
-        for start in self._starts(words):
-            found.update(self._prefixes[start])
-        return {filed for filed in found if not filed.also or not labels.isdisjoint(filed.also)}
+        return self._under(labels, self._starts(words))
+
+    def _under(self, labels: set[Label], starts: set[str]) -> set[Filed[Key]]:
+        """What is filed under any of these, and has also what it needs besides."""
+        drawers = [self._drawers[label] for label in self._drawers.keys() & labels]
+        prefixes = [self._prefixes[start] for start in starts]
+        return {
+            filed
+            for filed in chain(self._without, *drawers, *prefixes)
+            if not filed.also or not labels.isdisjoint(filed.also)
+        }
 
     def _put(self, filed: Filed[Key], clue: Clue) -> None:
         label = _label(clue)

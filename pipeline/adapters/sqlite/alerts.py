@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from msgspec.structs import replace
 
@@ -17,6 +19,9 @@ from pipeline.ports import Candidate
 from pipeline.query.document import Document
 from pipeline.query.presearch import Filed, Presearcher
 from pipeline.query.syntax import parse
+
+MANY = 1_000
+"""So many alerts read at once are left alone by the garbage collector."""
 
 
 class SqliteAlerts(SqliteRecords[Alert]):
@@ -51,6 +56,12 @@ class SqliteAlerts(SqliteRecords[Alert]):
                 "WHERE change > ? ORDER BY change",
                 (self._seen,),
             ).fetchall()
+        if len(rows) < MANY:
+            return self._take_in(rows)
+        with _uncollected():
+            return self._take_in(rows)
+
+    def _take_in(self, rows: Sequence[tuple[int, str, bytes | None]]) -> dict[str, str]:
         unhealthy: dict[str, str] = {}
         for change, key, thing in rows:
             self._seen = change
@@ -69,6 +80,23 @@ class SqliteAlerts(SqliteRecords[Alert]):
 
     def _removed(self, connection: sqlite3.Connection, thing: Alert) -> None:
         _note_change(connection, thing.id)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would walk over all alerts read so far again and again; nor does it later.
+
+    At 100,000 alerts it takes two fifths of the time to read them, and then 2 s at once. No part of a query refers back
+    to the whole, so there is nothing to collect: what is taken out is freed as ever.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _note_change(connection: sqlite3.Connection, alert_id: str) -> None:
