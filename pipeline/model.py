@@ -14,6 +14,9 @@ from msgspec import Struct
 
 def identify(*parts: str) -> str:
     """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    if text.isascii():
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     data = [part.encode("utf-8", "surrogatepass") for part in parts]
     return hashlib.blake2b(b"".join([b"%d:%b" % (len(one), one) for one in data]), digest_size=16).hexdigest()
 

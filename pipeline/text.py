@@ -126,7 +126,16 @@ class Tokens:
 
     def stretch(self, first: int, last: int) -> Span:
         """Offsets from the start of token `first` to the end of token `last`."""
+        if self._borders:
+            return self._borders[2 * first], self._borders[2 * last + 1]
         return self.spans[first][0], self.spans[last][1]
+
+    @cached_property
+    def _borders(self) -> list[int]:
+        """Where each piece ends; empty where that is no place in `text`, since reading made it shorter or other."""
+        reading = self._reading
+        borders = list(accumulate(map(len, reading.pieces)))
+        return borders if borders and borders[-1] == len(reading.normal) and reading.normal == self.text else []
 
 
 class _Reading(NamedTuple):

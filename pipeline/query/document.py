@@ -80,11 +80,12 @@ def _whole_value(name: str) -> Whole:
 class Document:
     """The tokens of one story, worked out when first asked for."""
 
-    __slots__ = ("_values", "story")
+    __slots__ = ("_unfielded", "_values", "story")
 
     def __init__(self, story: Story) -> None:
         self.story = story
         self._values: dict[Field, tuple[Value, ...]] = {}
+        self._unfielded: tuple[tuple[Field, int, Value], ...] | None = None
 
     def values(self, field: Field) -> tuple[Value, ...]:
         """The values of `field`, none of them empty of tokens."""
@@ -94,6 +95,17 @@ class Document:
             made: list[Value] = [make(text) for text in _texts(self.story, field)]
             known = self._values[field] = tuple(value for value in made if any(value.folded))
         return known
+
+    def looked_in(self, field: Field | None) -> tuple[tuple[Field, int, Value], ...]:
+        """Where a phrase bound to `field` looks, or one without a field: each value, with its field and number."""
+        if field is not None:
+            return self._numbered(field)
+        if self._unfielded is None:
+            self._unfielded = tuple(one for each in UNFIELDED for one in self._numbered(each))
+        return self._unfielded
+
+    def _numbered(self, field: Field) -> tuple[tuple[Field, int, Value], ...]:
+        return tuple((field, number, value) for number, value in enumerate(self.values(field)))
 
 
 def _texts(story: Story, field: Field) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from itertools import islice, pairwise, product
 from typing import NamedTuple
 
 from pipeline.model import Evidence
-from pipeline.query.document import UNFIELDED, Document, Field, Value
+from pipeline.query.document import Document, Field, Value
 from pipeline.query.render import render
 from pipeline.query.syntax import (
     And,
@@ -131,28 +131,25 @@ def _at(clause: str, place: Place, document: Document) -> Evidence:
 
 def places(phrase: Phrase, document: Document, most: int | None = None) -> list[Place]:
     """Where a phrase stands, field by field, in the order of the text; the first `most` places, or all."""
-    fields = (phrase.field,) if phrase.field else UNFIELDED
     first = phrase.row[0] if phrase.row else None
     head = first.token if isinstance(first, Word) else ""
     if isinstance(first, Word) and not first.case and len(phrase.row) == 1:
-        return _places_of_word(head, fields, document)[:most]
+        return _places_of_word(head, phrase.field, document)[:most]
     found: list[Place] = []
-    for field in fields:
-        for number, value in enumerate(document.values(field)):
-            if head and head not in value.positions:
-                continue
-            found += [Place(field, number, *stretch) for stretch in islice(_stretches(phrase, value), most)]
-            if most and len(found) >= most:
-                return found[:most]
+    for field, number, value in document.looked_in(phrase.field):
+        if head and head not in value.positions:
+            continue
+        found += [Place(field, number, *stretch) for stretch in islice(_stretches(phrase, value), most)]
+        if most and len(found) >= most:
+            return found[:most]
     return found
 
 
-def _places_of_word(token: str, fields: Iterable[Field], document: Document) -> list[Place]:
+def _places_of_word(token: str, within: Field | None, document: Document) -> list[Place]:
     """A lone word in any case: what most clauses are."""
     return [
         Place(field, number, place, place)
-        for field in fields
-        for number, value in enumerate(document.values(field))
+        for field, number, value in document.looked_in(within)
         if token in value.positions
         for place in value.positions[token]
     ]
@@ -260,12 +257,11 @@ def wildcard_pattern(pattern: str) -> re.Pattern[str]:
 def _near_places(near: Near, document: Document) -> Iterator[tuple[Place, ...]]:
     """Each way found to fill a NEAR: one place an operand, in the order of the text, none sharing a token."""
     first = near.operands[0][0]
-    for field in (first.field,) if first.field else UNFIELDED:
-        for number, value in enumerate(document.values(field)):
-            stretches = [_operand(operand, value) for operand in near.operands]
-            if all(stretches):
-                for chain in _chains(near, stretches):
-                    yield tuple(Place(field, number, first, last) for first, last in chain)
+    for field, number, value in document.looked_in(first.field):
+        stretches = [_operand(operand, value) for operand in near.operands]
+        if all(stretches):
+            for chain in _chains(near, stretches):
+                yield tuple(Place(field, number, first, last) for first, last in chain)
 
 
 def _operand(phrases: tuple[Phrase, ...], value: Value) -> list[tuple[int, int]]:
