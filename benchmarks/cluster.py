@@ -1,6 +1,6 @@
 """How well copies of one story are told from what only looks alike, and at what cost.
 
-    .venv/bin/python -m benchmarks.cluster [--heads 1000000]
+    .venv/bin/python -m benchmarks.cluster [--heads 1000000] [--stored 1000000] [--elasticsearch 100000]
 
 The labelled stories are those of tests/copies.py: thresholds were tuned on one half, the other was kept out. A pair is
 right when both are of one cluster. By leader is how stories come (tests/clustering.py): worst and mean of twenty
@@ -18,23 +18,34 @@ import argparse
 import json
 import random
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import timedelta
+from itertools import count as count_from
+from itertools import islice
 from statistics import mean, median
 from typing import Any
 
-from pipeline import text
+from benchmarks import newsstream
+from pipeline import ports, text
+from pipeline.adapters import elastic, sqlite
 from pipeline.dedupe import BANDS_SHARED, bands, is_copy, sketch
 from pipeline.errors import ParseError
 from pipeline.extract import feed_text
+from pipeline.model import identify
 from pipeline.parse import parse
+from pipeline.ports import Stores
+from pipeline.settings import load
+from tests import servers
 from tests.clustering import Sketched, by_leader, by_pair, meets, pairs, same, two_halves
 from tests.copies import Labelled, cut, wires
 from tests.servers import SHARED
 
 ORDERS = 20
+BATCH = 500
 ROUNDS = 300
 SHARES = (0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
 
@@ -43,6 +54,8 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description="Copies of one story: how well they are told, and at what cost.")
     parser.add_argument("--heads", type=int, default=100_000, help="synthetic strangers to meet (0 for none)")
+    parser.add_argument("--stored", type=int, default=100_000, help="leaders kept in SQLite (0 for none)")
+    parser.add_argument("--elasticsearch", type=int, default=0, help="leaders kept in Elasticsearch (0 for none)")
     asked = parser.parse_args()
     results: dict[str, Any] = {"judged": {}, "missed": [], "cut": {}, "ms": costs()}
     for name, stories in zip(("tuned", "kept out"), two_halves(), strict=True):
@@ -57,7 +70,52 @@ def main() -> None:
     if asked.heads:
         results["strangers"] = strangers(asked.heads)
         note(f"of {asked.heads} strangers: " + figures(results["strangers"]))
+    if asked.stored:
+        with tempfile.TemporaryDirectory() as folder:
+            results["sqlite"] = led(sqlite.open_stores(f"{folder}/bench.db"), asked.stored)
+    if asked.elasticsearch:
+        with servers.elasticsearch() as url:
+            results["elasticsearch"] = led(elastic.open_stores(load({}, store=url)), asked.elasticsearch)
     print(json.dumps(results, indent=1))
+
+
+def led(stores: Stores, count: int) -> dict[str, float]:
+    """Ms to find who leads one story among `count` leaders, and one of ten that come together."""
+    stores.prepare()
+    strange = strangely()
+    began, cpu = time.perf_counter(), time.process_time()
+    for start in range(0, count, BATCH):
+        stores.clusters.lead(list(islice(strange, min(BATCH, count - start))))
+        if start % (count // 10 or 1) < BATCH:
+            note(f"  {start} leaders after {time.perf_counter() - began:.0f} s")
+    filled = {"wall": (time.perf_counter() - began) / count * 1000, "CPU": (time.process_time() - cpu) / count * 1000}
+    alone = sorted(1000 * took(lambda: stores.clusters.lead(list(islice(strange, 1)))) for _ in range(200))
+    tens = sorted(100 * took(lambda: stores.clusters.lead(list(islice(strange, 10)))) for _ in range(50))
+    found = {
+        "leaders": count,
+        "filling, wall": filled["wall"],
+        "filling, CPU": filled["CPU"],
+        "one, median": alone[100],
+        "one, 99th centile": alone[198],
+        "one of ten, median": tens[25],
+    }
+    stores.close()
+    note("ms a story: " + figures(found))
+    return found
+
+
+def strangely() -> Iterator[ports.Sketched]:
+    """Stories of 60 words that nobody has copied, a second apart."""
+    chance = random.Random(7)
+    for number in count_from(0):
+        made = sketch("", " ".join(chance.choices(newsstream.WORDS, k=60)))
+        yield ports.Sketched(identify("story", str(number)), made, newsstream.NOW + timedelta(seconds=number / 10))
+
+
+def took(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def judged(name: str, stories: Sequence[Sketched]) -> dict[str, Any]:
