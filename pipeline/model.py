@@ -310,10 +310,45 @@ class Alert(Struct, frozen=True, kw_only=True):
     variants: bool = True  # whether other spellings are looked for
     copies: bool = False  # whether every copy of a story is delivered, or the first alone
     updates: bool = False  # whether an edit is delivered that brings another sentence or headline that matches
-    recipients: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()  # addresses (Recipient.address) and groups (@desk)
+    policy: str = "immediate"  # when its mails go, as pipeline/deliver/policy.py reads it
+    throttle: int = 0  # mails an hour and recipient at the most, the rest in the next one; 0: no bound
+    urgent: bool = False  # quiet hours don't hold it
     state: AlertState = AlertState.ACTIVE
     health: str = ""  # why it could not be evaluated the last time, in words; empty when all is well
     created_at: datetime
+    updated_at: datetime
+
+
+class Recipient(Struct, frozen=True, kw_only=True):
+    """Somebody who is told, by mail or another channel. `id` is identify("recipient", address).
+
+    Whom an alert names and nobody has described gets mails as this says by default.
+    """
+
+    id: str
+    address: str  # of mail; or a channel's, as a URL: slack://…, json://…
+    name: str = ""
+    zone: str = "UTC"  # IANA
+    language: str = "en"  # of the mails, ISO 639-1
+    policy: str = ""  # in place of the alerts' own
+    quiet: str = ""  # hours in which nothing comes that is not urgent, in their zone: 22:00-07:00
+    unsubscribed: tuple[str, ...] = ()  # ids of alerts; EVERY_ALERT for all
+    muted: dict[str, datetime] = {}  # ids of alerts, and until when
+    bounces: int = 0  # refusals in a row
+    bounced: str = ""  # why nothing is sent to the address any more, in words
+    updated_at: datetime
+
+
+EVERY_ALERT = "*"
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """Recipients under one name, which alerts use as @name. `id` is identify("group", name)."""
+
+    id: str
+    name: str  # in lower case
+    members: tuple[str, ...]  # addresses
     updated_at: datetime
 
 
@@ -367,10 +402,15 @@ class DeliveryState(StrEnum):
     """Where a delivery stands: every match ends in exactly one of the last three."""
 
     PENDING = "pending"
+    HELD = "held"  # until `due_at`, by a policy, quiet hours or a throttle
     SENDING = "sending"  # claimed by a worker until `lease_until`
     SENT = "sent"
     SUPPRESSED = "suppressed"
     FAILED = "failed"
+
+
+UNSENT = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.SENDING)
+"""The states in which a delivery may have to be sent."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -395,13 +435,22 @@ class Delivery(Struct, frozen=True, kw_only=True):
     lease_until: datetime | None = None
     queued_until: datetime | None = None
     attempts: int = 0
-    reason: str = ""  # why suppressed or failed
+    mail_id: str = ""  # the mail it is in, from when that is first sent; several may be in one
+    reason: str = ""  # why held, suppressed or failed
     answer: str = ""  # what the server said
     message_id: str = ""
     repeated: bool = False  # an earlier attempt may have been delivered: sent again under the same Message-ID
     created_at: datetime
     updated_at: datetime
     history: tuple[Event, ...] = ()
+
+
+class Outbox(Struct, frozen=True, kw_only=True):
+    """What one worker at a time sends to a recipient. `id` is identify("outbox", channel, recipient)."""
+
+    id: str
+    lease_until: datetime | None = None
+    sent: tuple[tuple[str, datetime], ...] = ()  # the alert and the moment of each mail of the last hour
 
 
 class FetchRequest(Struct, frozen=True, kw_only=True):
@@ -423,6 +472,11 @@ class FetchResponse(Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     body: bytes
     redirects: tuple[tuple[int, str], ...] = ()  # (status, address it led to), in order
+
+
+def unleased_at(thing: Delivery) -> datetime:
+    """When `thing` may be worked on, whether a message in the broker names it or not: it is due, and under no lease."""
+    return max(thing.due_at, thing.lease_until or thing.due_at)
 
 
 def ready_at(thing: Feed | Entry | Delivery | Subscription) -> datetime:

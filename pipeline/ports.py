@@ -22,7 +22,10 @@ from pipeline.model import (
     FetchRequest,
     FetchResponse,
     Firing,
+    Group,
     Match,
+    Outbox,
+    Recipient,
     Story,
     Subscription,
     Takedown,
@@ -208,6 +211,10 @@ class DeliveryStore(DueRecords[Delivery], Protocol):
         """Deliveries, newest first."""
         ...
 
+    def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
+        """Those due to one recipient, longest ready first; queued or not. Never late."""
+        ...
+
     def counts(self) -> Mapping[str, int]:
         """How many deliveries there are in each state."""
         ...
@@ -270,6 +277,9 @@ class Stores:
     firings: Records[Firing]
     takedowns: Records[Takedown]
     deliveries: DeliveryStore
+    outboxes: Records[Outbox]
+    recipients: Records[Recipient]
+    groups: Records[Group]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     close: Callable[[], None]

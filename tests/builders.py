@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.model import Alert, Delivery, Entry, Feed, Match, Story, Subscription, identify
+from pipeline.model import Alert, Delivery, Entry, Feed, Match, Recipient, Story, Subscription, identify
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -73,6 +73,10 @@ def alert(query: str = "kursk", name: str | None = None, **fields: Any) -> Alert
         "updated_at": NOON,
     }
     return Alert(**known | fields)
+
+
+def recipient(address: str = "analyst@example.org", **fields: Any) -> Recipient:
+    return Recipient(**{"id": identify("recipient", address), "address": address, "updated_at": NOON} | fields)
 
 
 def match(name: str = "a", **fields: Any) -> Match:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline import match
 from pipeline.deliver import decide
 from pipeline.deliver.excerpt import excerpts, sentence
-from pipeline.deliver.render import in_text, render
+from pipeline.deliver.render import Item, in_text, render
 from pipeline.model import Delivery, DeliveryState, Story, identify
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
@@ -33,8 +33,8 @@ def mail(query: str = "kursk", story: Story | None = None, recipient: str = "ana
     alert = builders.alert(query)
     found = match.match(alert.id, parse(query), Document(story), NOON)
     assert found
-    (delivery,) = decide.deliveries_for(found, builders.alert(query, recipients=(recipient,)), NOON)
-    sent = render(delivery, alert, story, found, SETTINGS)
+    delivery = decide.delivery_for(found, recipient, NOON)
+    sent = render([Item(delivery, alert, story, found)], builders.recipient(recipient), SETTINGS)
     return message_from_bytes(sent.as_bytes(), _class=EmailMessage, policy=policy.default)
 
 
@@ -146,26 +146,26 @@ def test_a_sentence_holds_the_words_it_is_about(body, data):
 # -- decide: the ledger
 
 
-def test_a_match_makes_one_delivery_a_recipient_under_ids_that_stay():
-    found, alert = builders.match(), builders.alert(recipients=("a@example.org", "b@example.org"))
-    one, other = decide.deliveries_for(found, alert, NOON), decide.deliveries_for(found, alert, later(9))
-    assert [d.recipient for d in one] == ["a@example.org", "b@example.org"]
-    assert (
-        [d.id for d in one]
-        == [d.id for d in other]
-        == [identify("delivery", found.id, "mail", recipient) for recipient in alert.recipients]
+def test_a_delivery_has_an_id_that_stays():
+    found = builders.match()
+    one, other = (
+        decide.delivery_for(found, "a@example.org", NOON),
+        decide.delivery_for(found, "a@example.org", later(9)),
     )
+    assert one.id == other.id == identify("delivery", found.id, "mail", "a@example.org")
+    assert decide.delivery_for(found, "b@example.org", NOON).id != one.id
 
 
 def test_deliveries_that_are_silent_for_age_are_suppressed_until_its_story_comes_as_news():
-    (old,) = decide.deliveries_for(builders.match(), builders.alert(), NOON, silent="old: published 3 days ago")
+    made = decide.delivery_for(builders.match(), "analyst@example.org", NOON)
+    old = decide.suppressed(made, "old: published 3 days ago", NOON)
     assert (old.state, old.reason) == (DeliveryState.SUPPRESSED, "old: published 3 days ago")
     assert [event.state for event in old.history] == ["pending", "suppressed"]
-    assert decide.claim(old, NOON, LEASE) is None
+    assert decide.claim(old, "m", NOON, LEASE) is None
     revived = decide.revived(old, later(9))
     assert revived
     assert (revived.state, revived.reason, revived.due_at) == (DeliveryState.PENDING, "", later(9))
-    assert decide.claim(revived, later(9), LEASE)
+    assert decide.claim(revived, "m", later(9), LEASE)
 
 
 def test_nothing_else_that_has_ended_is_revived():
@@ -175,12 +175,12 @@ def test_nothing_else_that_has_ended_is_revived():
 
 def test_only_what_is_due_and_in_nobodys_hands_is_claimed():
     pending = builders.delivery()
-    assert decide.claim(pending, later(-1), LEASE) is None
-    claimed = decide.claim(pending, NOON, LEASE)
+    assert decide.claim(pending, "m", later(-1), LEASE) is None
+    claimed = decide.claim(pending, "m", NOON, LEASE)
     assert claimed
     assert (claimed.state, claimed.attempts, claimed.repeated) == (DeliveryState.SENDING, 1, False)
-    assert decide.claim(claimed, later(119), LEASE) is None
-    again = decide.claim(claimed, later(120), LEASE)
+    assert decide.claim(claimed, "m", later(119), LEASE) is None
+    again = decide.claim(claimed, "m", later(120), LEASE)
     assert again
     assert (again.attempts, again.repeated) == (2, True)
 
@@ -189,7 +189,7 @@ def test_waits_grow_and_end_after_a_day():
     delivery, waits = builders.delivery(), []
     now = NOON
     while True:
-        claimed = decide.claim(delivery, now, LEASE)
+        claimed = decide.claim(delivery, "m", now, LEASE)
         assert claimed
         delivery = decide.postponed(claimed, "451 later", now)
         if delivery.state is DeliveryState.FAILED:
@@ -213,7 +213,7 @@ def test_a_delivery_that_has_ended_stays_ended_and_its_history_tells_each_step(s
         if step == "wait":
             now += timedelta(hours=2)
         elif step == "claim":
-            delivery = decide.claim(delivery, now, LEASE) or delivery
+            delivery = decide.claim(delivery, "m", now, LEASE) or delivery
         elif delivery.state is DeliveryState.SENDING:
             if step == "sent":
                 delivery = decide.sent(delivery, "250", "<m@x>", now)

@@ -1,11 +1,11 @@
 """What becomes of a delivery: pure steps from state to state, each with a line in its history.
 
-    pending → sending → sent | failed | pending again (postponed)
-    pending → suppressed
+    pending | held → sending → sent | failed | pending again (postponed)
+    pending | held → suppressed
 
 `sent`, `suppressed` and `failed` are ends, but for what was suppressed as old and then comes as news: it is pending
-again. A delivery found `sending` after its lease ran out may have been accepted
-by the server before its worker died; it is sent again under the same Message-ID and marked `repeated`.
+again. A delivery found `sending` after its lease ran out may have been accepted by the server before its worker died;
+it is sent again in the same mail, under the same Message-ID, and marked `repeated`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from pipeline.model import Alert, Delivery, DeliveryState, Event, Match, identify
+from pipeline.model import UNSENT, Delivery, DeliveryState, Event, Match, identify
 
 GIVE_UP_AFTER = timedelta(days=1)
 FIRST_WAIT = timedelta(seconds=30)
@@ -26,23 +26,20 @@ COPY = "a copy of "
 """How it begins of what is suppressed since the alert fired on another copy of the same text."""
 
 
-def deliveries_for(match: Match, alert: Alert, now: datetime, silent: str = "") -> tuple[Delivery, ...]:
-    """The deliveries a match causes, under ids that make a second writing harmless; suppressed if `silent` says why."""
-    made = (
-        Delivery(
-            id=identify("delivery", match.id, "mail", recipient),
-            match_id=match.id,
-            alert_id=alert.id,
-            story_id=match.story_id,
-            recipient=recipient,
-            due_at=now,
-            created_at=now,
-            updated_at=now,
-            history=(Event(at=now, state=DeliveryState.PENDING, note="matched"),),
-        )
-        for recipient in alert.recipients
+def delivery_for(match: Match, recipient: str, now: datetime, channel: str = "mail") -> Delivery:
+    """The delivery that a match causes to a recipient, under an id that makes a second writing harmless."""
+    return Delivery(
+        id=identify("delivery", match.id, channel, recipient),
+        match_id=match.id,
+        alert_id=match.alert_id,
+        story_id=match.story_id,
+        recipient=recipient,
+        channel=channel,
+        due_at=now,
+        created_at=now,
+        updated_at=now,
+        history=(Event(at=now, state=DeliveryState.PENDING, note="matched"),),
     )
-    return tuple(suppressed(one, silent, now) if silent else one for one in made)
 
 
 def revived(delivery: Delivery, now: datetime, queued_until: datetime | None = None) -> Delivery | None:
@@ -53,29 +50,24 @@ def revived(delivery: Delivery, now: datetime, queued_until: datetime | None = N
     return _to(delivery, DeliveryState.PENDING, now, "its story came as news", **changes)
 
 
-def claim(delivery: Delivery, now: datetime, lease: timedelta) -> Delivery | None:
-    """Take a delivery that is due, for `lease`; None when it is not due, or in somebody else's hands."""
-    if (delivery.lease_until or now) > now or delivery.due_at > now:
+def claim(delivery: Delivery, mail_id: str, now: datetime, lease: timedelta) -> Delivery | None:
+    """Take a delivery that is due, to send it in the mail `mail_id`; None when it is not due, or in other hands."""
+    if (delivery.lease_until or now) > now or delivery.due_at > now or delivery.state not in UNSENT:
         return None
-    if delivery.state is DeliveryState.PENDING:
-        return _to(delivery, DeliveryState.SENDING, now, "", attempts=delivery.attempts + 1, lease_until=now + lease)
-    if delivery.state is DeliveryState.SENDING:
-        note = "its worker was lost: sent again under the same Message-ID"
-        return _to(
-            delivery,
-            DeliveryState.SENDING,
-            now,
-            note,
-            attempts=delivery.attempts + 1,
-            lease_until=now + lease,
-            repeated=True,
-        )
-    return None
+    lost = delivery.state is DeliveryState.SENDING
+    note = "its worker was lost: sent again under the same Message-ID" if lost else ""
+    taken = {"attempts": delivery.attempts + 1, "lease_until": now + lease, "mail_id": mail_id}
+    return _to(delivery, DeliveryState.SENDING, now, note, repeated=delivery.repeated or lost, **taken)
+
+
+def held(delivery: Delivery, until: datetime, reason: str, now: datetime) -> Delivery:
+    """Not before `until`."""
+    return _to(delivery, DeliveryState.HELD, now, reason, reason=reason, due_at=until)
 
 
 def sent(delivery: Delivery, answer: str, message_id: str, now: datetime) -> Delivery:
     """The server took it."""
-    return _to(delivery, DeliveryState.SENT, now, answer, answer=answer, message_id=message_id)
+    return _to(delivery, DeliveryState.SENT, now, answer, answer=answer, message_id=message_id, reason="")
 
 
 def failed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
@@ -90,7 +82,7 @@ def suppressed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
 
 def withdrawn(delivery: Delivery, reason: str, now: datetime) -> Delivery | None:
     """Not to be sent after all; None for what is in a worker's hands or has ended."""
-    return suppressed(delivery, reason, now) if delivery.state is DeliveryState.PENDING else None
+    return suppressed(delivery, reason, now) if delivery.state in (DeliveryState.PENDING, DeliveryState.HELD) else None
 
 
 def postponed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
@@ -108,6 +100,6 @@ def _to(delivery: Delivery, state: DeliveryState, now: datetime, note: str, **ch
 
 
 def _jitter(delivery: Delivery) -> float:
-    """Between 0.8 and 1.2: what one outage postponed does not come back as one burst."""
-    number = hashlib.blake2b(f"{delivery.id} {delivery.attempts}".encode(), digest_size=2).digest()
+    """Between 0.8 and 1.2, the same for all in a mail: what one outage postponed does not come back as one burst."""
+    number = hashlib.blake2b(f"{delivery.mail_id} {delivery.attempts}".encode(), digest_size=2).digest()
     return 0.8 + 0.4 * int.from_bytes(number, "big") / 65_535

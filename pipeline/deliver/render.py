@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
@@ -19,7 +20,8 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipeline.deliver.excerpt import Excerpt, excerpts
-from pipeline.model import Alert, Delivery, Evidence, Match, Story, identify
+from pipeline.deliver.policy import read_zone
+from pipeline.model import Alert, Delivery, Evidence, Match, Recipient, Story, identify
 from pipeline.outlets import in_words, outlet
 from pipeline.settings import Settings
 
@@ -49,38 +51,57 @@ _HEADERS.map_to_type("subject", _Subject)
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-def render(
-    delivery: Delivery, alert: Alert, story: Story, match: Match, settings: Settings, elsewhere: Sequence[Story] = ()
-) -> EmailMessage:
-    """The mail of one delivery. The same delivery always gives the same Message-ID.
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a mail says of one delivery; `elsewhere` are the story's copies in other outlets, one an outlet."""
 
-    `elsewhere` are the story's copies in other outlets, one an outlet.
-    """
+    delivery: Delivery
+    alert: Alert
+    story: Story
+    match: Match
+    elsewhere: tuple[Story, ...] = ()
+
+
+def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> EmailMessage:
+    """The mail of these deliveries, one or many. The same mail always has the same Message-ID."""
+    first = items[0]
     domain = settings.mail_from.rpartition("@")[2]
     message = EmailMessage(policy=POLICY)
-    message["Subject"] = one_line(f"[{alert.name}] {'Update: ' if match.update else ''}{story.title}", SUBJECT_LENGTH)
+    message["Subject"] = one_line(_subject(items), SUBJECT_LENGTH)
     message["From"] = Address("Wirewatch", addr_spec=settings.mail_from)
-    message["To"] = Address(addr_spec=delivery.recipient)
+    message["To"] = Address(addr_spec=recipient.address)
     # When the alert fired: a mail that an outage held up says so by its date.
-    message["Date"] = format_datetime(delivery.created_at)
-    message["Message-ID"] = f"<{delivery.id}@{domain}>"
-    thread = f"<{identify('thread', story.id, delivery.recipient)}@{domain}>"
+    message["Date"] = format_datetime(max(one.delivery.created_at for one in items))
+    message["Message-ID"] = f"<{first.delivery.mail_id or first.delivery.id}@{domain}>"
+    about = first.story.id if len(items) == 1 else first.alert.id
+    thread = f"<{identify('thread', about, recipient.address)}@{domain}>"
     message["References"] = thread
     message["In-Reply-To"] = thread
-    message["List-Id"] = f"<{alert.id}.alerts.{domain}>"
-    message["List-Unsubscribe"] = unsubscribe(delivery, alert, settings)
+    if len({one.alert.id for one in items}) == 1:
+        message["List-Id"] = f"<{first.alert.id}.alerts.{domain}>"
+    message["List-Unsubscribe"] = unsubscribe(recipient, first.alert, settings)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-    message["X-Wirewatch-Delivery"] = delivery.id
-    facts = _facts(delivery, alert, story, match) | _spread(elsewhere)
-    message.set_content(_templates().get_template("match.txt").render(facts), cte="quoted-printable")
-    html = _templates().get_template("match.html").render(facts)
+    message["X-Wirewatch-Delivery"] = first.delivery.id
+    kind, facts = ("match", _facts(first, recipient)) if len(items) == 1 else ("digest", _digest(items, recipient))
+    message.set_content(_templates().get_template(f"{kind}.txt").render(facts), cte="quoted-printable")
+    html = _templates().get_template(f"{kind}.html").render(facts)
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
 
 
-def unsubscribe(delivery: Delivery, alert: Alert, settings: Settings) -> str:
+def _subject(items: Sequence[Item]) -> str:
+    first = items[0]
+    if len(items) == 1:
+        return f"[{first.alert.name}] {'Update: ' if first.match.update else ''}{first.story.title}"
+    alerts = {one.alert.id for one in items}
+    if len(alerts) > 1:
+        return f"{len(items)} stories for {len(alerts)} alerts"
+    return f"[{first.alert.name}] {len(items)} stories"
+
+
+def unsubscribe(recipient: Recipient, alert: Alert, settings: Settings) -> str:
     """List-Unsubscribe, RFC 2369: a mail to the sender until there is a public address of the console."""
-    subject = quote(one_line(f"unsubscribe {delivery.recipient} from {alert.name}", 200))
+    subject = quote(one_line(f"unsubscribe {recipient.address} from {alert.name}", 200))
     return f"<mailto:{settings.mail_from}?subject={subject}>"
 
 
@@ -90,15 +111,25 @@ def one_line(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[: most - 2].rsplit(' ', 1)[0]} …"
 
 
-def _facts(delivery: Delivery, alert: Alert, story: Story, match: Match) -> dict[str, object]:
-    return {
-        "alert": alert,
+def _digest(items: Sequence[Item], recipient: Recipient) -> dict[str, object]:
+    by_alert: dict[str, list[Item]] = {}
+    for one in items:
+        by_alert.setdefault(one.alert.id, []).append(one)
+    groups = [(ones[0].alert, [_facts(one, recipient) for one in ones]) for ones in by_alert.values()]
+    return {"groups": groups, "recipient": recipient, "count": len(items), "wrapped": _wrapped, "in_text": in_text}
+
+
+def _facts(item: Item, recipient: Recipient) -> dict[str, object]:
+    story, match = item.story, item.match
+    return _spread(item.elsewhere) | {
+        "alert": item.alert,
         "story": story,
-        "delivery": delivery,
+        "delivery": item.delivery,
+        "recipient": recipient,
         "excerpts": excerpts(story, match.evidence),
         "update": update(story, match),
         "outlet": outlet(story),
-        "published": moment(story.published),
+        "published": moment(story.published, read_zone(recipient.zone)),
         "reasons": reasons(match.evidence),
         "entities": ", ".join(entity.name for entity in story.entities[:MOST_ENTITIES]),
         "from_feed": story.text_reason,
@@ -130,10 +161,10 @@ def _sentences(count: int) -> str:
     return f"{count} sentence{'s' * (count > 1)}"
 
 
-def moment(when: datetime) -> str:
-    """A time as a reader takes it in, in UTC until readers have zones."""
-    when = when.astimezone(UTC)
-    return f"{when:%A} {when.day} {when:%B %Y, %H:%M} UTC"
+def moment(when: datetime, zone: tzinfo = UTC) -> str:
+    """A time as a reader in `zone` takes it in."""
+    when = when.astimezone(zone)
+    return f"{when:%A} {when.day} {when:%B %Y, %H:%M %Z}"
 
 
 def reasons(evidence: tuple[Evidence, ...]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from pipeline import match
 from pipeline.dedupe import cluster_of
 from pipeline.deliver import decide
+from pipeline.deliver.plan import first
+from pipeline.flow.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Story, identify
 from pipeline.ports import Ports
 from pipeline.query.document import Document
@@ -68,11 +70,9 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
     queued_until = now + timedelta(seconds=ports.settings.lease) if queued else None
     alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
     known = [one for one in matches if one.alert_id in alerts]
-    silent = _why_silent(ports, known, alerts)
     deliveries = [
-        replace(delivery, queued_until=queued_until) if delivery.state is DeliveryState.PENDING else delivery
-        for one in known
-        for delivery in decide.deliveries_for(one, alerts[one.alert_id], now, silent.get(one.id, ""))
+        replace(one, queued_until=queued_until) if one.state is DeliveryState.PENDING else one
+        for one in _deliveries(ports, known, alerts)
     ]
     created = ports.stores.deliveries.create(deliveries)
     pending = [
@@ -83,6 +83,21 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
     revived = ports.stores.deliveries.update(pending, partial(decide.revived, now=now, queued_until=queued_until))
     ports.stores.matches.update([one.id for one in matches], lambda one: replace(one, delivered=True))
     return [*(delivery for delivery, new in zip(deliveries, created, strict=True) if new), *revived]
+
+
+def _deliveries(ports: Ports, matches: Sequence[Match], alerts: Mapping[str, Alert]) -> Iterator[Delivery]:
+    """The deliveries of `matches`, one for each recipient, as they are written first."""
+    now = ports.clock.now()
+    silent = _why_silent(ports, matches, alerts)
+    named = {alert_id: members(ports, alert.recipients) for alert_id, alert in alerts.items()}
+    known = recipients_of(ports, [address for addresses in named.values() for address in addresses])
+    for one in matches:
+        for address in named[one.alert_id]:
+            delivery = decide.delivery_for(one, address, now)
+            if why := silent.get(one.id, ""):
+                yield decide.suppressed(delivery, why, now)
+            else:
+                yield first(delivery, alerts[one.alert_id], known[address], now)
 
 
 def _why_silent(ports: Ports, matches: Sequence[Match], alerts: Mapping[str, Alert]) -> dict[str, str]:

@@ -43,6 +43,9 @@ class Kind(StrEnum):
     FIRINGS = "firings"
     TAKEDOWNS = "takedowns"
     DELIVERIES = "deliveries"
+    OUTBOXES = "outboxes"
+    RECIPIENTS = "recipients"
+    GROUPS = "groups"
 
 
 _KEYWORD = {"type": "keyword"}
@@ -121,8 +124,9 @@ PROPERTIES: dict[Kind, Properties] = {
     Kind.IDENTITIES: {"key": _KEPT, "story_id": _KEYWORD},
     Kind.ALERTS: {
         **_named("id name state", _KEYWORD),
-        **_named("query meaning recipients health", _KEPT),
-        **_named("variants copies updates", _FLAG),
+        **_named("query meaning recipients policy health", _KEPT),
+        **_named("variants copies updates urgent", _FLAG),
+        "throttle": _COUNT,
         **_named("created_at updated_at", _MOMENT),
         "form": {"type": "percolator"},
         "words": _words(),
@@ -140,13 +144,22 @@ PROPERTIES: dict[Kind, Properties] = {
     Kind.TAKEDOWNS: {"id": _KEYWORD, "url": _KEPT, "at": _MOMENT},
     Kind.DELIVERIES: {
         **_named("id match_id alert_id story_id recipient channel state", _KEYWORD),
-        **_named("reason answer message_id", _KEPT),
+        **_named("reason answer message_id mail_id", _KEPT),
         **_named("due_at lease_until queued_until updated_at", _MOMENT),
         **_named("created_at ready_at", _EXACT_MOMENT),
         "attempts": _COUNT,
         "repeated": _FLAG,
         "history": _KEPT_OBJECT,
     },
+    Kind.OUTBOXES: {"id": _KEYWORD, "lease_until": _MOMENT, "sent": _KEPT_OBJECT},
+    Kind.RECIPIENTS: {
+        **_named("id address", _KEYWORD),
+        **_named("name zone language policy quiet unsubscribed bounced", _KEPT),
+        "muted": _KEPT_OBJECT,
+        "bounces": _COUNT,
+        "updated_at": _MOMENT,
+    },
+    Kind.GROUPS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
 }
 
 

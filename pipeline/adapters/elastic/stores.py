@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 from elasticsearch import Elasticsearch
 
@@ -18,17 +19,22 @@ from pipeline.adapters.elastic.stories import ElasticStories
 from pipeline.model import (
     ASKED,
     POLLED,
+    UNSENT,
     Delivery,
     DeliveryState,
     Entry,
     EntryState,
     Feed,
     Firing,
+    Group,
     Match,
+    Outbox,
+    Recipient,
     Subscription,
     Takedown,
     WordList,
     ready_at,
+    unleased_at,
 )
 from pipeline.ports import LedgerFilter, Stores
 from pipeline.settings import Settings
@@ -52,6 +58,9 @@ def open_stores(settings: Settings) -> Stores:
         firings=ElasticRecords(client, Shelf(names.alias(Kind.FIRINGS), Firing, {})),
         takedowns=ElasticRecords(client, Shelf(names.alias(Kind.TAKEDOWNS), Takedown, {})),
         deliveries=ElasticDeliveries(client, names),
+        outboxes=ElasticRecords(client, Shelf(names.alias(Kind.OUTBOXES), Outbox, {})),
+        recipients=ElasticRecords(client, Shelf(names.alias(Kind.RECIPIENTS), Recipient, {})),
+        groups=ElasticRecords(client, Shelf(names.alias(Kind.GROUPS), Group, {})),
         prepare=partial(indices.prepare, client, names),
         probe=partial(probe, client, names),
         close=client.close,
@@ -116,8 +125,14 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Pending or abandoned deliveries that are ready, longest ready first."""
-        states = [DeliveryState.PENDING, DeliveryState.SENDING]
-        return list(self.search(_due(states, now), _LONGEST_READY, limit))
+        return list(self.search(_due(UNSENT, now), _LONGEST_READY, limit))
+
+    def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
+        """Those due to one recipient, longest ready first."""
+        wanted = {"recipient": [recipient], "channel": [channel], "state": [str(state) for state in UNSENT]}
+        query: Body = {"bool": {"filter": [{"terms": {name: values}} for name, values in wanted.items()]}}
+        found = (one for one in self.search(query, _LONGEST_READY) if unleased_at(one) <= now)
+        return list(islice(found, limit))
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""

@@ -46,7 +46,13 @@ CREATE TABLE bands (band INTEGER NOT NULL, sketch INTEGER NOT NULL, PRIMARY KEY 
 CREATE TABLE firings (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE takedowns (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS)
+_RECIPIENTS = """
+CREATE TABLE recipients (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE groups (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE outboxes (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE INDEX deliveries_to ON deliveries (recipient, ready_at) WHERE state IN ('pending', 'held', 'sending');
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 

@@ -14,17 +14,21 @@ from pipeline.adapters.sqlite.stories import SqliteStories
 from pipeline.model import (
     ASKED,
     POLLED,
+    UNSENT,
     Delivery,
-    DeliveryState,
     Entry,
     EntryState,
     Feed,
     Firing,
+    Group,
     Match,
+    Outbox,
+    Recipient,
     Subscription,
     Takedown,
     WordList,
     ready_at,
+    unleased_at,
 )
 from pipeline.ports import LedgerFilter, Stores
 
@@ -54,6 +58,9 @@ def open_stores(path: str) -> Stores:
         firings=SqliteRecords(database, Table("firings", Firing, {})),
         takedowns=SqliteRecords(database, Table("takedowns", Takedown, {}, durable=True)),
         deliveries=SqliteDeliveries(database),
+        outboxes=SqliteRecords(database, Table("outboxes", Outbox, {})),
+        recipients=SqliteRecords(database, Table("recipients", Recipient, {}, durable=True)),
+        groups=SqliteRecords(database, Table("groups", Group, {})),
         prepare=database.prepare,
         probe=database.probe,
         close=database.close,
@@ -126,7 +133,13 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Pending or abandoned deliveries that are ready, longest ready first."""
-        return _due(self, (DeliveryState.PENDING, DeliveryState.SENDING), now, limit)
+        return _due(self, UNSENT, now, limit)
+
+    def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
+        """Those due to one recipient, longest ready first."""
+        clauses = "WHERE recipient = ? AND state IN ('pending', 'held', 'sending') ORDER BY ready_at"
+        found = self.select(clauses, (recipient,))
+        return [one for one in found if one.channel == channel and unleased_at(one) <= now][:limit]
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""
