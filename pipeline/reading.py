@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import filterfalse
 
 import regex
 
@@ -25,14 +26,19 @@ def word_count(text: str) -> int:
     up; Korean has spaces.
     """
     if not _PERHAPS_SOLID.search(text):
-        return sum(map(_is_word, text.split()))
+        return _words_in(text.split())
     parted, han = _taken_out(_HAN, text, _HAN_A_WORD)
     parted, thai = _taken_out(_THAI, parted, _THAI_A_WORD)
-    return han + thai + sum(map(_is_word, parted.split()))
+    return han + thai + _words_in(parted.split())
+
+
+def _words_in(parts: list[str]) -> int:
+    rest = list(filterfalse(str.isalnum, parts))
+    return len(parts) - len(rest) + sum(map(_is_word, rest))
 
 
 def _is_word(part: str) -> bool:
-    return part.isalnum() or _LETTER_OR_DIGIT.search(part) is not None
+    return part[0].isalnum() or _LETTER_OR_DIGIT.search(part) is not None
 
 
 def _taken_out(script: regex.Pattern[str], text: str, a_word: int) -> tuple[str, int]:

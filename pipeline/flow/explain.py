@@ -44,7 +44,7 @@ def explain(ports: Ports, url: str, alert_name: str | None) -> list[Step]:
 
 def _unseen(ports: Ports, url: str) -> str:
     known = ports.stores.stories.known(dedupe.address_keys(url))
-    takedown = ports.stores.takedowns.get([known]).get(known)
+    takedown = ports.stores.takedowns.get([known]).get(known) if known else None
     if takedown is not None:
         return f"taken down {takedown.at:%Y-%m-%d %H:%M:%S} UTC: it is erased, and kept out whenever it comes"
     return f"no feed has brought {url}: see `wirewatch feeds check`"

@@ -1,4 +1,4 @@
-"""Commands that look: search, explain, status."""
+"""Commands that look: search, explain, related, status."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
 from pipeline.flow import search as finding
 from pipeline.flow.explain import explain as explain_story
+from pipeline.flow.explain import find_story
 from pipeline.flow.language import understood
 from pipeline.flow.overview import overview
+from pipeline.flow.related import related as relate
 from pipeline.model import Entity, EntryState, Story
+from pipeline.outlets import in_words
 from pipeline.ports import StoryFilter
 from pipeline.query.filters import split
 from pipeline.query.syntax import Query
@@ -139,6 +142,42 @@ def explain(url: str, alert: str | None, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("url")
+@show.json_option
+def related(url: str, *, as_json: bool) -> None:
+    """Show other stories of the event that the story at URL tells of, and the rare names and words they share."""
+    ports = bootstrap.ports()
+    story = find_story(ports, url)
+    if story is None:
+        raise click.BadParameter(f"no feed has brought {url}: see `wirewatch feeds check`")
+    found = relate(ports, story)
+    if as_json:
+        show.as_json(
+            [
+                {
+                    "url": one.story.url,
+                    "title": one.story.title,
+                    "published": one.story.published,
+                    "site": one.story.site,
+                    "outlets": 1 + len(one.copies),
+                    "names": list(one.why.names),
+                    "words": list(one.why.words),
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        shares = ", ".join((*one.why.names, *one.why.words))
+        click.echo(
+            f"{show.when(one.story.published)}  {one.story.site}  {one.story.title}  {in_words(one.copies)}".rstrip()
+        )
+        click.echo(f"    {one.story.url}\n    both have: {shares}")
+    if not found:
+        show.note("nothing related within 72 hours")
+
+
+@click.command()
 @show.json_option
 def status(*, as_json: bool) -> None:
     """What a person on call asks, in one screen."""
@@ -172,4 +211,4 @@ def status(*, as_json: bool) -> None:
         click.echo(f"  {how.state}: {feed.url}: {how.wrong} → {how.cure}")
 
 
-COMMANDS = (search, explain, status)
+COMMANDS = (search, explain, related, status)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class Aliases:
 
     def starts(self, tokens: Tokens) -> list[int]:
         """The tokens at which an alias may begin, ascending."""
-        return [place for place, token in enumerate(tokens.folded) if token in self._lengths]
+        return list(compress(count(), map(self._lengths.__contains__, tokens.folded))) if self else []
 
     def within(self, tokens: Tokens) -> Iterator[Found]:
         """All that stand in a text, from left to right, none inside another."""

@@ -16,7 +16,6 @@ from babel.core import get_global
 
 from pipeline.enrich.entities.aliases import Alias, Aliases, Name, alias, read
 from pipeline.model import EntityKind
-from pipeline.text import fold
 
 LARGE = 500
 """Thousands of people: the name of a smaller city counts only where the words beside it speak of a place."""
@@ -41,9 +40,14 @@ class Gazetteer(NamedTuple):
 def known_in(language: str) -> Gazetteer:
     """The gazetteer for a language (ISO 639-1); English names are in each."""
     return Gazetteer(
-        Aliases((*_known(), *_countries(language), *_zone_cities(language), *_cities(large=True))),
-        Aliases(_cities(large=False)),
+        Aliases((*_known(), *_countries(language), *_zone_cities(language), *_large())),
+        _small(),
     )
+
+
+@cache
+def _small() -> Aliases:
+    return Aliases(_cities(large=False))
 
 
 @cache
@@ -58,8 +62,8 @@ def code_of(name: str, kind: EntityKind) -> str:
 
 @cache
 def first_names() -> frozenset[str]:
-    """First names, folded."""
-    return frozenset(fold(line) for line in _lines("first_names.txt"))
+    """First names, folded. The table is folded already: 22,000 words need not be remembered to be folded again."""
+    return frozenset(_lines("first_names.txt"))
 
 
 @cache
@@ -67,14 +71,17 @@ def _known() -> tuple[Alias, ...]:
     return tuple(read(_lines("known.txt"), "known.txt", capital=True))
 
 
+def _cities(*, large: bool) -> Iterator[Alias]:
+    for thousands, names in _city_lines():
+        if (thousands >= LARGE) is large:
+            name = Name(names[0], EntityKind.PLACE)
+            for text in names:
+                yield alias(name, text, capital=True)
+
+
 @cache
-def _cities(*, large: bool) -> tuple[Alias, ...]:
-    return tuple(
-        alias(Name(names[0], EntityKind.PLACE), text, capital=True)
-        for thousands, names in _city_lines()
-        if (thousands >= LARGE) is large
-        for text in names
-    )
+def _large() -> tuple[Alias, ...]:
+    return tuple(_cities(large=True))
 
 
 def _city_lines() -> Iterator[tuple[int, list[str]]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.enrich.entities import words as said
 from pipeline.enrich.entities.gazetteer import first_names
@@ -25,11 +25,14 @@ MOST_ALIKE = 3
 MOST_WORDS = 12
 """A row of more capitalised words than this is a headline or a list, and is left alone."""
 
-_CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-ŽА-ЯЁЇІЄҐΑ-Ω]"
+_CAPITALS = r"A-ZÀ-ÖØ-ÞĀ-ŽА-ЯЁЇІЄҐΑ-Ω"
+_CAPITAL = f"[{_CAPITALS}]"
 _SHORTENED = r"(?:Dr|Mr|Mrs|Ms|St|Prof|Gen|Sen|Rep|Gov|Lt|Col|Sgt|[A-Z])\.(?=[ \u00a0][A-Z])"
 _WORD = rf"(?:{_SHORTENED}|(?:[OD]['’]|al-|el-)?{_CAPITAL}(?:[\w-]|\.(?=\w))*)"
 _LINK = r"(?:of|for|on|and|the|to|de|la|del|du|des|da|do|dos|di|della|delle|las|los|van|von|der|den|bin|ibn|al|ter|&)"
 _ROW = re.compile(rf"{_WORD}(?:[ \u00a0](?:{_LINK}[ \u00a0]){{0,3}}{_WORD})*")
+# Where a row may begin. It starts with one set of characters, which is searched for ten times as fast as a choice.
+_BEGINS = re.compile(rf"[ae{_CAPITALS}](?:(?<![ae])|l-(?={_CAPITAL}))")
 _PART = re.compile(r"[^ \u00a0]+")
 _QUOTES = " \u00a0“‘\"'(«„"
 _AGE = re.compile(r", (?:aged )?\d{1,3}\b")
@@ -39,8 +42,7 @@ _TOKEN = re.compile(r"[^\W_]+")
 _OF = frozenset({"of", "for", "on", "to", "the"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A name as it stands in a paragraph. `kind` is None where nothing beside it says what it names."""
 
     text: str
@@ -56,8 +58,7 @@ class Reading:
         return tokens(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     text: str
     start: int
     end: int
@@ -80,7 +81,7 @@ def read(paragraph: str, language: str) -> list[Reading]:
     """What the rows of a paragraph name, from left to right."""
     found = [
         reading
-        for row in _ROW.finditer(paragraph)
+        for row in _rows(paragraph)
         if row.group().lower() not in said.STRIPPED
         for piece in _pieces(_row_words(row))
         if (reading := _named(piece, paragraph, english=language in ("en", "unknown")))
@@ -90,6 +91,15 @@ def read(paragraph: str, language: str) -> list[Reading]:
     return found
 
 
+def _rows(paragraph: str) -> Iterator[re.Match[str]]:
+    end = 0
+    for begin in _BEGINS.finditer(paragraph):
+        row = _ROW.match(paragraph, begin.start()) if begin.start() >= end else None
+        if row:
+            yield row
+            end = row.end()
+
+
 def _alike(one: Reading, other: Reading, paragraph: str) -> tuple[Reading, Reading]:
     """Two names joined by "and", where one of them is told: Chelsea and Tottenham are of one kind."""
     if paragraph[one.end : other.start] not in (" and ", " and the ") or (one.kind and other.kind):
@@ -97,7 +107,7 @@ def _alike(one: Reading, other: Reading, paragraph: str) -> tuple[Reading, Readi
     kind = one.kind or other.kind
     if kind is EntityKind.PERSON or max(len(one.tokens), len(other.tokens)) > MOST_ALIKE:
         return one, other
-    return replace(one, kind=kind), replace(other, kind=kind)
+    return one._replace(kind=kind), other._replace(kind=kind)
 
 
 def _row_words(row: re.Match[str]) -> list[_Word]:
