@@ -66,7 +66,7 @@ _THOUSANDS_PLAIN = re.compile(r"(?<![^\W_])\d{1,3}(?:,\d{3})+(?![^\W_])")
 
 Span = tuple[int, int]
 
-_MEMO_LIMIT = 200_000
+_MEMO_LIMIT = 64_000
 
 
 class _Memo(dict[str, str]):

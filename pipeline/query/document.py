@@ -85,7 +85,7 @@ class Document:
     def __init__(self, story: Story) -> None:
         self.story = story
         self._values: dict[Field, tuple[Value, ...]] = {}
-        self._unfielded: tuple[tuple[Field, int, Value], ...] | None = None
+        self._unfielded: tuple[tuple[Field, Value], ...] | None = None
 
     def values(self, field: Field) -> tuple[Value, ...]:
         """The values of `field`, none of them empty of tokens."""
@@ -96,16 +96,13 @@ class Document:
             known = self._values[field] = tuple(value for value in made if any(value.folded))
         return known
 
-    def looked_in(self, field: Field | None) -> tuple[tuple[Field, int, Value], ...]:
-        """Where a phrase bound to `field` looks, or one without a field: each value, with its field and number."""
+    def looked_in(self, field: Field | None) -> tuple[tuple[Field, Value], ...]:
+        """Where a phrase bound to `field` looks, or one without a field: each value, with its field."""
         if field is not None:
-            return self._numbered(field)
+            return tuple((field, value) for value in self.values(field))
         if self._unfielded is None:
-            self._unfielded = tuple(one for each in UNFIELDED for one in self._numbered(each))
+            self._unfielded = tuple((each, value) for each in UNFIELDED for value in self.values(each))
         return self._unfielded
-
-    def _numbered(self, field: Field) -> tuple[tuple[Field, int, Value], ...]:
-        return tuple((field, number, value) for number, value in enumerate(self.values(field)))
 
 
 def _texts(story: Story, field: Field) -> tuple[str, ...]:

@@ -37,10 +37,10 @@ MAX_EVIDENCE = 5
 
 
 class Place(NamedTuple):
-    """Tokens `first` to `last` (inclusive) of value number `value` of `field`."""
+    """Tokens `first` to `last` (inclusive) of a value of `field`."""
 
     field: Field
-    value: int
+    value: Value
     first: int
     last: int
 
@@ -61,7 +61,7 @@ def evaluate(query: Query, document: Document) -> tuple[Evidence, ...] | None:
     evidence: list[Evidence] = []
     for leaf, stands in found:
         typed = clause(leaf, query)
-        evidence += [_at(typed, place, document) for place in stands]
+        evidence += [_at(typed, place) for place in stands]
     return tuple(evidence)
 
 
@@ -109,18 +109,18 @@ def _count(stands: list[Place]) -> int:
 def clause(leaf: Leaf, query: Query) -> str:
     """A leaf as it was typed, with the field it is bound to."""
     start, end = leaf.at
-    if "~" in query.text[start:end]:
+    typed = query.text[start:end]
+    if "~" in typed:
         return render(leaf, variants=False)
     if not isinstance(leaf, Phrase):
-        return query.text[start:end]
-    field = f"{leaf.field}:" if leaf.field else ""
-    exact = "=" if leaf.row and isinstance(leaf.row[0], Word) and leaf.row[0].case else ""
-    return f"{field}{exact}{query.text[start:end]}"
+        return typed
+    exact = leaf.row and isinstance(leaf.row[0], Word) and leaf.row[0].case
+    typed = f"={typed}" if exact else typed
+    return f"{leaf.field}:{typed}" if leaf.field else typed
 
 
-def _at(clause: str, place: Place, document: Document) -> Evidence:
-    field, number, first, last = place
-    value = document.values(field)[number]
+def _at(clause: str, place: Place) -> Evidence:
+    field, value, first, last = place
     start, end = value.stretch(first, last)
     return Evidence(clause=clause, field=field, start=start, end=end, text=value.text[start:end])
 
@@ -136,10 +136,10 @@ def places(phrase: Phrase, document: Document, most: int | None = None) -> list[
     if isinstance(first, Word) and not first.case and len(phrase.row) == 1:
         return _places_of_word(head, phrase.field, document)[:most]
     found: list[Place] = []
-    for field, number, value in document.looked_in(phrase.field):
+    for field, value in document.looked_in(phrase.field):
         if head and head not in value.positions:
             continue
-        found += [Place(field, number, *stretch) for stretch in islice(_stretches(phrase, value), most)]
+        found += [Place(field, value, *stretch) for stretch in islice(_stretches(phrase, value), most)]
         if most and len(found) >= most:
             return found[:most]
     return found
@@ -148,8 +148,8 @@ def places(phrase: Phrase, document: Document, most: int | None = None) -> list[
 def _places_of_word(token: str, within: Field | None, document: Document) -> list[Place]:
     """A lone word in any case: what most clauses are."""
     return [
-        Place(field, number, place, place)
-        for field, number, value in document.looked_in(within)
+        Place(field, value, place, place)
+        for field, value in document.looked_in(within)
         if token in value.positions
         for place in value.positions[token]
     ]
@@ -257,11 +257,11 @@ def wildcard_pattern(pattern: str) -> re.Pattern[str]:
 def _near_places(near: Near, document: Document) -> Iterator[tuple[Place, ...]]:
     """Each way found to fill a NEAR: one place an operand, in the order of the text, none sharing a token."""
     first = near.operands[0][0]
-    for field, number, value in document.looked_in(first.field):
+    for field, value in document.looked_in(first.field):
         stretches = [_operand(operand, value) for operand in near.operands]
         if all(stretches):
             for chain in _chains(near, stretches):
-                yield tuple(Place(field, number, first, last) for first, last in chain)
+                yield tuple(Place(field, value, first, last) for first, last in chain)
 
 
 def _operand(phrases: tuple[Phrase, ...], value: Value) -> list[tuple[int, int]]:

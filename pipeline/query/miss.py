@@ -104,7 +104,7 @@ def _other_case(phrase: Phrase, document: Document) -> str:
         return ""
     plain = tuple((Run((Word(element.token),)),) for element in phrase.row if isinstance(element, Word))
     for place in places(Phrase(plain, phrase.field), document):
-        value = document.values(place.field)[place.value]
+        value = place.value
         start, end = value.stretch(place.first, place.last)
         return f"only in another case, as {value.text[start:end]}"
     return ""

@@ -11,7 +11,7 @@ from pipeline.dedupe.clusters import COPIED_WITHIN, in_order, originals
 from pipeline.dedupe.sketch import BANDS, BANDS_SHARED, bands
 from pipeline.ports import Sketched
 
-MOST_LEADERS = 50
+MOST_LEADERS = 20
 """Leaders that one story is compared with: those it has most bands in common with."""
 _MOST_OF_A_BAND = 1_000
 """Leaders that are looked at for one band, the latest first: it may be the phrase of a form that thousands fill in."""
