@@ -23,7 +23,7 @@ from pipeline.deliver.links import GOOD_FOR, Links, links, read_token, token
 from pipeline.errors import BadInput, SettingError
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
 from pipeline.flow.once import once
-from pipeline.flow.preferences import irrelevant_counts
+from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
 from pipeline.model import Delivery, DeliveryState, Recipient
 from pipeline.ports import Ports
 from pipeline.settings import load
@@ -224,6 +224,7 @@ def test_a_match_that_is_not_relevant_is_counted_for_its_alert_until_it_is_taken
         ANA,
     )
     assert irrelevant_counts(desk.ports) == {row.alert_id: 1}
+    assert [one.id for one in irrelevant_stories(desk.ports, row.alert_id)] == [row.story_id]
     desk.press(link, "relevant")
     assert irrelevant_counts(desk.ports) == {}
 
@@ -355,6 +356,9 @@ def test_workers_that_find_no_key_agree_on_one_that_only_they_read(tmp_path):
     assert (len(first), kept_key(path)) == (64, first)
     assert path.stat().st_mode & 0o077 == 0
     assert list(path.parent.iterdir()) == [path]
+    path.write_text("")
+    with pytest.raises(SettingError, match="holds no key"):
+        kept_key(path)
 
 
 def test_a_key_is_made_on_sqlite_and_asked_for_on_elasticsearch(tmp_path):

@@ -57,6 +57,14 @@ def irrelevant_counts(ports: Ports) -> Mapping[str, int]:
     return Counter(one.alert_id for one in ports.stores.feedback.all())
 
 
+def irrelevant_stories(ports: Ports, alert_id: str) -> list[Story]:
+    """The stories that readers called not relevant to an alert, as far as they are kept; the latest call first."""
+    said = [one for one in ports.stores.feedback.all() if one.alert_id == alert_id]
+    ordered = dict.fromkeys(one.story_id for one in sorted(said, key=lambda one: one.at, reverse=True))
+    stories = ports.stores.stories.get(list(ordered))
+    return [stories[one] for one in ordered if one in stories]
+
+
 def _delivery(ports: Ports, token: str) -> Delivery:
     delivery_id = read_token(token, ports.settings, ports.clock.now())
     found = ports.stores.deliveries.get([delivery_id])

@@ -12,7 +12,7 @@ from pipeline.adapters import watchlist
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
 from pipeline.flow.language import understood
-from pipeline.flow.preferences import irrelevant_counts
+from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
 from pipeline.model import Alert, AlertState
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
@@ -96,17 +96,22 @@ def _example(example: history.Example) -> dict[str, object]:
 def diff(name: str, query: str, since: str, *, as_json: bool) -> None:
     """What the alert NAME would add and lose if it became QUERY."""
     ports = bootstrap.ports()
-    old = parse(manage.find_alert(ports, name).meaning)
-    outcome = history.difference(ports, old, understood(ports, query), show.required_moment(since))
+    alert = manage.find_alert(ports, name)
+    outcome = history.difference(ports, parse(alert.meaning), understood(ports, query), show.required_moment(since))
+    lost = {story.id for story in outcome.lost}
+    irrelevant = irrelevant_stories(ports, alert.id)
     if as_json:
         sides = {"added": outcome.added, "lost": outcome.lost}
         listed = {side: [{"url": one.url, "title": one.title} for one in found] for side, found in sides.items()}
-        show.as_json({"kept": outcome.kept, **listed})
+        unwanted = [{"url": one.url, "title": one.title, "lost": one.id in lost} for one in irrelevant]
+        show.as_json({"kept": outcome.kept, **listed, "irrelevant": unwanted})
         return
     click.echo(f"+{len(outcome.added)} −{len(outcome.lost)}, {outcome.kept} as before")
     for sign, found in (("+", outcome.added), ("−", outcome.lost)):
         for story in found[: history.EXAMPLES]:
             click.echo(f"{sign} {story.title}\n    {story.url}")
+    for story in irrelevant[: history.EXAMPLES]:
+        click.echo(f"{'−' if story.id in lost else ' '} not relevant, said a reader: {story.title}\n    {story.url}")
 
 
 @alerts.command("import")
@@ -144,12 +149,20 @@ def list_command(*, as_json: bool) -> None:
     """List the alerts."""
     ports = bootstrap.ports()
     found = sorted(ports.stores.alerts.all(), key=lambda alert: alert.name)
+    irrelevant = irrelevant_counts(ports)
     if as_json:
-        irrelevant = irrelevant_counts(ports)
         show.as_json([_facts(alert, irrelevant.get(alert.id, 0)) for alert in found])
         return
-    rows = [(alert.state, alert.name, alert.query, ", ".join(alert.recipients), alert.health) for alert in found]
-    show.table(("STATE", "NAME", "QUERY", "TO", "TROUBLE"), rows)
+    show.table(
+        ("STATE", "NAME", "QUERY", "TO", "WHEN", "TROUBLE"),
+        (_row(alert, irrelevant.get(alert.id, 0)) for alert in found),
+    )
+
+
+def _row(alert: Alert, irrelevant: int) -> tuple[str, ...]:
+    unwanted = f"{irrelevant} called not relevant" if irrelevant else ""
+    trouble = "; ".join(filter(None, (alert.health, unwanted)))
+    return alert.state, alert.name, alert.query, ", ".join(alert.recipients), alert.policy, trouble
 
 
 def _facts(alert: Alert, irrelevant: int) -> dict[str, object]:
