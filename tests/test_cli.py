@@ -181,6 +181,9 @@ def test_people_and_groups_are_described_listed_and_go_out_as_they_came_in(wirew
         "urgent": True,
         "irrelevant": 0,
     }
+    assert wirewatch("recipients", "unsubscribe", "bob@example.org").stdout.endswith("unsubscribed from *\n")
+    wirewatch("recipients", "unsubscribe", "bob@example.org", "--alert", "kursk")
+    assert wirewatch("recipients", "subscribe", "bob@example.org").stdout.endswith("unsubscribed from kursk\n")
     assert "used by 'kursk'" in said(wirewatch("groups", "remove", "desk", code=2))
     (tmp_path / "alerts.toml").write_text(wirewatch("alerts", "export").stdout)
     again = json.loads(wirewatch("alerts", "import", "alerts.toml", "--replace", "--json").stdout)

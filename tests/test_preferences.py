@@ -6,10 +6,12 @@ import dataclasses
 import re
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
+from hashlib import sha256
 from http.client import HTTPMessage
 from urllib.parse import urlsplit
 
@@ -238,6 +240,8 @@ def test_the_page_runs_no_script_and_asks_nobody_else(desk):
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "form-action 'self'" in policy
+    style = re.search(r"<style>(.*?)</style>", page.text, re.DOTALL).group(1)
+    assert f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in policy
     assert "script" not in page.text
     assert "//" not in page.text
     assert page.headers["Referrer-Policy"] == "no-referrer"

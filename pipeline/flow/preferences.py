@@ -48,8 +48,14 @@ def change(ports: Ports, token: str, action: Action) -> Preferences:
     elif action is Action.RELEVANT:
         ports.stores.feedback.delete([_feedback_id(delivery)])
     else:
-        _change_recipient(ports, delivery, _CHANGES[action])
+        changed, now = _CHANGES[action], ports.clock.now()
+        _change_recipient(ports, delivery.recipient, lambda one: changed(one, delivery.alert_id, now))
     return _preferences(ports, delivery)
+
+
+def set_subscribed(ports: Ports, address: str, what: str = EVERY_ALERT, *, subscribed: bool) -> Recipient:
+    """Subscribe or unsubscribe somebody who asks a person to, from an alert (`what` is its id) or from all."""
+    return _change_recipient(ports, address, lambda one: (_subscribe if subscribed else _unsubscribe)(one, what))
 
 
 def irrelevant_counts(ports: Ports) -> Mapping[str, int]:
@@ -88,17 +94,12 @@ def _preferences(ports: Ports, delivery: Delivery) -> Preferences:
     )
 
 
-Change = Callable[[Recipient, str, datetime], Recipient]
-"""A recipient as they are after an action on an alert (by id) at a moment."""
-
-
-def _change_recipient(ports: Ports, delivery: Delivery, change: Change) -> None:
+def _change_recipient(ports: Ports, address: str, change: Callable[[Recipient], Recipient]) -> Recipient:
     now = ports.clock.now()
-    recipient = recipients_of(ports, [delivery.recipient])[delivery.recipient]
+    recipient = recipients_of(ports, [address])[address]
     ports.stores.recipients.create([recipient])  # of whom nothing was known but the address
-    ports.stores.recipients.update(
-        [recipient.id], lambda one: replace(change(one, delivery.alert_id, now), updated_at=now)
-    )
+    (changed,) = ports.stores.recipients.update([recipient.id], lambda one: replace(change(one), updated_at=now))
+    return changed
 
 
 def _unsubscribe(recipient: Recipient, what: str) -> Recipient:
@@ -120,6 +121,9 @@ def _unmute(recipient: Recipient, alert_id: str, now: datetime) -> Recipient:
 def _still_muted(recipient: Recipient, now: datetime) -> dict[str, datetime]:
     return {one: until for one, until in recipient.muted.items() if until > now}
 
+
+Change = Callable[[Recipient, str, datetime], Recipient]
+"""A recipient as they are after an action on an alert (by id) at a moment."""
 
 _CHANGES: Mapping[Action, Change] = {
     Action.UNSUBSCRIBE: lambda one, alert_id, _: _unsubscribe(one, alert_id),

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from pipeline.flow.people import NewGroup, NewRecipient, put_group, put_recipient, remove_group
-from pipeline.model import Recipient
+from pipeline.flow.manage import find_alert
+from pipeline.flow.people import NewGroup, NewRecipient, checked_address, put_group, put_recipient, remove_group
+from pipeline.flow.preferences import set_subscribed
+from pipeline.model import EVERY_ALERT, Recipient
 from workers import bootstrap
 from workers.cli import show
 
@@ -31,6 +33,30 @@ def set_command(*, reinstate: bool, **said: Any) -> None:
     ports.stores.prepare()
     one = put_recipient(ports, NewRecipient(**said), reinstate=reinstate)
     click.echo(f"{one.address}: {one.policy or 'as the alerts say'}, {one.zone}, quiet {one.quiet or 'never'}")
+
+
+@recipients.command()
+@click.argument("address")
+@click.option("--alert", metavar="NAME", help="From this alert; by default from all.")
+def unsubscribe(address: str, alert: str | None) -> None:
+    """Send no more to ADDRESS, for somebody who asked you instead of following a link."""
+    _set_subscribed(address, alert, subscribed=False)
+
+
+@recipients.command()
+@click.argument("address")
+@click.option("--alert", metavar="NAME", help="To this alert; by default lift what holds for all.")
+def subscribe(address: str, alert: str | None) -> None:
+    """Send to ADDRESS again, for somebody who has unsubscribed and asked you."""
+    _set_subscribed(address, alert, subscribed=True)
+
+
+def _set_subscribed(address: str, alert: str | None, *, subscribed: bool) -> None:
+    ports = bootstrap.ports()
+    what = find_alert(ports, alert).id if alert else EVERY_ALERT
+    one = set_subscribed(ports, checked_address(address), what, subscribed=subscribed)
+    names = {known.id: known.name for known in ports.stores.alerts.all()}
+    click.echo(f"{one.address}: unsubscribed from {', '.join(_unsubscribed(one, names)) or 'nothing'}")
 
 
 @recipients.command("list")
