@@ -398,6 +398,17 @@ class Firing(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Feedback(Struct, frozen=True, kw_only=True):
+    """That a recipient found a match not relevant. `id` is identify("feedback", match_id, recipient)."""
+
+    id: str
+    match_id: str
+    alert_id: str
+    story_id: str
+    recipient: str  # address
+    at: datetime
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands: every match ends in exactly one of the last three."""
 

@@ -19,6 +19,7 @@ from pipeline.model import (
     Delivery,
     Entry,
     Feed,
+    Feedback,
     FetchRequest,
     FetchResponse,
     Firing,
@@ -280,6 +281,7 @@ class Stores:
     outboxes: Records[Outbox]
     recipients: Records[Recipient]
     groups: Records[Group]
+    feedback: Records[Feedback]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     close: Callable[[], None]

@@ -36,12 +36,27 @@ def _address_of(*schemes: str) -> Callable[[str], str]:
 
 
 def _callback(text: str) -> str:
-    parts = urlsplit(text.strip())
-    if not text.strip():
-        return ""
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if text.strip() and not _is_public(text):
         raise ValueError("give the address under which hubs reach us, such as https://wirewatch.example.org/websub/")
-    return text.strip().rstrip("/") + "/"
+    return text.strip() and text.strip().rstrip("/") + "/"
+
+
+def _public_address(text: str) -> str:
+    if text.strip() and not _is_public(text):
+        raise ValueError("give the address under which readers reach the console: https://wirewatch.example.org")
+    return text.strip().rstrip("/")
+
+
+def _is_public(text: str) -> bool:
+    parts = urlsplit(text.strip())
+    named = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+    return bool(named) and text.isascii() and not any(char.isspace() or char in "<>" for char in text.strip())
+
+
+def _long_secret(text: str) -> str:
+    if text.strip() and len(text.strip()) < 32:
+        raise ValueError("give at least 32 characters, such as `openssl rand -hex 32` makes")
+    return text.strip()
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -144,7 +159,18 @@ class Settings:
     mail_password: str = _setting("", _plain, "password of the SMTP user", secret=True)
     mail_from: str = _setting("wirewatch@localhost.localdomain", _mail_address, "sender of the mails")
     mail_timeout: float = _setting("30", _number(1, 300), "seconds to wait for one answer of the mail server")
-    public_url: str = _setting("", _plain, "address of the console as readers reach it, for links in mails")
+    public_url: str = _setting(
+        "",
+        _public_address,
+        "address of the console as readers reach it, such as https://wirewatch.example.org, for links in mails; empty "
+        "for none",
+    )
+    links_secret: str = _setting(
+        "",
+        _long_secret,
+        "key that signs the links in mails, one for all workers; on SQLite it is made once and kept in the data folder",
+        secret=True,
+    )
     console_host: str = _setting("127.0.0.1", _plain, "address on which the console listens")
     console_port: int = _setting("8070", _count(0, 65_535), "port on which the console listens; 0 for any free one")
     websub_callback: str = _setting(

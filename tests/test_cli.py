@@ -159,6 +159,56 @@ def test_lists_go_out_as_they_came_in(wirewatch, tmp_path):
     assert (listed["query"], listed["to"]) == ('"mutual defence"', ["a@example.org", "b@example.org"])
 
 
+def test_people_and_groups_are_described_listed_and_go_out_as_they_came_in(wirewatch, tmp_path):
+    described = wirewatch("recipients", "set", "ana@Example.org", "--zone", "Europe/Kyiv", "--policy", "daily 08:00")
+    assert described.stdout == "ana@example.org: daily 08:00, Europe/Kyiv, quiet never\n"
+    wirewatch("recipients", "set", "ana@example.org", "--name", "Ana", "--quiet", "22:00-07:00", "--reinstate")
+    (one,) = json.loads(wirewatch("recipients", "list", "--json").stdout)
+    assert (one["address"], one["name"], one["zone"], one["quiet"]) == (
+        "ana@example.org",
+        "Ana",
+        "Europe/Kyiv",
+        "22:00-07:00",
+    )
+    assert (one["unsubscribed"], one["muted"], one["bounces"], one["bounced"]) == ([], [], 0, "")
+    wirewatch("groups", "set", "desk", "ana@example.org", "bob@example.org")
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "@desk", "--policy", "hourly", "--throttle", "3", "--urgent")
+    (alert,) = json.loads(wirewatch("alerts", "list", "--json").stdout)
+    assert {key: alert[key] for key in ("to", "policy", "throttle", "urgent", "irrelevant")} == {
+        "to": ["@desk"],
+        "policy": "hourly",
+        "throttle": 3,
+        "urgent": True,
+        "irrelevant": 0,
+    }
+    assert wirewatch("recipients", "unsubscribe", "bob@example.org").stdout.endswith("unsubscribed from *\n")
+    wirewatch("recipients", "unsubscribe", "bob@example.org", "--alert", "kursk")
+    assert wirewatch("recipients", "subscribe", "bob@example.org").stdout.endswith("unsubscribed from kursk\n")
+    assert "used by 'kursk'" in said(wirewatch("groups", "remove", "desk", code=2))
+    (tmp_path / "alerts.toml").write_text(wirewatch("alerts", "export").stdout)
+    again = json.loads(wirewatch("alerts", "import", "alerts.toml", "--replace", "--json").stdout)
+    assert [again["known"], again["recipients"]["known"], again["groups"]["known"]] == [1, 1, 1]
+    dry = wirewatch("--data", str(tmp_path / "other"), "alerts", "import", "alerts.toml", "--dry-run").stdout
+    assert "+ @desk: ana@example.org, bob@example.org\n+ kursk: kursk\n" in dry
+    assert json.loads(wirewatch("groups", "list", "--json").stdout)[0]["members"] == [
+        "ana@example.org",
+        "bob@example.org",
+    ]
+
+
+def test_what_can_not_be_of_people_is_one_line_and_exit_code_2(wirewatch):
+    for arguments, why in (
+        (("recipients", "set", "nobody"), "is no mail address"),
+        (("recipients", "set", "a@b.example", "--zone", "Mars"), "is no time zone"),
+        (("recipients", "set", "a@b.example", "--policy", "daily 25:00"), "is no time of the day"),
+        (("groups", "set", "desk", "nobody"), "is no mail address"),
+        (("groups", "remove", "desk"), "no group 'desk'"),
+        (("alerts", "add", "a", "kursk", "--to", "@desk"), "there is no group @desk"),
+        (("alerts", "add", "a", "kursk", "--to", "a@b.example", "--throttle", "-1"), "a throttle of -1"),
+    ):
+        assert why in said(wirewatch(*arguments, code=2))
+
+
 def test_feeds_list_and_status_say_how_a_feed_is_and_what_to_do(wirewatch, site):
     gone, well = site.base + "/nowhere", web.put_story(site, "one", "Nothing.")
     for feed in (well, gone):

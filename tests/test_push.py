@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 
 from pipeline import flow, websub
 from pipeline.errors import StoreUnavailable
@@ -23,9 +21,9 @@ from pipeline.model import FeedState, Subscription, SubscriptionState
 from pipeline.ports import Ports
 from tests import web
 from tests.conftest import world
+from tests.consoles import console
 from tests.hub import Hub, open_hub, signature
 from tests.servers import free_port, wait_until
-from workers.console import make_app
 
 KURSK = "Two villages near Kursk were left in the night."
 
@@ -90,21 +88,6 @@ class Newsroom:
 
     def callback(self) -> str:
         return websub.callback(self.subscription(), self.ports.settings)
-
-
-@contextmanager
-def console(ports: Ports, port: int, queued: list[str]) -> Iterator[None]:
-    """The console for as long as the context lasts; ids of entries end up in `queued`."""
-    app = make_app(ports, queued.extend)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, 10, "the console listens")
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

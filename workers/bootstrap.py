@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -16,6 +17,7 @@ from pipeline.adapters.budget import HostBudget, LocalBudget
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
+from pipeline.adapters.keyfile import kept_key
 from pipeline.adapters.maildir import MaildirMailer
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.enrich.entities import EntityTagger, aliases
@@ -61,6 +63,7 @@ def forget() -> None:
 
 def make_ports(settings: Settings) -> Ports:
     """Wire everything. Nothing is connected or started yet but the store's file or client."""
+    settings = with_links_secret(settings)
     return Ports(
         stores=make_stores(settings),
         fetcher=HttpFetcher(settings, lambda: make_budget(settings)),
@@ -89,6 +92,18 @@ def make_variants(settings: Settings) -> Variants:
     if not settings.variants:
         return variants.NONE
     return variants.with_own(Path(settings.variants_file)) if settings.variants_file else variants.shipped()
+
+
+def with_links_secret(settings: Settings) -> Settings:
+    """The settings with a key for the links in mails, where there are any. Raises SettingError.
+
+    On SQLite all workers have the data folder in common, and the key is made there.
+    """
+    if not settings.public_url or settings.links_secret:
+        return settings
+    if urlsplit(settings.store).scheme != "sqlite":
+        raise SettingError("links_secret", "", "all workers need the same one for links in mails: openssl rand -hex 32")
+    return replace(settings, links_secret=kept_key(settings.data / "links.key"))
 
 
 def make_stores(settings: Settings) -> Stores:

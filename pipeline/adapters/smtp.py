@@ -46,7 +46,7 @@ class SmtpMailer:
     def _hand_over(self, message: EmailMessage, sender: str, recipient: str) -> str:
         server = self._connected()
         options = [] if recipient.isascii() and sender.isascii() else ["SMTPUTF8"]
-        self._expect(server.mail(sender, options), recipient)
+        self._expect_of_us(server.mail(sender, options), recipient)
         self._expect(server.rcpt(recipient), recipient)
         return self._expect(server.data(message.as_bytes()), recipient)
 
@@ -91,11 +91,21 @@ class SmtpMailer:
             raise MailRefused(recipient, line)
         raise MailUnavailable(recipient, line)
 
+    def _expect_of_us(self, answer: tuple[int, bytes | str], recipient: str) -> None:
+        """As `_expect`, where the server judges us and not the recipient: it is asked again until that is cured."""
+        try:
+            self._expect(answer, recipient)
+        except MailRefused as error:
+            raise MailUnavailable(recipient, error.answer) from None
+
     @contextlib.contextmanager
     def _translated(self, recipient: str) -> Iterator[None]:
         """The one place where smtplib's errors become ours."""
         try:
             yield
+        except smtplib.SMTPAuthenticationError as error:
+            self._drop()
+            self._expect_of_us((error.smtp_code, error.smtp_error or b""), recipient)
         except smtplib.SMTPResponseException as error:
             self._drop()
             self._expect((error.smtp_code, error.smtp_error or b""), recipient)

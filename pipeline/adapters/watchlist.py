@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,31 @@ from pipeline.flow.manage import (
     known_feeds,
     put_alert,
 )
-from pipeline.model import Alert
+from pipeline.flow.people import (
+    DESCRIBED,
+    NewGroup,
+    NewRecipient,
+    checked_group,
+    checked_recipient,
+    is_described,
+    put_group,
+    put_recipient,
+)
+from pipeline.model import Alert, Recipient
 from pipeline.ports import Ports
 
-_FLAGS = {"variants": True, "copies": False, "updates": False}
-"""What an alert may say by true or false, and what it is when it says nothing."""
+_USUAL: dict[str, Any] = {
+    "variants": True,
+    "copies": False,
+    "updates": False,
+    "policy": "immediate",
+    "throttle": 0,
+    "urgent": False,
+}
+"""What an alert may say besides name, query and to; and what holds when it says nothing."""
+_KINDS = {bool: "true or false", str: "a text in quotes", int: "a whole number"}
+_UNDESCRIBED = {"name": "", "zone": "UTC", "language": "en", "policy": "", "quiet": ""}
+"""What holds of a recipient of whom a file says no more than the address."""
 BATCH = 500
 """Feeds that are written at once."""
 
@@ -51,13 +72,16 @@ def take_in(ports: Ports, folder: Path) -> list[str]:
     if feeds.exists():
         lines += _told("feeds", feeds, import_feeds(ports, opml.read(read(feeds), str(feeds))))
     if alerts.exists():
-        lines += _told("alerts", alerts, import_alerts(ports, read_alerts(read(alerts), str(alerts))))
+        lists = import_lists(ports, read_lists(read(alerts), str(alerts)))
+        lines += [line for what, imported in lists.items() for line in _told(what, alerts, imported)]
     if not lines:
         raise BadInput(f"{folder} has neither feeds.opml nor alerts.toml: give a folder that has")
     return lines
 
 
 def _told(what: str, path: Path, imported: Imported) -> list[str]:
+    if imported == Imported() and what != "alerts":
+        return []
     return [
         *(f"{path}: {line}" for line in imported.refused),
         f"{path}: {imported.added} {what} added, {imported.known} known already",
@@ -106,80 +130,204 @@ def _is_fresh(feed: NewFeed, known: KnownFeeds, taken: dict[str, NewFeed], impor
     return there is None
 
 
-def read_alerts(content: bytes, name: str) -> list[NewAlert]:
-    """The alerts of a TOML document: `[[alert]]` with name, query and to. Raises BadInput."""
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a TOML file says of alerts, and of who gets their mails."""
+
+    recipients: tuple[NewRecipient, ...] = ()
+    groups: tuple[NewGroup, ...] = ()
+    alerts: tuple[NewAlert, ...] = ()
+
+
+def read_lists(content: bytes, name: str) -> Lists:
+    """The tables `[[recipient]]`, `[[group]]` and `[[alert]]` of a TOML document. Raises BadInput."""
     try:
         document = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{name} is not TOML: {error}") from None
-    alerts = document.get("alert", [])
-    if not isinstance(alerts, list) or not all(isinstance(one, dict) for one in alerts):
-        raise BadInput(f"{name}: write each alert as [[alert]] with name, query and to")
-    return [_alert(one, number, name) for number, one in enumerate(alerts, 1)]
+    return Lists(
+        tuple(_recipient(one, where) for one, where in _tables(document, "recipient", "address", name)),
+        tuple(_group(one, where) for one, where in _tables(document, "group", "name and members", name)),
+        tuple(_alert(one, where) for one, where in _tables(document, "alert", "name, query and to", name)),
+    )
 
 
-def _alert(one: dict[str, Any], number: int, name: str) -> NewAlert:
-    unknown = one.keys() - {"name", "query", "to", *_FLAGS}
-    if unknown:
-        known = f"name, query, to, {', '.join(_FLAGS)}"
-        raise BadInput(f"{name}: alert {number} has {', '.join(sorted(unknown))}: only {known} are known")
-    for flag in _FLAGS:
-        if not isinstance(one.get(flag, True), bool):
-            raise BadInput(f"{name}: alert {number}: {flag} is true or false")
-    to = one.get("to", [])
-    recipients = [to] if isinstance(to, str) else to
+def _tables(document: dict[str, Any], kind: str, needs: str, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The tables of a kind, each with where it stands."""
+    tables = document.get(kind, [])
+    if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        raise BadInput(f"{name}: write each {kind} as [[{kind}]] with {needs}")
+    return ((one, f"{name}: {kind} {number}") for number, one in enumerate(tables, 1))
+
+
+def _recipient(one: dict[str, Any], where: str) -> NewRecipient:
+    _refuse_unknown(one, ("address", *DESCRIBED), where)
+    for key in ("address", *DESCRIBED):
+        if not isinstance(one.get(key, ""), str):
+            raise BadInput(f"{where}: {key} is {_KINDS[str]}")
+    if not one.get("address"):
+        raise BadInput(f"{where} needs an address")
+    return NewRecipient(**_UNDESCRIBED | one)
+
+
+def _group(one: dict[str, Any], where: str) -> NewGroup:
+    _refuse_unknown(one, ("name", "members"), where)
+    if not isinstance(one.get("name"), str):
+        raise BadInput(f"{where} needs a name, in quotes")
+    return NewGroup(name=one["name"], members=_texts(one, "members", where))
+
+
+def _alert(one: dict[str, Any], where: str) -> NewAlert:
+    _refuse_unknown(one, ("name", "query", "to", *_USUAL), where)
+    for key, usual in _USUAL.items():
+        if type(one.get(key, usual)) is not type(usual):
+            raise BadInput(f"{where}: {key} is {_KINDS[type(usual)]}")
     if not isinstance(one.get("name"), str) or not isinstance(one.get("query"), str):
-        raise BadInput(f"{name}: alert {number} needs a name and a query, each in quotes")
-    if not isinstance(recipients, list) or not all(isinstance(item, str) for item in recipients):
-        raise BadInput(f"{name}: alert {number}: to is a mail address or a list of them")
-    flags = {flag: one[flag] for flag in _FLAGS if flag in one}
-    return NewAlert(name=one["name"], query=one["query"], recipients=tuple(recipients), **flags)
+        raise BadInput(f"{where} needs a name and a query, each in quotes")
+    said = {key: one[key] for key in _USUAL if key in one}
+    return NewAlert(name=one["name"], query=one["query"], recipients=_texts(one, "to", where), **said)
 
 
-def import_alerts(
-    ports: Ports, alerts: list[NewAlert], *, replace_existing: bool = False, dry_run: bool = False
-) -> Imported:
-    """Save alerts; those that are there already are kept as they are unless `replace_existing`.
+def _refuse_unknown(one: dict[str, Any], known: Sequence[str], where: str) -> None:
+    unknown = sorted(one.keys() - set(known))
+    if unknown:
+        raise BadInput(f"{where} has {', '.join(unknown)}: only {', '.join(known)} are known")
 
-    With `dry_run` nothing is saved, and what would be is counted and told.
+
+def _texts(one: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    given = one.get(key, [])
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not all(isinstance(item, str) for item in texts):
+        raise BadInput(f"{where}: {key} is a mail address or a list of them")
+    return tuple(texts)
+
+
+def import_lists(
+    ports: Ports, lists: Lists, *, replace_existing: bool = False, dry_run: bool = False
+) -> dict[str, Imported]:
+    """Save recipients, groups and alerts, and say of each what it came to.
+
+    Those that are there already are kept as they are unless `replace_existing`. With `dry_run` nothing is saved, and
+    what would be is counted and told.
     """
-    known = ports.stores.alerts.get([alert_id(alert.name) for alert in alerts])
-    imported = Imported()
-    for alert in alerts:
-        there = known.get(alert_id(alert.name))
-        if there and (not replace_existing or _same(there, alert)):
-            imported.known += 1
-            continue
+    how = {"replace_existing": replace_existing, "dry_run": dry_run}
+    return {
+        "recipients": _import_recipients(ports, lists.recipients, **how),
+        "groups": _import_groups(ports, lists.groups, **how),
+        "alerts": _import_alerts(ports, lists, **how),
+    }
+
+
+def _import_recipients(
+    ports: Ports, recipients: Sequence[NewRecipient], *, replace_existing: bool, dry_run: bool
+) -> Imported:
+    imported, now = Imported(), ports.clock.now()
+    for new in recipients:
         try:
-            checked = checked_alert(ports, alert)
-            if not dry_run:
-                put_alert(ports, alert, replace_existing=replace_existing)
+            wanted = checked_recipient(new, None, now)
         except BadInput as error:
-            imported.refused.append(f"alert {alert.name!r}: {error}")
+            imported.refused.append(f"recipient {new.address!r}: {error}")
             continue
-        imported.added += not there
-        imported.changed += there is not None
-        sign, before = ("~", f"{there.query} → ") if there else ("+", "")
-        imported.changes.append(f"{sign} {alert.name}: {before}{checked.query}")
+        known = ports.stores.recipients.get([wanted.id]).get(wanted.id)
+        there = known if known and is_described(known) else None
+        same = there is not None and all(getattr(there, key) == getattr(wanted, key) for key in DESCRIBED)
+        if _counts(imported, there, wanted.address, same=same, replace_existing=replace_existing) and not dry_run:
+            put_recipient(ports, new)
     return imported
 
 
-def _same(there: Alert, new: NewAlert) -> bool:
-    flags = [getattr(there, flag) == getattr(new, flag) for flag in _FLAGS]
-    return (there.query, there.recipients) == (new.query, new.recipients) and all(flags)
+def _import_groups(ports: Ports, groups: Sequence[NewGroup], *, replace_existing: bool, dry_run: bool) -> Imported:
+    imported = Imported()
+    for new in groups:
+        try:
+            wanted = checked_group(new, ports.clock.now())
+        except BadInput as error:
+            imported.refused.append(str(error))
+            continue
+        there = ports.stores.groups.get([wanted.id]).get(wanted.id)
+        same = there is not None and there.members == wanted.members
+        line = f"@{wanted.name}: {', '.join(wanted.members)}"
+        if _counts(imported, there, line, same=same, replace_existing=replace_existing) and not dry_run:
+            put_group(ports, new)
+    return imported
 
 
-def write_alerts(alerts: list[Alert]) -> str:
-    """TOML of the alerts, one line a field, in the order of their names: made for keeping in git."""
-    blocks = []
-    for alert in sorted(alerts, key=lambda one: one.name):
-        to = ", ".join(_quoted(address) for address in alert.recipients)
-        block = f"[[alert]]\nname = {_quoted(alert.name)}\nquery = {_quoted(alert.query)}\nto = [{to}]\n"
-        flags = [
-            f"{flag} = {str(not usual).lower()}\n" for flag, usual in _FLAGS.items() if getattr(alert, flag) != usual
-        ]
-        blocks.append("".join([block, *flags]))
+def _names(ports: Ports, groups: Sequence[NewGroup]) -> list[str]:
+    """The names of those groups that would be accepted."""
+    names = []
+    for one in groups:
+        with suppress(BadInput):
+            names.append(checked_group(one, ports.clock.now()).name)
+    return names
+
+
+def _import_alerts(ports: Ports, lists: Lists, *, replace_existing: bool, dry_run: bool) -> Imported:
+    imported = Imported()
+    groups = _names(ports, lists.groups) if dry_run else []
+    known = ports.stores.alerts.get([alert_id(alert.name) for alert in lists.alerts])
+    for new in lists.alerts:
+        there = known.get(alert_id(new.name))
+        if there and not replace_existing:
+            imported.known += 1
+            continue
+        try:
+            wanted = checked_alert(ports, new, groups=groups)
+            if not dry_run and not (there and _same(there, wanted)):
+                put_alert(ports, new, replace_existing=replace_existing)
+        except BadInput as error:
+            imported.refused.append(f"alert {new.name!r}: {str(error).removeprefix(f'alert {new.name!r}: ')}")
+            continue
+        same, before = there is not None and _same(there, wanted), f"{there.query} → " if there else ""
+        _counts(imported, there, f"{new.name}: {before}{wanted.query}", same=same, replace_existing=True)
+    return imported
+
+
+def _counts(imported: Imported, there: object, line: str, *, same: bool, replace_existing: bool) -> bool:
+    """Count something that is wanted, and tell of it; whether it is to be saved."""
+    if there and (same or not replace_existing):
+        imported.known += 1
+        return False
+    imported.added += not there
+    imported.changed += bool(there)
+    imported.changes.append(f"{'~' if there else '+'} {line}")
+    return True
+
+
+def _same(there: Alert, wanted: Alert) -> bool:
+    return all(getattr(there, key) == getattr(wanted, key) for key in ("query", "recipients", *_USUAL))
+
+
+def write_lists(ports: Ports) -> str:
+    """TOML of recipients, groups and alerts, one line a field, in the order of their names: for keeping in git.
+
+    What readers did themselves (unsubscribed, muted) and what bounced is not in it.
+    """
+    recipients = sorted(filter(is_described, ports.stores.recipients.all()), key=lambda one: one.address)
+    groups = sorted(ports.stores.groups.all(), key=lambda one: one.name)
+    alerts = sorted(ports.stores.alerts.all(), key=lambda one: one.name)
+    blocks = [
+        *(_table("recipient", {"address": one.address} | _unusual(one, _UNDESCRIBED)) for one in recipients),
+        *(_table("group", {"name": one.name, "members": one.members}) for one in groups),
+        *(
+            _table("alert", {"name": one.name, "query": one.query, "to": one.recipients} | _unusual(one, _USUAL))
+            for one in alerts
+        ),
+    ]
     return "\n".join([_HEADING, *blocks])
+
+
+def _unusual(one: Alert | Recipient, usual: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: getattr(one, key) for key, value in usual.items() if getattr(one, key) != value}
+
+
+def _table(kind: str, fields: Mapping[str, Any]) -> str:
+    return "".join([f"[[{kind}]]\n", *(f"{key} = {_value(value)}\n" for key, value in fields.items())])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_quoted, value))}]"
+    return _quoted(value) if isinstance(value, str) else str(value).lower()
 
 
 _HEADING = """\

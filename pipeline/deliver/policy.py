@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import BadInput
 
 IMMEDIATE = "immediate"
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _EVERY_DAY = frozenset(range(7))
 _FORMS = "immediate, hourly, daily 08:00, weekdays 08:00, or weekly mon 08:00"
 
@@ -50,8 +50,8 @@ def read_policy(text: str) -> Digest | None:
             return Digest(_time(at, text))
         case ["weekdays", at]:
             return Digest(_time(at, text), frozenset(range(5)))
-        case ["weekly", day, at] if day[:3] in _DAYS and day.isalpha():
-            return Digest(_time(at, text), frozenset({_DAYS.index(day[:3])}))
+        case ["weekly", day, at] if found := [n for n, name in enumerate(_DAYS) if day in (name, name[:3])]:
+            return Digest(_time(at, text), frozenset(found))
     raise BadInput(f"{text!r} is no policy: give {_FORMS}")
 
 
@@ -90,7 +90,17 @@ def next_digest(digest: Digest, zone: ZoneInfo, now: datetime) -> datetime:
 
 
 def quiet_until(quiet: Quiet, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """When the quiet hours end in which `now` lies, in UTC; None when it lies in none."""
+    """When the quiet hours end in which `now` lies, in UTC; None when it lies in none.
+
+    Hours that begin before others have ended, as they may on a day when clocks are set, end with the last.
+    """
+    end = _end_of(quiet, zone, now)
+    while end and (later := _end_of(quiet, zone, end)):
+        end = later
+    return end
+
+
+def _end_of(quiet: Quiet, zone: ZoneInfo, now: datetime) -> datetime | None:
     today = now.astimezone(zone).date()
     for back in (1, 0):
         day = today - timedelta(days=back)

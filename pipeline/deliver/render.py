@@ -20,6 +20,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipeline.deliver.excerpt import Excerpt, excerpts
+from pipeline.deliver.links import HTTPS, links
 from pipeline.deliver.policy import read_zone
 from pipeline.model import Alert, Delivery, Evidence, Match, Recipient, Story, identify
 from pipeline.outlets import in_words, outlet
@@ -46,8 +47,16 @@ class _Subject(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc]  # a
         return f"{self.name}: {encoded}{policy.linesep}"
 
 
+class _Addresses(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc]  # as HeaderRegistry combines them
+    """Addresses in angle brackets (RFC 2369), one a line: EmailMessage would encode those that are long as words."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {str(self).replace(', <', f',{policy.linesep} <')}{policy.linesep}"
+
+
 _HEADERS = HeaderRegistry()
 _HEADERS.map_to_type("subject", _Subject)
+_HEADERS.map_to_type("list-unsubscribe", _Addresses)
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
@@ -79,7 +88,8 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> E
     message["In-Reply-To"] = thread
     if len({one.alert.id for one in items}) == 1:
         message["List-Id"] = f"<{first.alert.id}.alerts.{domain}>"
-    message["List-Unsubscribe"] = unsubscribe(recipient, first.alert, settings)
+    for name, value in unsubscribe(items, recipient, settings).items():
+        message[name] = value
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     message["X-Wirewatch-Delivery"] = first.delivery.id
     kind, facts = ("match", _facts(first, recipient)) if len(items) == 1 else ("digest", _digest(items, recipient))
@@ -99,10 +109,22 @@ def _subject(items: Sequence[Item]) -> str:
     return f"[{first.alert.name}] {len(items)} stories"
 
 
-def unsubscribe(recipient: Recipient, alert: Alert, settings: Settings) -> str:
-    """List-Unsubscribe, RFC 2369: a mail to the sender until there is a public address of the console."""
-    subject = quote(one_line(f"unsubscribe {recipient.address} from {alert.name}", 200))
-    return f"<mailto:{settings.mail_from}?subject={subject}>"
+def unsubscribe(items: Sequence[Item], recipient: Recipient, settings: Settings) -> dict[str, str]:
+    """The headers by which mail programs unsubscribe: from the mail's alert, or from all where it has several.
+
+    RFC 2369: a link, where the console has a public address, and a mail to the sender. RFC 8058: under https one click.
+    """
+    first = items[0]
+    one_alert = len({one.alert.id for one in items}) == 1
+    made = links(first.delivery, settings)
+    url = made.unsubscribe if one_alert else made.unsubscribe_all
+    about = first.alert.name if one_alert else "all alerts"
+    subject = quote(one_line(f"unsubscribe {recipient.address} from {about}", 80))  # a line holds 998 octets
+    mail = f"<mailto:{settings.mail_from}?subject={subject}>"
+    headers = {"List-Unsubscribe": f"<{url}>, {mail}" if url else mail}
+    if url.startswith(HTTPS):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
 
 
 def one_line(text: str, most: int) -> str:

@@ -12,9 +12,12 @@ from pipeline.address import address_key, is_web
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow.language import understood
 from pipeline.flow.lookback import look_back
+from pipeline.flow.people import checked_policy, checked_recipients
 from pipeline.flow.subscribe import end, follow
 from pipeline.model import Alert, AlertState, Feed, FeedState, Pages, identify
 from pipeline.ports import Ports
+
+MOST_THROTTLE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,9 @@ class NewAlert:
     variants: bool = True
     copies: bool = False
     updates: bool = False
+    policy: str = "immediate"
+    throttle: int = 0
+    urgent: bool = False
 
 
 def feed_id(url: str) -> str:
@@ -178,13 +184,22 @@ def _moved(feed: Feed, url: str, now: datetime) -> Feed:
     )
 
 
-def checked_alert(ports: Ports, new: NewAlert) -> Alert:
-    """Make the alert that `new` describes. Raises QueryError, or BadInput for a name or an address that can't be."""
+def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = ()) -> Alert:
+    """Make the alert that `new` describes; `groups` are some that are about to be made.
+
+    Raises QueryError, or BadInput for a name, a recipient, a policy or a throttle that can't be.
+    """
     if not new.name.strip():
         raise BadInput("an alert needs a name: give a short one")
     meaning = understood(ports, new.query, variants=new.variants).text
-    for address in new.recipients:
-        _check_address(new.name, address)
+    try:
+        recipients, policy = checked_recipients(ports, new.recipients, also=groups), checked_policy(new.policy)
+        if not 0 <= new.throttle <= MOST_THROTTLE:
+            raise BadInput(
+                f"a throttle of {new.throttle}: give mails an hour, up to {MOST_THROTTLE}, or 0 for no bound"
+            )
+    except BadInput as error:
+        raise BadInput(f"alert {new.name!r}: {error}") from None
     now = ports.clock.now()
     return Alert(
         id=alert_id(new.name),
@@ -194,17 +209,13 @@ def checked_alert(ports: Ports, new: NewAlert) -> Alert:
         variants=new.variants,
         copies=new.copies,
         updates=new.updates,
-        recipients=tuple(dict.fromkeys(new.recipients)),
+        recipients=recipients,
+        policy=policy,
+        throttle=new.throttle,
+        urgent=new.urgent,
         created_at=now,
         updated_at=now,
     )
-
-
-def _check_address(name: str, address: str) -> None:
-    local, at, domain = address.rpartition("@")
-    printable = address.isprintable() and not any(char.isspace() or char in ",;<>()[]" for char in address)
-    if not (local and at and domain and printable) or "@" in local:
-        raise BadInput(f"alert {name!r}: {address!r} is no mail address: give one such as analyst@example.org")
 
 
 def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) -> Alert:

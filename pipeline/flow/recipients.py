@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
+from pipeline.deliver.bounce import Bounce, gives_up, read_bounce
 from pipeline.model import Recipient, identify
 from pipeline.ports import Ports
 
+log = logging.getLogger(__name__)
+
 GROUP = "@"
-REFUSED_AT_MOST = 3
-"""An address that is refused for good (5xx) so often in a row is given up; one that does not exist (5.1.x) at once."""
 
 
 def recipient_id(address: str) -> str:
@@ -44,24 +48,27 @@ def members(ports: Ports, named: Sequence[str]) -> list[str]:
 
 
 def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:
-    """Count a refusal of the mail server's, or that it took a mail (no `answer`); an address may be given up for it."""
+    """Count a refusal of the mail server's, or that it took a mail (no `answer`); an address may be given up for it.
+
+    What says nothing of the address (deliver/bounce.py) leaves the count as it is.
+    """
+    if answer and read_bounce(answer) is Bounce.OTHER:
+        return
     if not answer and not recipient.bounces:
         return
     ports.stores.recipients.create([recipient])
-
-    def counted(one: Recipient) -> Recipient:
-        if not answer:
-            return replace(one, bounces=0)
-        bounces = one.bounces + 1
-        gives_up = bounces >= REFUSED_AT_MOST or _is_no_address(answer)
-        return replace(one, bounces=bounces, bounced=answer if gives_up else "", updated_at=ports.clock.now())
-
-    ports.stores.recipients.update([recipient.id], counted)
+    counted = partial(_counted, answer=answer, now=ports.clock.now())
+    for one in ports.stores.recipients.update([recipient.id], counted):
+        if one.bounced:
+            log.warning("%s is given up: %s", one.address, one.bounced)
 
 
-def _is_no_address(answer: str) -> bool:
-    """Whether an answer says by its enhanced status code that there is no such address (RFC 3463, 3.2)."""
-    return any(word.startswith("5.1.") for word in answer.split()[:2])
+def _counted(recipient: Recipient, answer: str, now: datetime) -> Recipient:
+    if not answer:
+        return replace(recipient, bounces=0)
+    bounces = recipient.bounces + 1
+    why = answer if gives_up(answer, bounces) else ""
+    return replace(recipient, bounces=bounces, bounced=why, updated_at=now)
 
 
 def _by_default(ports: Ports, address: str) -> Recipient:

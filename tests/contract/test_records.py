@@ -18,7 +18,9 @@ from pipeline.model import (
     EntryState,
     Event,
     Evidence,
+    Feedback,
     FeedState,
+    Group,
     SubscriptionState,
     WordList,
     identify,
@@ -112,6 +114,19 @@ FULL: dict[str, Any] = {
         repeated=True,
         history=(Event(at=NOON, state=DeliveryState.PENDING, note="matched"),),
     ),
+    "recipients": builders.recipient(
+        name="Ana Lyst",
+        zone="Europe/Kyiv",
+        language="uk",
+        policy="daily 08:00",
+        quiet="22:00-07:00",
+        unsubscribed=(identify("alert", "kursk"), "*"),
+        muted={identify("alert", "pact"): later(1)},
+        bounces=3,
+        bounced="550 5.1.1 no such user",
+    ),
+    "groups": Group(id="g", name="desk", members=("a@example.org", "b@example.org"), updated_at=NOON),
+    "feedback": Feedback(id="f", match_id="m", alert_id="a", story_id="s", recipient="a@example.org", at=NOON),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +12,7 @@ from pipeline.adapters import watchlist
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
 from pipeline.flow.language import understood
+from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
 from pipeline.model import Alert, AlertState
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
@@ -28,22 +31,25 @@ def alerts() -> None:
 @alerts.command()
 @click.argument("name")
 @click.argument("query")
-@click.option("--to", "recipients", multiple=True, required=True, metavar="MAIL", help="A recipient, once for each.")
-@click.option("--no-variants", is_flag=True, help="Look for the words as typed, in no other spelling.")
+@click.option(
+    "--to", "recipients", multiple=True, required=True, metavar="MAIL", help="An address or a @group, once for each."
+)
+@click.option("--variants/--no-variants", default=True, help="Whether to look for other spellings of the words too.")
 @click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
 @click.option(
     "--updates", is_flag=True, help="Mail again when an edit brings another sentence or headline that matches."
 )
-def add(name: str, query: str, recipients: tuple[str, ...], *, no_variants: bool, copies: bool, updates: bool) -> None:
+@click.option("--policy", default="immediate", show_default=True, help="When mails go (docs/delivery.md).")
+@click.option("--throttle", default=0, metavar="N", help="Mails an hour at the most, the rest in the next one.")
+@click.option("--urgent", is_flag=True, help="Don't hold it in quiet hours.")
+def add(**given: Any) -> None:
     """Save the alert NAME for QUERY; it fires on what is ingested from now on."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    new = manage.NewAlert(
-        name=name, query=query, recipients=recipients, variants=not no_variants, copies=copies, updates=updates
-    )
+    new = manage.NewAlert(**given)
     alert = manage.put_alert(ports, new)
     click.echo(f"added {alert.name}: {alert.meaning}")
-    for line in history.concerns(ports, query, parse(alert.meaning))[0]:
+    for line in history.concerns(ports, new.query, parse(alert.meaning))[0]:
         show.note(f"warning: {line}")
 
 
@@ -90,17 +96,22 @@ def _example(example: history.Example) -> dict[str, object]:
 def diff(name: str, query: str, since: str, *, as_json: bool) -> None:
     """What the alert NAME would add and lose if it became QUERY."""
     ports = bootstrap.ports()
-    old = parse(manage.find_alert(ports, name).meaning)
-    outcome = history.difference(ports, old, understood(ports, query), show.required_moment(since))
+    alert = manage.find_alert(ports, name)
+    outcome = history.difference(ports, parse(alert.meaning), understood(ports, query), show.required_moment(since))
+    lost = {story.id for story in outcome.lost}
+    irrelevant = irrelevant_stories(ports, alert.id)
     if as_json:
         sides = {"added": outcome.added, "lost": outcome.lost}
         listed = {side: [{"url": one.url, "title": one.title} for one in found] for side, found in sides.items()}
-        show.as_json({"kept": outcome.kept, **listed})
+        unwanted = [{"url": one.url, "title": one.title, "lost": one.id in lost} for one in irrelevant]
+        show.as_json({"kept": outcome.kept, **listed, "irrelevant": unwanted})
         return
     click.echo(f"+{len(outcome.added)} −{len(outcome.lost)}, {outcome.kept} as before")
     for sign, found in (("+", outcome.added), ("−", outcome.lost)):
         for story in found[: history.EXAMPLES]:
             click.echo(f"{sign} {story.title}\n    {story.url}")
+    for story in irrelevant[: history.EXAMPLES]:
+        click.echo(f"{'−' if story.id in lost else ' '} not relevant, said a reader: {story.title}\n    {story.url}")
 
 
 @alerts.command("import")
@@ -109,41 +120,62 @@ def diff(name: str, query: str, since: str, *, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @show.json_option
 def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json: bool) -> None:
-    """Add the alerts of a TOML file ([[alert]] with name, query, to). Bad ones are named, the rest is added."""
+    """Add the alerts, recipients and groups of a TOML file (docs/cli.md). Bad ones are named, the rest is added."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    new = watchlist.read_alerts(watchlist.read(file), str(file))
-    imported = watchlist.import_alerts(ports, new, replace_existing=replace_existing, dry_run=dry_run)
-    if dry_run and not as_json:
-        click.echo("\n".join(["nothing is changed; this would be:", *imported.changes]))
-    report(imported, "alerts", as_json=as_json)
+    lists = watchlist.read_lists(watchlist.read(file), str(file))
+    imported = watchlist.import_lists(ports, lists, replace_existing=replace_existing, dry_run=dry_run)
+    if as_json:
+        facts = {what: asdict(one) for what, one in imported.items()}
+        show.as_json(facts.pop("alerts") | facts)
+        return
+    if dry_run:
+        changes = [line for one in imported.values() for line in one.changes]
+        click.echo("\n".join(["nothing is changed; this would be:", *changes]))
+    for what, one in imported.items():
+        if one != watchlist.Imported() or what == "alerts":
+            report(one, what, as_json=False)
 
 
 @alerts.command()
 def export() -> None:
-    """Print all alerts as TOML, for keeping in git."""
-    click.echo(watchlist.write_alerts(list(bootstrap.ports().stores.alerts.all())), nl=False)
+    """Print all alerts, recipients and groups as TOML, for keeping in git."""
+    click.echo(watchlist.write_lists(bootstrap.ports()), nl=False)
 
 
 @alerts.command("list")
 @show.json_option
 def list_command(*, as_json: bool) -> None:
     """List the alerts."""
-    found = sorted(bootstrap.ports().stores.alerts.all(), key=lambda alert: alert.name)
+    ports = bootstrap.ports()
+    found = sorted(ports.stores.alerts.all(), key=lambda alert: alert.name)
+    irrelevant = irrelevant_counts(ports)
     if as_json:
-        show.as_json([_facts(alert) for alert in found])
+        show.as_json([_facts(alert, irrelevant.get(alert.id, 0)) for alert in found])
         return
-    rows = [(alert.state, alert.name, alert.query, ", ".join(alert.recipients), alert.health) for alert in found]
-    show.table(("STATE", "NAME", "QUERY", "TO", "TROUBLE"), rows)
+    show.table(
+        ("STATE", "NAME", "QUERY", "TO", "WHEN", "TROUBLE"),
+        (_row(alert, irrelevant.get(alert.id, 0)) for alert in found),
+    )
 
 
-def _facts(alert: Alert) -> dict[str, object]:
+def _row(alert: Alert, irrelevant: int) -> tuple[str, ...]:
+    unwanted = f"{irrelevant} called not relevant" if irrelevant else ""
+    trouble = "; ".join(filter(None, (alert.health, unwanted)))
+    return alert.state, alert.name, alert.query, ", ".join(alert.recipients), alert.policy, trouble
+
+
+def _facts(alert: Alert, irrelevant: int) -> dict[str, object]:
     return {
         "id": alert.id,
         "name": alert.name,
         "query": alert.query,
         "meaning": alert.meaning,
         "to": list(alert.recipients),
+        "policy": alert.policy,
+        "throttle": alert.throttle,
+        "urgent": alert.urgent,
+        "irrelevant": irrelevant,
         "state": alert.state,
         "health": alert.health,
         "created": alert.created_at,

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 
 from pipeline.errors import Unavailable
 from pipeline.ports import Ports
-from workers.console import websub
+from workers.console import preferences, websub
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ def make_app(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) -> Fa
     app.add_api_route("/healthz", _health, methods=["GET"])
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
+    if ports.settings.public_url and ports.settings.links_secret:
+        app.include_router(preferences.make_router(ports))
     return app
 
 

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     OUTBOXES = "outboxes"
     RECIPIENTS = "recipients"
     GROUPS = "groups"
+    FEEDBACK = "feedback"
 
 
 _KEYWORD = {"type": "keyword"}
@@ -160,6 +161,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "updated_at": _MOMENT,
     },
     Kind.GROUPS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
+    Kind.FEEDBACK: {**_named("id match_id alert_id story_id recipient", _KEYWORD), "at": _MOMENT},
 }
 
 

@@ -49,6 +49,7 @@ CREATE TABLE takedowns (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 _RECIPIENTS = """
 CREATE TABLE recipients (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE groups (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE feedback (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE outboxes (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE INDEX deliveries_to ON deliveries (recipient, ready_at) WHERE state IN ('pending', 'held', 'sending');
 """
