@@ -1,0 +1,98 @@
+"""How much of a digest is shown: stories in full while there is room, then headlines, then how many more there are.
+
+Gmail clips a mail whose HTML is longer than 102 KB, and hides the rest with the unsubscribing at its end. The text part
+has no such bound: it names every story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from pipeline.deliver.card import LONGEST_NAME, Card, Headline, Reader, card, headline_of
+from pipeline.deliver.digest import Cluster, Section, in_turn
+from pipeline.deliver.line import one_line
+from pipeline.deliver.links import Links, links
+
+HTML_BYTES = 58_000
+"""For all stories. With frame and notes (14,000 at the most), and a third longer in base64, it stays below 102,400."""
+FULL_BYTES = 38_000
+MOST_IN_FULL = 25
+
+
+@dataclass(slots=True)
+class Shown:
+    """What is shown of a section: `html` is its beginning, stories and headlines; `more` are those left out of it."""
+
+    alert_name: str
+    count: int
+    links: Links
+    cards: list[Card] = field(default_factory=list)
+    lines: list[Headline] = field(default_factory=list)  # all that have no card
+    html: list[Markup] = field(default_factory=list)
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How the parts of a section are made into HTML."""
+
+    head: Callable[[str, int, Links], Markup]
+    card: Callable[[Card], Markup]
+    line: Callable[[Headline], Markup]
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is left of the bytes. Once something did not fit, nothing of its kind does: the order stays."""
+
+    drawing: Drawing
+    reader: Reader
+    left: int = HTML_BYTES
+    in_full: int = MOST_IN_FULL
+
+    def place(self, shown: Shown, cluster: Cluster) -> None:
+        if self.in_full and self._in_full(shown, cluster):
+            return
+        line = headline_of(cluster.lead, cluster.elsewhere, self.reader)
+        shown.lines.append(line)
+        if not self._put(shown, self.drawing.line(line) if self.left else Markup(), 0):
+            self.left = 0
+            shown.more += 1
+
+    def _in_full(self, shown: Shown, cluster: Cluster) -> bool:
+        made = card(cluster.lead, cluster.elsewhere, self.reader)
+        if not self._put(shown, self.drawing.card(made), HTML_BYTES - FULL_BYTES):
+            self.in_full = 0
+            return False
+        self.in_full -= 1
+        shown.cards.append(made)
+        return True
+
+    def _put(self, shown: Shown, html: Markup, kept: int) -> bool:
+        """Add `html`, with the section's head before its first, if `kept` bytes are left after it."""
+        head = Markup() if shown.html else self.drawing.head(shown.alert_name, shown.count, shown.links)
+        size = len((head + html).encode())
+        if self.left - size < kept or not self.left:
+            return False
+        self.left -= size
+        shown.html += [head, html] if head else [html]
+        return True
+
+
+def fit(made: Sequence[Section], reader: Reader, drawing: Drawing) -> list[Shown]:
+    """What is shown of each section, in their order."""
+    shown = {
+        one.alert.id: Shown(
+            one_line(one.alert.name, LONGEST_NAME),
+            len(one.clusters),
+            links(one.clusters[0].lead.delivery, reader.settings),
+        )
+        for one in made
+    }
+    room = _Room(drawing, reader)
+    for section, cluster in in_turn(made):
+        room.place(shown[section.alert.id], cluster)
+    return list(shown.values())
