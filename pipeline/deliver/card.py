@@ -71,18 +71,22 @@ def reader_of(recipient: Recipient, settings: Settings) -> Reader:
 
 def headline_of(item: Item, elsewhere: Sequence[Story], reader: Reader) -> Headline:
     """One line on a story."""
-    title = one_line(item.story.title, LONGEST_CLAUSE)
-    return Headline(title, web_address(item.story.url), _outlet(item.story), spread(len(elsewhere), reader.language))
+    url, title = web_address(item.story.url), one_line(item.story.title, LONGEST_CLAUSE)
+    return Headline(title or url, url, _outlet(item.story), spread(len(elsewhere), reader.language))
 
 
 def card(item: Item, elsewhere: Sequence[Story], reader: Reader) -> Card:
     """All that a mail says of a story."""
     story, evidence = item.story, item.match.evidence
-    shown = () if only_in_title(evidence) else excerpts(story, evidence, reader.settings.excerpt_letters)
+    shown = (
+        ()
+        if only_in_title(evidence) or not story.body.strip()
+        else excerpts(story, evidence, reader.settings.excerpt_letters)
+    )
     return Card(
-        headline=_clean(headline(story, evidence)),
+        headline=_clean(headline(story, evidence)) or (Segment(web_address(story.url)),),
         url=web_address(story.url),
-        excerpts=tuple(_clean(one) for one in shown) if story.body.strip() else (),
+        excerpts=tuple(filter(None, map(_clean, shown))),
         outlet=_outlet(story),
         published=reader.language.moment(story.published, reader.zone),
         authors=", ".join(one_line(name, LONGEST_NAME) for name in story.authors[:MOST_AUTHORS]),
@@ -136,4 +140,5 @@ def _outlet(story: Story) -> str:
 
 
 def _clean(excerpt: Excerpt) -> Excerpt:
-    return tuple(Segment(printable(part.text), part.marked) for part in excerpt)
+    shown = tuple(Segment(printable(part.text), part.marked) for part in excerpt)
+    return shown if any(part.text.strip() for part in shown) else ()

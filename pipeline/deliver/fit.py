@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from markupsafe import Markup
-
 from pipeline.deliver.card import LONGEST_NAME, Card, Headline, Reader, card, headline_of
 from pipeline.deliver.digest import Cluster, Section, in_turn
 from pipeline.deliver.line import one_line
@@ -31,17 +29,17 @@ class Shown:
     links: Links
     cards: list[Card] = field(default_factory=list)
     lines: list[Headline] = field(default_factory=list)  # all that have no card
-    html: list[Markup] = field(default_factory=list)
+    html: list[str] = field(default_factory=list)
     more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """How the parts of a section are made into HTML."""
+    """How the parts of a section are made into HTML; what comes is marked as such, so that it is not escaped again."""
 
-    head: Callable[[str, int, Links], Markup]
-    card: Callable[[Card], Markup]
-    line: Callable[[Headline], Markup]
+    head: Callable[[str, int, Links], str]
+    card: Callable[[Card], str]
+    line: Callable[[Headline], str]
 
 
 @dataclass(slots=True)
@@ -58,7 +56,7 @@ class _Room:
             return
         line = headline_of(cluster.lead, cluster.elsewhere, self.reader)
         shown.lines.append(line)
-        if not self._put(shown, self.drawing.line(line) if self.left else Markup(), 0):
+        if not self.left or not self._put(shown, self.drawing.line(line), 0):
             self.left = 0
             shown.more += 1
 
@@ -71,14 +69,14 @@ class _Room:
         shown.cards.append(made)
         return True
 
-    def _put(self, shown: Shown, html: Markup, kept: int) -> bool:
+    def _put(self, shown: Shown, html: str, kept: int) -> bool:
         """Add `html`, with the section's head before its first, if `kept` bytes are left after it."""
-        head = Markup() if shown.html else self.drawing.head(shown.alert_name, shown.count, shown.links)
-        size = len((head + html).encode())
-        if self.left - size < kept or not self.left:
+        added = [html] if shown.html else [self.drawing.head(shown.alert_name, shown.count, shown.links), html]
+        size = sum(len(one.encode()) for one in added)
+        if self.left - size < kept:
             return False
         self.left -= size
-        shown.html += [head, html] if head else [html]
+        shown.html += added
         return True
 
 

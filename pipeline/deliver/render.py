@@ -122,12 +122,12 @@ def subject(items: Sequence[Item], said_in: Language = ENGLISH) -> str:
     """What the mail is about: the alert and the headline, of the most important story where it has many."""
     first = items[0]
     if len(items) == 1:
-        title = first.story.title or first.story.url
+        title = _title(first)
         said = said_in.gettext("Update: %(title)s", title=title) if first.match.update else title
         return f"[{first.alert.name}] {said}"
     made = sections(items)
     count = _stories(sum(len(one.clusters) for one in made), said_in)
-    title = made[0].clusters[0].lead.story.title
+    title = _title(made[0].clusters[0].lead)
     if len(made) == 1:
         return f"[{first.alert.name}] {count}: {title}"
     return said_in.ngettext(
@@ -137,6 +137,10 @@ def subject(items: Sequence[Item], said_in: Language = ENGLISH) -> str:
         stories=count,
         title=title,
     )
+
+
+def _title(item: Item) -> str:
+    return item.story.title.strip() or item.story.url
 
 
 def _stories(count: int, said_in: Language) -> str:
