@@ -144,6 +144,11 @@ def test_a_headline_from_right_to_left_keeps_to_its_own_line_and_steers_no_other
         assert "كورسك" in said
 
 
+def test_a_long_name_of_an_alert_leaves_the_headline_its_place_in_the_subject():
+    message = mail(item(alert="All that is said of the neighbours " * 10, title="Two sign"))
+    assert str(message["Subject"]).endswith("…] Two sign")
+
+
 def test_an_update_says_what_changed():
     changes = Changes(headline_before="Old words", added=("One.", "Two."))
     revision = Revision(version=2, at=NOON, changes=changes, edited=True)
