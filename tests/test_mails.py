@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
@@ -22,10 +22,11 @@ from pipeline.deliver import decide
 from pipeline.deliver.digest import policy_in_words, sections
 from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.language import ENGLISH, LANGUAGES, language
+from pipeline.deliver.plan import first, plan
 from pipeline.deliver.render import Item, in_text, render
 from pipeline.errors import BadInput
 from pipeline.match import match
-from pipeline.model import Changes, Evidence, Revision, Story
+from pipeline.model import Alert, Changes, Delivery, Evidence, Revision, Story
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
 from pipeline.settings import load
@@ -215,6 +216,27 @@ def test_a_mail_says_why_it_is_one_or_why_it_is_late(reason, said):
     for message in (digest(item("a"), item("b"), reason=reason), digest(item("a"), reason=reason)):
         for text in both(message):
             assert said in text
+
+
+def test_whatever_plan_holds_a_delivery_for_is_told_to_its_reader():
+    one, night = item(), later(11 * 3600)
+    reader = builders.recipient(quiet="22:00-07:00")
+    digests = replace(one.alert, policy="weekdays 08:00")
+    throttled, calm = replace(one.alert, throttle=2), replace(one.alert, urgent=True)
+    lately = [(one.alert.id, later(-1))] * 30
+    known = [
+        (first(one.delivery, one.alert, reader, night), "Held during your quiet hours, 22:00–07:00."),
+        (first(one.delivery, digests, reader, night), "Your digest: on weekdays at 08:00."),
+        (held_by_plan(one, throttled, lately[:2]), "This alert sends at most 2 mails an hour"),
+        (held_by_plan(one, calm, lately), "Held while many stories came at once."),
+    ]
+    for delivery, said in known:
+        assert said in shown(mail(Item(delivery, one.alert, one.story, one.match)))
+
+
+def held_by_plan(one: Item, alert: Alert, sent: list[tuple[str, datetime]]) -> Delivery:
+    pending = replace(one.delivery, mail_id="")
+    return plan([pending], {alert.id: alert}, builders.recipient(), sent, NOON).changed[0]
 
 
 def test_what_came_at_once_is_called_a_burst_with_its_count_and_minutes():

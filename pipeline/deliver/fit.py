@@ -17,20 +17,23 @@ from pipeline.deliver.links import Links, links
 HTML_BYTES = 58_000
 """For all stories. With frame and notes (14,000 at the most), and a third longer in base64, it stays below 102,400."""
 FULL_BYTES = 38_000
+AROUND_BYTES = 300
+"""What stands around the headlines of a section, and after them."""
 MOST_IN_FULL = 25
 
 
 @dataclass(slots=True)
 class Shown:
-    """What is shown of a section: `html` is its beginning, stories and headlines; `more` are those left out of it."""
+    """What is shown of a section, by the text part: `cards` and `lines`; by the HTML: `full` and `brief`, drawn."""
 
     alert_name: str
     count: int
     links: Links
     cards: list[Card] = field(default_factory=list)
     lines: list[Headline] = field(default_factory=list)  # all that have no card
-    html: list[str] = field(default_factory=list)
-    more: int = 0
+    full: list[str] = field(default_factory=list)  # the section's head, and stories in full
+    brief: list[str] = field(default_factory=list)  # headlines
+    more: int = 0  # stories for which there was no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +59,32 @@ class _Room:
             return
         line = headline_of(cluster.lead, cluster.elsewhere, self.reader)
         shown.lines.append(line)
-        if not self.left or not self._put(shown, self.drawing.line(line), 0):
+        drawn = self.drawing.line(line) if self.left else ""
+        if self._has_room(shown, drawn, 0):
+            shown.brief.append(drawn)
+        else:
             self.left = 0
             shown.more += 1
 
     def _in_full(self, shown: Shown, cluster: Cluster) -> bool:
         made = card(cluster.lead, cluster.elsewhere, self.reader)
-        if not self._put(shown, self.drawing.card(made), HTML_BYTES - FULL_BYTES):
+        drawn = self.drawing.card(made)
+        if not self._has_room(shown, drawn, HTML_BYTES - FULL_BYTES):
             self.in_full = 0
             return False
         self.in_full -= 1
         shown.cards.append(made)
+        shown.full.append(drawn)
         return True
 
-    def _put(self, shown: Shown, html: str, kept: int) -> bool:
-        """Add `html`, with the section's head before its first, if `kept` bytes are left after it."""
-        added = [html] if shown.html else [self.drawing.head(shown.alert_name, shown.count, shown.links), html]
-        size = sum(len(one.encode()) for one in added)
-        if self.left - size < kept:
+    def _has_room(self, shown: Shown, drawn: str, kept: int) -> bool:
+        """Take the room that `drawn` needs, if `kept` bytes are left then; a section's first brings its head."""
+        head = "" if shown.full else self.drawing.head(shown.alert_name, shown.count, shown.links)
+        size = len(drawn.encode()) + (len(head.encode()) + AROUND_BYTES if head else 0)
+        if not self.left or self.left - size < kept:
             return False
         self.left -= size
-        shown.html += added
+        shown.full += [head] if head else []
         return True
 
 

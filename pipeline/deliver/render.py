@@ -199,7 +199,7 @@ def _digest(items: Sequence[Item], reader: Reader, notes: Sequence[str]) -> dict
         "why": why_held(items, reader.language),
         "notes": notes,
         "all_sections": shown,
-        "shown_sections": [one for one in shown if one.html],
+        "shown_sections": [one for one in shown if one.full],
         "unseen": _unseen(shown, reader.language),
         "console": web_address(reader.settings.public_url),
         "links": shown[0].links,
