@@ -171,6 +171,11 @@ class Settings:
         "key that signs the links in mails, one for all workers; on SQLite it is made once and kept in the data folder",
         secret=True,
     )
+    excerpt_letters: int = _setting(
+        "320",
+        _count(40, 5_000),
+        "letters of an excerpt in a mail at the most, for publishers' rights; a story has three at the most",
+    )
     console_host: str = _setting("127.0.0.1", _plain, "address on which the console listens")
     console_port: int = _setting("8070", _count(0, 65_535), "port on which the console listens; 0 for any free one")
     websub_callback: str = _setting(

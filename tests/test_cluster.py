@@ -74,7 +74,8 @@ def test_a_copy_that_comes_later_mails_nobody_again(ports, site, clock, mails):
     outcome = one_round(ports)
     assert sorted(str(mail["Subject"]) for mail in mails()) == ["[kursk] Story one", "[villages] Villages are left"]
     assert (outcome.matches, outcome.suppressed) == (2, 1)
-    assert "+1 outlet:" in [body(mail) for mail in mails()][1]
+    assert "+1 outlet ·" in [body(mail) for mail in mails()][1]
+    assert "The same text in:" in [body(mail) for mail in mails()][1]
 
 
 def test_an_alert_may_ask_for_every_copy(ports, site, mails):

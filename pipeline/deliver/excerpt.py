@@ -6,17 +6,22 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from pipeline.model import Evidence, Story
 
 MOST_EXCERPTS = 3
 LONGEST = 320
-"""Characters of an excerpt: enough to judge by, short enough for publishers' rights."""
+"""Letters of an excerpt, where no setting says otherwise: enough to judge by, short enough for publishers' rights."""
+LONGEST_HEADLINE = 300
+BEFORE, AFTER = "… ", " …"
 
 # A full stop ends a sentence when a capital, a digit or a quote follows and no abbreviation stands before it.
 _SENTENCE_END = re.compile(r"(?:[.!?…]+[\"”’»)\]]*\s+(?=[^\sa-zа-я])|[。！？]+|\n+)")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Gen|Col|Lt|Sgt|St|Prof|Sen|Rep|Gov|vs|No|Jan|Feb|Aug|Sept|Oct|Nov|Dec)|\b\w)\.$"
 )
+_SPACE = re.compile(r"\s")
 _BODY_FIELDS = frozenset({"body", "lead"})
 
 
@@ -31,21 +36,55 @@ class Segment:
 Excerpt = tuple[Segment, ...]
 
 
-def excerpts(story: Story, evidence: Sequence[Evidence]) -> tuple[Excerpt, ...]:
+def excerpts(story: Story, evidence: Sequence[Evidence], longest: int = LONGEST) -> tuple[Excerpt, ...]:
     """Up to three sentences of the body with the words that matched; of the title when only that matched.
 
-    The first sentence of each clause comes before a second one of any.
+    Each has `longest` letters at the most. The first sentence of each clause comes before a second one of any.
     """
-    in_body = [one for one in evidence if one.field in _BODY_FIELDS]
-    text, relevant = (story.body, in_body) if in_body else (story.title, [e for e in evidence if e.field == "title"])
+    standing = _standing(story, evidence)
+    in_body = [one for one in standing if one.field in _BODY_FIELDS]
+    text, relevant = (story.body, in_body) if in_body else (story.title, [e for e in standing if e.field == "title"])
     if not relevant:
-        return ((Segment(_cut(story.body or story.title)),),) if (story.body or story.title) else ()
+        return ((Segment(cut(story.body or story.title, longest)),),) if (story.body or story.title) else ()
     chosen: list[tuple[int, int]] = []
     for one in _first_of_each_clause(relevant):
-        start, end = sentence(text, one.start, one.end)
-        if (start, end) not in chosen:
-            chosen.append((start, end))
+        span = sentence(text, one.start, one.end, longest)
+        if span not in chosen:
+            chosen.append(span)
     return tuple(_marked(text, span, relevant) for span in chosen[:MOST_EXCERPTS])
+
+
+def headline(story: Story, evidence: Sequence[Evidence]) -> Excerpt:
+    """The title, with the words that matched in it."""
+    end = len(story.title) if len(story.title) <= LONGEST_HEADLINE else LONGEST_HEADLINE - len(AFTER)
+    in_title = [one for one in _standing(story, evidence) if one.field == "title"]
+    return _marked(story.title, (0, _before_word(story.title, end, 0)), in_title)
+
+
+def only_in_title(evidence: Sequence[Evidence]) -> bool:
+    """Whether it is the headline that matched, and no sentence of the body."""
+    fields = {one.field for one in evidence}
+    return "title" in fields and not fields & _BODY_FIELDS
+
+
+def cut(text: str, longest: int) -> str:
+    """The beginning of a text, `longest` letters at the most, cut at a word."""
+    return text if len(text) <= longest else f"{text[: longest - len(AFTER)].rsplit(' ', 1)[0]}{AFTER}"
+
+
+def _standing(story: Story, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence as it stands in the story now: an edit since the match may have moved or taken out its words."""
+    return [found for one in evidence if (found := _found_again(one, story))]
+
+
+def _found_again(one: Evidence, story: Story) -> Evidence | None:
+    if one.field != "title" and one.field not in _BODY_FIELDS:
+        return one
+    text = story.title if one.field == "title" else story.body
+    if text[one.start : one.end] == one.text:
+        return one
+    start = text.find(one.text) if one.text else -1
+    return replace(one, start=start, end=start + len(one.text)) if start >= 0 else None
 
 
 def _first_of_each_clause(evidence: Sequence[Evidence]) -> Iterable[Evidence]:
@@ -54,16 +93,22 @@ def _first_of_each_clause(evidence: Sequence[Evidence]) -> Iterable[Evidence]:
     return [*first, *(one for one in evidence if one not in first)]
 
 
-def sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    """The sentence around `text[start:end]`, cut to LONGEST characters around it."""
-    breaks = [found.end() for found in _SENTENCE_END.finditer(text) if not _is_abbreviation(text, found.start())]
-    left = max((place for place in breaks if place <= start), default=0)
-    right = min((place for place in breaks if place >= end), default=len(text))
-    if right - left > LONGEST:
-        spare = max(0, LONGEST - (end - start)) // 2
-        left = _at_word(text, max(left, start - spare))
-        right = _before_word(text, min(right, max(end, left + LONGEST)))
-    return left, right
+def sentence(text: str, start: int, end: int, longest: int = LONGEST) -> tuple[int, int]:
+    """The sentence around `text[start:end]`; one of more than `longest` letters is cut around its words.
+
+    Only what is near is read, so that a text of any length costs the same.
+    """
+    nearest, farthest = max(0, start - longest), min(len(text), end + longest)
+    near = _SENTENCE_END.finditer(text, nearest, min(len(text), farthest + 40))
+    breaks = [found.end() for found in near if not _is_abbreviation(text, found.start())]
+    left = max((place for place in breaks if place <= start), default=nearest)
+    right = min((place for place in breaks if place >= end), default=farthest)
+    if right - left <= longest:
+        return left, right
+    room = longest - len(BEFORE) - len(AFTER)
+    end = min(end, start + room)
+    left = _at_word(text, max(left, start - (room - (end - start)) // 2), start)
+    return left, _before_word(text, min(right, left + room), end)
 
 
 def _is_abbreviation(text: str, stop: int) -> bool:
@@ -71,36 +116,34 @@ def _is_abbreviation(text: str, stop: int) -> bool:
     return bool(_ABBREVIATION.search(text[max(0, stop - 12) : stop + 1]))
 
 
-def _at_word(text: str, place: int) -> int:
-    found = re.compile(r"\s").search(text, place, place + 30)
+def _at_word(text: str, place: int, latest: int) -> int:
+    found = _SPACE.search(text, place, min(place + 30, latest))
     return found.end() if found and place > 0 else place
 
 
-def _before_word(text: str, place: int) -> int:
-    space = text.rfind(" ", max(0, place - 30), place)
+def _before_word(text: str, place: int, earliest: int) -> int:
+    space = text.rfind(" ", max(earliest, place - 30), place)
     return space if space > 0 and place < len(text) else place
 
 
 def _marked(text: str, span: tuple[int, int], evidence: Sequence[Evidence]) -> Excerpt:
     left, right = span
-    segments: list[Segment] = []
+    segments = [Segment(BEFORE)] if _begins_inside(text, left) else []
     at = left
-    if (
-        left > 0
-        and text[left - 1 : left] not in ("", "\n")
-        and not _SENTENCE_END.search(text[max(0, left - 4) : left + 1])
-    ):
-        segments.append(Segment("… "))
-    for start, end in sorted({(one.start, one.end) for one in evidence if left <= one.start and one.end <= right}):
+    for start, end in sorted({(one.start, one.end) for one in evidence if left <= one.start < right}):
         if start < at:
             continue
-        segments += [Segment(text[at:start]), Segment(text[start:end], marked=True)]
-        at = end
+        shown = min(end, right)
+        segments += [Segment(text[at:start]), Segment(text[start:shown], marked=True)]
+        at = shown
     segments.append(Segment(text[at:right].rstrip()))
     if right < len(text) and text[right - 1 : right].isalnum():
-        segments.append(Segment(" …"))
+        segments.append(Segment(AFTER))
     return tuple(segment for segment in segments if segment.text)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rsplit(' ', 1)[0]} …"
+def _begins_inside(text: str, left: int) -> bool:
+    """Whether what begins at `left` is not the beginning of a sentence."""
+    before = text[max(0, left - 40) : left]
+    ended = before.rstrip()
+    return left > 0 and "\n" not in before[len(ended) :] and not ended.endswith(tuple('.!?…"”’»)]。！？'))

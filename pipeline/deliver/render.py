@@ -1,4 +1,4 @@
-"""A match as a mail: the sentence that matched, the headline, why, and the way to the article.
+"""Deliveries as a mail: the sentence that matched, the headline, why, and the way to the article.
 
 Well-formed by the standard library's email package (RFC 5322, 2045-2049), text and HTML of equal worth.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
@@ -19,17 +17,25 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from pipeline.deliver.excerpt import Excerpt, excerpts
+from pipeline.deliver.card import LONGEST_NAME, Reader, card, in_text, reader_of, reasons, update
+from pipeline.deliver.digest import sections, why_held
+from pipeline.deliver.excerpt import cut
+from pipeline.deliver.fit import Drawing, Shown, fit
+from pipeline.deliver.item import Item
+from pipeline.deliver.language import ENGLISH, Language, language, moment
+from pipeline.deliver.line import one_line, web_address
 from pipeline.deliver.links import HTTPS, links
-from pipeline.deliver.policy import read_zone
-from pipeline.model import Alert, Delivery, Evidence, Match, Recipient, Story, identify
-from pipeline.outlets import in_words, outlet
+from pipeline.model import Recipient, identify
 from pipeline.settings import Settings
 
+__all__ = ["Item", "in_text", "moment", "one_line", "reasons", "render", "subject", "update"]
+
 SUBJECT_LENGTH = 150
-MOST_ENTITIES = 8
-MOST_OUTLETS = 20
-MOST_REASONS = 6
+LONGEST_IN_SUBJECT = 60
+"""Letters of an alert's name: the headline has its place too."""
+MOST_NOTES = 10
+LONGEST_NOTE = 200
+LONGEST_QUERY = 1_000
 WIDTH = 72
 
 
@@ -54,36 +60,60 @@ class _Addresses(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc]  #
         return f"{self.name}: {str(self).replace(', <', f',{policy.linesep} <')}{policy.linesep}"
 
 
-_HEADERS = HeaderRegistry()
+class _Headers(HeaderRegistry):
+    """Makes the class of a header once: the library does so for each value, an eighth of the time that a mail takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, type[BaseHeader]] = {}
+
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        if name not in self._made:
+            self._made[name] = super().__getitem__(name)
+        return self._made[name]
+
+
+_HEADERS = _Headers()
 _HEADERS.map_to_type("subject", _Subject)
 _HEADERS.map_to_type("list-unsubscribe", _Addresses)
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What a mail says of one delivery; `elsewhere` are the story's copies in other outlets, one an outlet."""
+def render(
+    items: Sequence[Item],
+    recipient: Recipient,
+    settings: Settings,
+    notes: Sequence[str] = (),
+) -> EmailMessage:
+    """The mail of these deliveries, one or many. The same mail always has the same Message-ID.
 
-    delivery: Delivery
-    alert: Alert
-    story: Story
-    match: Match
-    elsewhere: tuple[Story, ...] = ()
+    `notes` are lines that stand before the stories, such as which sources are silent. Raises BadInput for a recipient
+    in a zone that there is not.
+    """
+    reader = reader_of(recipient, settings)
+    message = _headed(items, reader)
+    said = [one_line(note, LONGEST_NOTE) for note in notes[:MOST_NOTES]]
+    kind, facts = (
+        ("match", _match(items[0], reader, said)) if len(items) == 1 else ("digest", _digest(items, reader, said))
+    )
+    facts |= {"reader": reader, "subject": str(message["Subject"])}
+    templates = _templates(reader.language.code)
+    _set_part(message, templates.get_template(f"{kind}.txt").render(facts), "plain")
+    _set_part(message, templates.get_template(f"{kind}.html").render(facts), "html")
+    return message
 
 
-def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> EmailMessage:
-    """The mail of these deliveries, one or many. The same mail always has the same Message-ID."""
-    first = items[0]
+def _headed(items: Sequence[Item], reader: Reader) -> EmailMessage:
+    first, recipient, settings = items[0], reader.recipient, reader.settings
     domain = settings.mail_from.rpartition("@")[2]
     message = EmailMessage(policy=POLICY)
-    message["Subject"] = one_line(_subject(items), SUBJECT_LENGTH)
+    message["Subject"] = one_line(subject(items, reader.language), SUBJECT_LENGTH)
     message["From"] = Address("Wirewatch", addr_spec=settings.mail_from)
     message["To"] = Address(addr_spec=recipient.address)
     # When the alert fired: a mail that an outage held up says so by its date.
     message["Date"] = format_datetime(max(one.delivery.created_at for one in items))
     message["Message-ID"] = f"<{first.delivery.mail_id or first.delivery.id}@{domain}>"
-    about = first.story.id if len(items) == 1 else first.alert.id
-    thread = f"<{identify('thread', about, recipient.address)}@{domain}>"
+    thread = f"<{identify('thread', _about(items), recipient.address)}@{domain}>"
     message["References"] = thread
     message["In-Reply-To"] = thread
     if len({one.alert.id for one in items}) == 1:
@@ -92,21 +122,45 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> E
         message[name] = value
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     message["X-Wirewatch-Delivery"] = first.delivery.id
-    kind, facts = ("match", _facts(first, recipient)) if len(items) == 1 else ("digest", _digest(items, recipient))
-    message.set_content(_templates().get_template(f"{kind}.txt").render(facts), cte="quoted-printable")
-    html = _templates().get_template(f"{kind}.html").render(facts)
-    message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
 
 
-def _subject(items: Sequence[Item]) -> str:
+def _about(items: Sequence[Item]) -> str:
+    """What a mail is in one thread with: a story with its copies and updates, or the other digests of its alert."""
+    clusters, alerts = {one.cluster for one in items}, {one.alert.id for one in items}
+    if len(clusters) == 1:
+        return clusters.pop()
+    return alerts.pop() if len(alerts) == 1 else "digest"
+
+
+def subject(items: Sequence[Item], said_in: Language = ENGLISH) -> str:
+    """What the mail is about: the alert and the headline, of the most important story where it has many."""
     first = items[0]
+    alert = one_line(first.alert.name, LONGEST_IN_SUBJECT)
     if len(items) == 1:
-        return f"[{first.alert.name}] {'Update: ' if first.match.update else ''}{first.story.title}"
-    alerts = {one.alert.id for one in items}
-    if len(alerts) > 1:
-        return f"{len(items)} stories for {len(alerts)} alerts"
-    return f"[{first.alert.name}] {len(items)} stories"
+        title = _title(first)
+        said = said_in.gettext("Update: %(title)s", title=title) if first.match.update else title
+        return f"[{alert}] {said}"
+    made = sections(items)
+    count = _stories(sum(len(one.clusters) for one in made), said_in)
+    title = _title(made[0].clusters[0].lead)
+    if len(made) == 1:
+        return f"[{alert}] {count}: {title}"
+    return said_in.ngettext(
+        "%(stories)s for %(num)d alert: %(title)s",
+        "%(stories)s for %(num)d alerts: %(title)s",
+        len(made),
+        stories=count,
+        title=title,
+    )
+
+
+def _title(item: Item) -> str:
+    return item.story.title.strip() or item.story.url
+
+
+def _stories(count: int, said_in: Language) -> str:
+    return said_in.ngettext("%(num)d story", "%(num)d stories", count)
 
 
 def unsubscribe(items: Sequence[Item], recipient: Recipient, settings: Settings) -> dict[str, str]:
@@ -127,82 +181,61 @@ def unsubscribe(items: Sequence[Item], recipient: Recipient, settings: Settings)
     return headers
 
 
-def one_line(text: str, most: int) -> str:
-    """`text` fit for a header: one line, no control characters, cut at a word."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line if len(line) <= most else f"{line[: most - 2].rsplit(' ', 1)[0]} …"
-
-
-def _digest(items: Sequence[Item], recipient: Recipient) -> dict[str, object]:
-    by_alert: dict[str, list[Item]] = {}
-    for one in items:
-        by_alert.setdefault(one.alert.id, []).append(one)
-    groups = [(ones[0].alert, [_facts(one, recipient) for one in ones]) for ones in by_alert.values()]
-    return {"groups": groups, "recipient": recipient, "count": len(items), "wrapped": _wrapped, "in_text": in_text}
-
-
-def _facts(item: Item, recipient: Recipient) -> dict[str, object]:
-    story, match = item.story, item.match
-    return _spread(item.elsewhere) | {
-        "alert": item.alert,
-        "story": story,
-        "delivery": item.delivery,
-        "recipient": recipient,
-        "excerpts": excerpts(story, match.evidence),
-        "update": update(story, match),
-        "outlet": outlet(story),
-        "published": moment(story.published, read_zone(recipient.zone)),
-        "reasons": reasons(match.evidence),
-        "entities": ", ".join(entity.name for entity in story.entities[:MOST_ENTITIES]),
-        "from_feed": story.text_reason,
-        "wrapped": _wrapped,
-        "in_text": in_text,
+def _match(item: Item, reader: Reader, notes: Sequence[str]) -> dict[str, object]:
+    return {
+        "card": card(item, item.elsewhere, reader),
+        "alert_name": one_line(item.alert.name, LONGEST_NAME),
+        "query": cut(item.alert.query, LONGEST_QUERY),
+        "why": why_held([item], reader.language),
+        "notes": notes,
     }
 
 
-def _spread(elsewhere: Sequence[Story]) -> dict[str, object]:
-    shown = [(outlet(one), one.url) for one in elsewhere[:MOST_OUTLETS]]
-    return {"spread": in_words(elsewhere), "elsewhere": shown, "more_outlets": len(elsewhere) - len(shown)}
+def _digest(items: Sequence[Item], reader: Reader, notes: Sequence[str]) -> dict[str, object]:
+    made = sections(items)
+    shown = fit(made, reader, _drawing(reader.language.code))
+    return {
+        "heading": _heading(len(items), sum(one.count for one in shown), len(shown), reader.language),
+        "why": why_held(items, reader.language),
+        "notes": notes,
+        "all_sections": shown,
+        "shown_sections": [one for one in shown if one.full],
+        "unseen": _unseen(shown, reader.language),
+        "console": web_address(reader.settings.public_url),
+        "links": shown[0].links,
+    }
 
 
-def update(story: Story, match: Match) -> str:
-    """What a new version changed, for those who were alerted to an earlier one; empty for a first alert."""
-    revision = next((one for one in story.revisions if one.version == match.story_version), None)
-    if not match.update or revision is None:
-        return ""
-    changes = revision.changes
-    said = [
-        f"headline was “{changes.headline_before}”" if changes.headline_before else "",
-        f"{_sentences(len(changes.added))} added" if changes.added else "",
-        f"{_sentences(len(changes.removed))} removed" if changes.removed else "",
-    ]
-    return "; ".join(filter(None, said))
+def _heading(matches: int, stories: int, alerts: int, said_in: Language) -> str:
+    parts = [_stories(stories, said_in)]
+    if alerts > 1:
+        parts.append(said_in.ngettext("%(num)d alert", "%(num)d alerts", alerts))
+    if matches != stories:
+        parts.append(said_in.ngettext("%(num)d match", "%(num)d matches", matches))
+    return " · ".join(parts)
 
 
-def _sentences(count: int) -> str:
-    return f"{count} sentence{'s' * (count > 1)}"
+def _unseen(shown: Sequence[Shown], said_in: Language) -> str:
+    """How many stories the HTML has no line for, those of alerts that it does not name among them."""
+    more = sum(one.more for one in shown)
+    return (
+        said_in.ngettext(
+            "%(num)d story is not shown here; the plain text of this mail names it.",
+            "%(num)d stories are not shown here; the plain text of this mail names them all.",
+            more,
+        )
+        if more
+        else ""
+    )
 
 
-def moment(when: datetime, zone: tzinfo = UTC) -> str:
-    """A time as a reader in `zone` takes it in."""
-    when = when.astimezone(zone)
-    return f"{when:%A} {when.day} {when:%B %Y, %H:%M %Z}"
-
-
-def reasons(evidence: tuple[Evidence, ...]) -> list[tuple[str, str]]:
-    """Each clause that held, and how it stands in the story."""
-    found: dict[str, list[str]] = {}
-    for one in evidence:
-        where = one.text if one.field in ("title", "body", "lead") else f"{one.text} ({one.field})"
-        words = found.setdefault(one.clause, [])
-        if where not in words:
-            words.append(where)
-    return [(clause, ", ".join(words[:4])) for clause, words in list(found.items())[:MOST_REASONS]]
-
-
-def in_text(excerpt: Excerpt) -> str:
-    """An excerpt for a text mail or a terminal: what matched stands between asterisks."""
-    return "".join(f"*{part.text}*" if part.marked else part.text for part in excerpt)
+def _set_part(message: EmailMessage, text: str, subtype: str) -> None:
+    """Add a part, as readable where it is mostly ASCII; base64 is shorter where it isn't."""
+    encoding = "quoted-printable" if 8 * len(text.encode()) < 9 * len(text) else "base64"
+    if subtype == "plain":
+        message.set_content(text, cte=encoding)
+    else:
+        message.add_alternative(text, subtype=subtype, cte=encoding)
 
 
 def _wrapped(text: str, indent: str = "") -> str:
@@ -210,19 +243,30 @@ def _wrapped(text: str, indent: str = "") -> str:
         " ".join(text.split()),
         WIDTH,
         initial_indent=indent,
-        subsequent_indent=indent,
+        subsequent_indent=" " * len(indent),
         break_long_words=False,
         break_on_hyphens=False,
     )
 
 
 @cache
-def _templates() -> Environment:
-    return Environment(
+def _drawing(code: str) -> Drawing:
+    parts = _templates(code).get_template("parts.html").module
+    return Drawing(parts.section_head, parts.entry, parts.headline)  # type: ignore[attr-defined]  # macros
+
+
+@cache
+def _templates(code: str) -> Environment:
+    """The templates, in a language."""
+    environment = Environment(
         loader=PackageLoader("pipeline.deliver"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.filters |= {"wrapped": _wrapped, "in_text": in_text}
+    environment.install_gettext_translations(language(code).catalogue, newstyle=True)  # type: ignore[attr-defined]
+    return environment
