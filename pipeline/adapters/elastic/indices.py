@@ -46,6 +46,7 @@ class Kind(StrEnum):
     OUTBOXES = "outboxes"
     RECIPIENTS = "recipients"
     GROUPS = "groups"
+    WATCHDOGS = "watchdogs"
 
 
 _KEYWORD = {"type": "keyword"}
@@ -137,7 +138,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "story_version": _COUNT,
         "matched_at": _EXACT_MOMENT,
         **_named("delivered update", _FLAG),
-        **_named("old copy_of", _KEPT),
+        **_named("old copy_of recipients", _KEPT),
         "evidence": _KEPT_OBJECT,
     },
     Kind.FIRINGS: {**_named("id match_id story_id", _KEYWORD), "at": _MOMENT},
@@ -160,6 +161,11 @@ PROPERTIES: dict[Kind, Properties] = {
         "updated_at": _MOMENT,
     },
     Kind.GROUPS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
+    Kind.WATCHDOGS: {
+        **_named("id name", _KEYWORD),
+        **_named("due_at look_at lease_until queued_until trouble_since", _MOMENT),
+        "notices": _KEPT_OBJECT,
+    },
 }
 
 
