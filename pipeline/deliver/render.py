@@ -62,8 +62,16 @@ class Item:
     elsewhere: tuple[Story, ...] = ()
 
 
-def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> EmailMessage:
-    """The mail of these deliveries, one or many. The same mail always has the same Message-ID."""
+def render(
+    items: Sequence[Item],
+    recipient: Recipient,
+    settings: Settings,
+    notes: Sequence[str] = (),
+) -> EmailMessage:
+    """The mail of these deliveries, one or many, with `notes`, a line each, such as which sources are silent.
+
+    The same mail always has the same Message-ID.
+    """
     first = items[0]
     domain = settings.mail_from.rpartition("@")[2]
     message = EmailMessage(policy=POLICY)
@@ -83,6 +91,7 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> E
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     message["X-Wirewatch-Delivery"] = first.delivery.id
     kind, facts = ("match", _facts(first, recipient)) if len(items) == 1 else ("digest", _digest(items, recipient))
+    facts["notes"] = notes
     message.set_content(_templates().get_template(f"{kind}.txt").render(facts), cte="quoted-printable")
     html = _templates().get_template(f"{kind}.html").render(facts)
     message.add_alternative(html, subtype="html", cte="quoted-printable")

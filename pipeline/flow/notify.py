@@ -15,9 +15,10 @@ from functools import partial
 from msgspec.structs import replace
 
 from pipeline.deliver import decide, render
-from pipeline.deliver.plan import HOUR, mail_id, plan
+from pipeline.deliver.plan import DIGEST, HOUR, mail_id, plan
 from pipeline.errors import MailRefused, MailUnavailable
 from pipeline.flow.cluster import elsewhere
+from pipeline.flow.coverage import coverage_notes
 from pipeline.flow.recipients import bounced, recipients_of
 from pipeline.model import Delivery, DeliveryState, Outbox, Recipient, identify
 from pipeline.ports import Ports
@@ -123,7 +124,7 @@ def _sent(ports: Ports, claimed: Sequence[Delivery], recipient: Recipient) -> li
         return gone
     deliveries = [one.delivery for one in items]
     try:
-        message = render.render(items, recipient, ports.settings)
+        message = render.render(items, recipient, ports.settings, _notes(ports, items, recipient))
         answer = ports.mailer.send(message)
     except MailUnavailable as error:
         return gone + _each(deliveries, partial(decide.postponed, reason=error.answer, now=now()))
@@ -137,6 +138,12 @@ def _sent(ports: Ports, claimed: Sequence[Delivery], recipient: Recipient) -> li
     bounced(ports, recipient, "")
     message_id = str(message["Message-ID"])
     return _each(deliveries, partial(decide.sent, answer=answer, message_id=message_id, now=now())) + gone
+
+
+def _notes(ports: Ports, items: Sequence[render.Item], recipient: Recipient) -> list[str]:
+    """What a digest says besides: which sources are silent. A mail that goes at once has no time to look."""
+    in_digest = {one.alert.id: one.alert for one in items if one.delivery.reason.startswith(DIGEST)}
+    return coverage_notes(ports, in_digest.values(), recipient) if in_digest else []
 
 
 def _each(deliveries: Sequence[Delivery], change: Callable[[Delivery], Delivery]) -> list[Delivery]:
