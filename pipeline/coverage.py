@@ -7,9 +7,10 @@ judged by the host and the title of the feed and by the site it names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from pipeline.health import FeedHealth, health_of
 from pipeline.model import POLLED, Feed, Story
@@ -63,14 +64,21 @@ def silent_since(feed: Feed, now: datetime) -> datetime | None:
     return feed.succeeded_at or feed.added_at
 
 
-def sources(query: Query, feeds: Iterable[Feed]) -> Iterator[Feed]:
-    """Those of `feeds` that are polled and may bring what `query` asks for."""
-    return (feed for feed in feeds if feed.state in POLLED and _may_bring(query.root, feed))
+class Source(NamedTuple):
+    """A feed, and a story as it might bring it: with nothing in it but where it comes from."""
+
+    feed: Feed
+    document: Document
 
 
-def names_sources(query: Query) -> bool:
-    """Whether `query` says from where stories are to come."""
-    return any(_is_of_sources(node) for node in _nodes(query.root))
+def sources(feeds: Iterable[Feed]) -> list[Source]:
+    """Those of `feeds` that are polled."""
+    return [Source(feed, _as_document(feed)) for feed in feeds if feed.state in POLLED]
+
+
+def sources_of(query: Query, known: Iterable[Source]) -> Iterator[Feed]:
+    """Those of `known` that may bring what `query` asks for."""
+    return (source.feed for source in known if _may_bring(query.root, source.document))
 
 
 def in_words(found: Coverage, now: datetime, zone: tzinfo = UTC) -> str:
@@ -83,15 +91,24 @@ def in_words(found: Coverage, now: datetime, zone: tzinfo = UTC) -> str:
     return f"{found.silent} of the {found.sources} sources of this alert {have} been silent since {day}{began:%H:%M}"
 
 
-def _may_bring(node: Node, feed: Feed) -> bool:
+def notes(found: Mapping[str, Coverage], now: datetime, zone: tzinfo = UTC) -> list[str]:
+    """A line for the alerts (by name) whose sources are silent; those of which the same is to be said share one."""
+    said: dict[str, list[str]] = {}
+    for name, one in found.items():
+        if line := in_words(one, now, zone):
+            said.setdefault(line, []).append(name)
+    return [f"{', '.join(names)}: {line}" for line, names in said.items()]
+
+
+def _may_bring(node: Node, document: Document) -> bool:
     if isinstance(node, And):
-        return all(_may_bring(part, feed) for part in node.parts)
+        return all(_may_bring(part, document) for part in node.parts)
     if isinstance(node, Or):
-        return any(_may_bring(part, feed) for part in node.parts)
+        return any(_may_bring(part, document) for part in node.parts)
     if isinstance(node, Not):
         # Only where it speaks of nothing but sources does its opposite say something of them.
-        return not all(map(_is_of_sources, _leaves(node))) or not _may_bring(node.part, feed)
-    return not _is_of_sources(node) or evaluate(Query("", node), _as_document(feed)) is not None
+        return not all(map(_is_of_sources, _leaves(node))) or not _may_bring(node.part, document)
+    return not _is_of_sources(node) or evaluate(Query("", node), document) is not None
 
 
 def _is_of_sources(node: Node) -> bool:
@@ -109,7 +126,6 @@ def _leaves(node: Node) -> Iterator[Node]:
 
 
 def _as_document(feed: Feed) -> Document:
-    """A story as `feed` might bring it, with nothing in it but where it comes from."""
     return Document(
         Story(
             id="",

@@ -318,6 +318,11 @@ def test_a_ledger_that_adds_up_says_so_and_one_that_does_not_names_whom_it_fails
     wirewatch("once", "--all")
     facts = json.loads(wirewatch("ledger", "--reconcile", "--json").stdout)
     assert (facts["adds_up"], facts["matched"], facts["states"]["sent"], facts["faults"]) == (True, 2, 2, [])
+    explain = ("explain", f"{site.base}/one", "--alert", "kursk", "--recipient", "a@example.org")
+    steps = json.loads(wirewatch(*explain, "--json").stdout)
+    assert {frozenset(step) for step in steps} == {frozenset({"step", "ok", "said"})}
+    assert [step["step"] for step in steps][-2:] == ["mail", "answer"]
+    assert "name it with --alert" in wirewatch(*explain[:2], *explain[4:], code=2).stderr
     with closing(sqlite3.connect(tmp_path / "data" / "wirewatch.db")) as store, store:
         store.execute("DELETE FROM deliveries WHERE recipient = 'b@example.org'")
     lines = wirewatch("ledger", "--reconcile", code=1).stdout.splitlines()

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.adapters.smtp import SmtpMailer
-from pipeline.coverage import Coverage, coverage, in_words, names_sources, silent_since, sources
+from pipeline.coverage import Coverage, coverage, in_words, notes, silent_since, sources, sources_of
 from pipeline.flow.watchdog import COVERAGE, LEDGER, due_watchdogs, watch, watchdog_id
 from pipeline.model import FeedState, Habits, Notice, Recipient, identify
 from pipeline.query.syntax import parse
@@ -81,9 +81,8 @@ def test_the_sources_of_an_alert_are_the_feeds_that_its_terms_let_through(query,
         well("c", title="Gamma", site_url="https://news.c.example/"),
         well("d", title="Delta", state=FeedState.PAUSED),
     ]
-    found = sources(parse(query), feeds)
+    found = sources_of(parse(query), sources(feeds))
     assert [feed.id for feed in found] == [builders.feed(name).id for name in names]
-    assert names_sources(parse(query)) == (query != "kursk")
 
 
 def test_a_reader_is_told_in_their_own_time_and_the_day_where_it_is_not_today():
@@ -95,6 +94,15 @@ def test_a_reader_is_told_in_their_own_time_and_the_day_where_it_is_not_today():
     one = Coverage(sources=2, silent=1, since=later(-20 * HOUR))
     assert in_words(one, now) == "1 of the 2 sources of this alert has been silent since 28 February, 16:00"
     assert in_words(Coverage(sources=2), now) == ""
+
+
+def test_alerts_of_which_the_same_is_to_be_said_share_a_line_and_those_that_are_heard_have_none():
+    three, one = Coverage(sources=40, silent=3, since=NOON), Coverage(sources=2, silent=1, since=NOON)
+    found = {"kursk": three, "kyiv": Coverage(sources=40), "moscow": one, "oil": three}
+    assert notes(found, NOON) == [
+        "kursk, oil: 3 of the 40 sources of this alert have been silent since 12:00",
+        "moscow: 1 of the 2 sources of this alert has been silent since 12:00",
+    ]
 
 
 # -- in digests

@@ -1,35 +1,25 @@
-"""What readers are told of the sources of their alerts that have fallen silent."""
+"""How the sources of alerts are heard, for what their readers are told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from pipeline.coverage import PATIENCE, coverage, in_words, names_sources, sources
-from pipeline.deliver.policy import read_zone
+from pipeline.coverage import PATIENCE, Coverage, Source, coverage, sources, sources_of
 from pipeline.errors import QueryError
-from pipeline.model import POLLED, Alert, Feed, Recipient
+from pipeline.model import Alert, Feed
 from pipeline.ports import Ports
-from pipeline.query.syntax import Query, parse
+from pipeline.query.syntax import parse
 
 
-def coverage_notes(ports: Ports, alerts: Iterable[Alert], recipient: Recipient) -> list[str]:
-    """A line for each alert whose sources are silent, and one for all alerts that any feed may serve."""
-    feeds = [feed for feed in ports.stores.feeds.all() if feed.state in POLLED]
-    now, zone = ports.clock.now(), read_zone(recipient.zone)
-    said: dict[str, list[str]] = {}
-    for alert in alerts:
-        if line := in_words(coverage(_sources(alert, feeds), now, PATIENCE), now, zone):
-            said.setdefault(line, []).append(alert.name)
-    return [f"{', '.join(names)}: {line}" for line, names in said.items()]
+def coverage_of(ports: Ports, alerts: Sequence[Alert]) -> dict[str, Coverage]:
+    """How the sources of each of `alerts` are heard, by its name."""
+    known = sources(ports.stores.feeds.all()) if alerts else []
+    now = ports.clock.now()
+    return {alert.name: coverage(_sources_of(alert, known), now, PATIENCE) for alert in alerts}
 
 
-def _sources(alert: Alert, feeds: list[Feed]) -> Iterable[Feed]:
-    query = _read(alert)
-    return sources(query, feeds) if query and names_sources(query) else feeds
-
-
-def _read(alert: Alert) -> Query | None:
+def _sources_of(alert: Alert, known: Sequence[Source]) -> Iterable[Feed]:
     try:
-        return parse(alert.meaning)
+        return sources_of(parse(alert.meaning), known)
     except QueryError:
-        return None  # its health says so; it has all feeds
+        return ()  # it gets nothing from anywhere, and its health says so

@@ -36,7 +36,8 @@ from pipeline.ports import LedgerFilter, Stores
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
 
 # A page goes on after the last row of the one before: with OFFSET each would read all before it again.
-_AFTER = "(created_at < ? OR (created_at = ? AND id > ?))"
+# Said so that the index on created_at leads to the place.
+_AFTER = "created_at <= ? AND (created_at < ? OR id > ?)"
 _END_OF_TIME = 1e12
 
 Waiting = TypeVar("Waiting", Feed, Subscription, Entry, Delivery)
