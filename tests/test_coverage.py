@@ -277,6 +277,19 @@ def test_a_ledger_that_does_not_add_up_is_a_mail_a_day_and_one_that_does_is_none
     )
 
 
+def test_a_ledger_that_can_not_be_read_is_told_too(on_call, site, clock):
+    ports, postbox = on_call
+    told(ports, site)
+    database = getattr(ports.stores.deliveries, "database", None)
+    if database is None:
+        pytest.skip("what Elasticsearch holds has passed its mapping: only a file is damaged like this")
+    sent = len(postbox.mails)
+    with database.write() as connection:
+        connection.execute("UPDATE deliveries SET thing = '{' WHERE recipient = 'b@example.org'")
+    look(ports, clock)
+    assert subjects(postbox)[sent:] == ["[Wirewatch] the ledger can't be read"] * 2
+
+
 def test_without_operators_nothing_is_kept_to_be_sent(ports, clock):
     outage(ports, 9)
     look(ports, clock)

@@ -3,8 +3,9 @@
     ledger    once a day: whether the ledger adds up; a mail for each day on which it doesn't
     coverage  once a minute: whether too many feeds are silent or down; a mail when that begins and one when it is over
 
-A watchdog is one record. What it has to say is written into it in one step with what it saw, so a mail can't be
-lost; who has got it is taken out, so none is sent twice but in the one gap that SMTP leaves, under the same Message-ID.
+A watchdog is one record. What it has to say is written into it in one step with what it saw, so a mail can't be lost.
+Who has got it is taken out when all were tried: only a worker that dies before that has one sent twice, and under the
+same Message-ID.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 
 from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
-from pipeline.errors import MailRefused, MailUnavailable
+from pipeline.errors import MailRefused, MailUnavailable, StoreError
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.health import health_of, urgency
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
@@ -85,14 +86,17 @@ def _take(ports: Ports, name: str) -> Watchdog | None:
 
 
 def _look_at_ledger(ports: Ports, before: Watchdog) -> Watchdog:
-    account = reconcile(ports)
-    now = ports.clock.now()
-    after = replace(before, look_at=now + timedelta(days=1))
+    after = replace(before, look_at=ports.clock.now() + timedelta(days=1))
+    since = before.trouble_since or ports.clock.now()
+    try:
+        account = reconcile(ports)
+    except StoreError as error:
+        return _with_notice(ports, after, "the ledger can't be read", str(error), since)
     log.log(logging.INFO if account.adds_up else logging.ERROR, "ledger: %s", account.equation())
     if account.adds_up:
         return replace(after, trouble_since=None)
     lines = [*in_lines(ports, account), "", "`wirewatch ledger --reconcile` looks again; docs/ledger.md explains."]
-    return _with_notice(ports, after, "the ledger does not add up", "\n".join(lines), before.trouble_since or now)
+    return _with_notice(ports, after, "the ledger does not add up", "\n".join(lines), since)
 
 
 def _look_at_coverage(ports: Ports, before: Watchdog) -> Watchdog:
