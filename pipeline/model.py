@@ -386,6 +386,7 @@ class Match(Struct, frozen=True, kw_only=True):
     old: str = ""  # Story.old of that version: its deliveries are suppressed
     copy_of: str = ""  # Story.copy_of of that version
     update: bool = False  # the alert had fired on the story; `evidence` is what its new version brought
+    recipients: tuple[str, ...] | None = None  # whom it is for: addresses; None: written before this was kept
     delivered: bool = False  # all its deliveries have been written
 
 
@@ -464,6 +465,29 @@ class Outbox(Struct, frozen=True, kw_only=True):
     sent: tuple[tuple[str, datetime], ...] = ()  # the alert and the moment of each mail of the last hour
 
 
+class Notice(Struct, frozen=True, kw_only=True):
+    """A mail to the operators that is to be sent. `id` is identify("notice", watchdog, moment)."""
+
+    id: str
+    at: datetime
+    subject: str
+    text: str
+    to: tuple[str, ...]  # addresses of those who have not got it yet
+
+
+class Watchdog(Struct, frozen=True, kw_only=True):
+    """A standing look at whether all is well, by one worker at a time. `id` is identify("watchdog", name)."""
+
+    id: str
+    name: str
+    due_at: datetime  # when there is something to do: to look, or to send what could not be sent
+    look_at: datetime  # when it looks next
+    lease_until: datetime | None = None
+    queued_until: datetime | None = None
+    trouble_since: datetime | None = None  # of what the operators were told and which is not over
+    notices: tuple[Notice, ...] = ()  # that somebody has not got yet
+
+
 class FetchRequest(Struct, frozen=True, kw_only=True):
     """What to get. `etag` and `last_modified` make it conditional (RFC 9110, section 13)."""
 
@@ -490,7 +514,7 @@ def unleased_at(thing: Delivery) -> datetime:
     return max(thing.due_at, thing.lease_until or thing.due_at)
 
 
-def ready_at(thing: Feed | Entry | Delivery | Subscription) -> datetime:
+def ready_at(thing: Feed | Entry | Delivery | Subscription | Watchdog) -> datetime:
     """When `thing` may be queued (again): it is due, under no lease, and no message in the broker should name it."""
     due = thing.next_poll_at if isinstance(thing, Feed) else thing.due_at
     lease = None if isinstance(thing, Subscription) else thing.lease_until

@@ -30,6 +30,7 @@ from pipeline.model import (
     Story,
     Subscription,
     Takedown,
+    Watchdog,
     WordList,
 )
 from pipeline.query.document import Document
@@ -202,6 +203,7 @@ class LedgerFilter:
     alert_id: str = ""
     recipient: str = ""
     story_id: str = ""
+    state: str = ""
     since: datetime | None = None
 
 
@@ -210,6 +212,10 @@ class DeliveryStore(DueRecords[Delivery], Protocol):
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""
+        ...
+
+    def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery of these matches. Never late."""
         ...
 
     def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
@@ -282,6 +288,7 @@ class Stores:
     recipients: Records[Recipient]
     groups: Records[Group]
     feedback: Records[Feedback]
+    watchdogs: Records[Watchdog]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     close: Callable[[], None]

@@ -129,6 +129,10 @@ def _mail_address(text: str) -> str:
     return text
 
 
+def _mail_addresses(text: str) -> tuple[str, ...]:
+    return tuple(_mail_address(part.strip()) for part in text.split(",") if part.strip())
+
+
 def _setting(default: str, parse: Callable[[str], Any], meaning: str, *, secret: bool = False) -> Any:
     return field(metadata={"default": default, "parse": parse, "meaning": meaning, "secret": secret})
 
@@ -175,6 +179,16 @@ class Settings:
         "320",
         _count(40, 5_000),
         "letters of an excerpt in a mail at the most, for publishers' rights; a story has three at the most",
+    )
+    operators: tuple[str, ...] = _setting(
+        "",
+        _mail_addresses,
+        "mail addresses, with commas between, that are told when the ledger does not add up or too many feeds are down",
+    )
+    coverage_alarm: float = _setting(
+        "0.3",
+        _number(0, 1),
+        "share of the polled feeds that may be silent or down before the operators hear of it; 1 for never",
     )
     console_host: str = _setting("127.0.0.1", _plain, "address on which the console listens")
     console_port: int = _setting("8070", _count(0, 65_535), "port on which the console listens; 0 for any free one")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -358,3 +360,38 @@ def test_the_demo_shows_the_mails_and_ends(wirewatch):
         assert "*mutual defence*" in done.stdout
         assert "0 more mails" in done.stdout
         assert "poll" in done.stderr
+
+
+def test_a_ledger_that_adds_up_says_so_and_one_that_does_not_names_whom_it_fails(wirewatch, site, tmp_path):
+    wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."), "--force")
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "a@example.org", "--to", "b@example.org")
+    wirewatch("once", "--all")
+    facts = json.loads(wirewatch("ledger", "--reconcile", "--json").stdout)
+    assert (facts["adds_up"], facts["matched"], facts["states"]["sent"], facts["faults"]) == (True, 2, 2, [])
+    explain = ("explain", f"{site.base}/one", "--alert", "kursk", "--recipient", "a@example.org")
+    steps = json.loads(wirewatch(*explain, "--json").stdout)
+    assert {frozenset(step) for step in steps} == {frozenset({"step", "ok", "said"})}
+    assert [step["step"] for step in steps][-2:] == ["mail", "answer"]
+    assert "name it with --alert" in wirewatch(*explain[:2], *explain[4:], code=2).stderr
+    with closing(sqlite3.connect(tmp_path / "data" / "wirewatch.db")) as store, store:
+        store.execute("DELETE FROM deliveries WHERE recipient = 'b@example.org'")
+    lines = wirewatch("ledger", "--reconcile", code=1).stdout.splitlines()
+    assert lines[1] == "the ledger does not add up: 1 missing"
+    assert lines[2].endswith(f"of 'kursk' on {site.base}/one, to b@example.org")
+    (fault,) = json.loads(wirewatch("ledger", "--reconcile", "--json", code=1).stdout)["faults"]
+    assert (fault["kind"], fault["recipient"]) == ("missing", "b@example.org")
+    assert "give it alone" in wirewatch("ledger", "--reconcile", "--alert", "kursk", code=2).stderr
+
+
+def test_the_ledger_is_narrowed_by_state_and_says_until_when_a_delivery_is_held(wirewatch, site, tmp_path):
+    wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."), "--force")
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "a@example.org")
+    with closing(sqlite3.connect(tmp_path / "data" / "wirewatch.db")) as store, store:
+        store.execute("UPDATE alerts SET thing = replace(CAST(thing AS TEXT), 'immediate', 'hourly')")
+    wirewatch("once", "--all")
+    (row,) = json.loads(wirewatch("ledger", "--state", "held", "--json").stdout)
+    assert (row["state"], row["reason"], row["mail_id"]) == ("held", "digest: hourly", "")
+    assert row["held_until"].endswith(":00:00Z")
+    assert [event["state"] for event in row["history"]] == ["pending", "held"]
+    assert f"held until {row['held_until'][:10]}" in wirewatch("ledger").stdout
+    assert json.loads(wirewatch("ledger", "--state", "sent", "--json").stdout) == []

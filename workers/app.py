@@ -28,8 +28,15 @@ SOFT_PART, HARD_PART = 0.8, 0.9
 
 log = logging.getLogger(__name__)
 
-# Asking hubs is fetching, and rare: it goes with the polls.
-ROUTES = {"poll": "poll", "ingest": "ingest", "notify": "notify", "sweep": "sweep", "subscribe": "poll"}
+# Asking hubs is fetching, and rare: it goes with the polls. A watchdog looks for long and mails: with the mails.
+ROUTES = {
+    "poll": "poll",
+    "ingest": "ingest",
+    "notify": "notify",
+    "sweep": "sweep",
+    "subscribe": "poll",
+    "watch": "notify",
+}
 
 app = Celery("wirewatch", include=["workers.tasks"])
 

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pipeline import flow
 from pipeline.errors import WirewatchError
 from pipeline.flow.sweep import batches
+from pipeline.flow.watchdog import LONGEST
 from workers import bootstrap, crew
-from workers.app import app
+from workers.app import SOFT_PART, app
 
 log = logging.getLogger(__name__)
 
 INGEST_BATCH = 10
 NOTIFY_BATCH = 50
+WATCH_SECONDS = LONGEST.total_seconds()
 
 
 @app.task(name="wirewatch.poll", throws=(WirewatchError,))
@@ -59,6 +61,8 @@ def sweep() -> None:
         notify.delay(delivery_ids)
     for subscription_ids in work.subscribes:
         subscribe.delay(subscription_ids)
+    for name in work.watchdogs:
+        watch.delay(name)
 
 
 @app.task(name="wirewatch.subscribe", throws=(WirewatchError,))
@@ -66,6 +70,17 @@ def subscribe(subscription_ids: list[str]) -> None:
     """Ask the hubs of a batch of subscriptions."""
     report = flow.subscribe(bootstrap.ports(), subscription_ids)
     log.info("subscribe: %d hubs asked, %d refused", report.asked, len(report.refused))
+
+
+@app.task(
+    name="wirewatch.watch",
+    throws=(WirewatchError,),
+    time_limit=WATCH_SECONDS,
+    soft_time_limit=WATCH_SECONDS * SOFT_PART,
+)
+def watch(name: str) -> None:
+    """Have a watchdog look whether all is well."""
+    flow.watch(bootstrap.ports(), name)
 
 
 def queue_entries(entry_ids: Sequence[str]) -> None:

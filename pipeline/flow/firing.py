@@ -36,18 +36,35 @@ def match_stories(ports: Ports, stories: Sequence[Story], news: AbstractSet[str]
     verdict = match.judge(ports.stores.alerts.narrow(documents), documents, ports.clock.now())
     for alert_id, why in verdict.unhealthy.items():
         ports.stores.alerts.update([alert_id], partial(replace, health=why))
-    created = ports.stores.matches.create(verdict.matches)
-    fresh = [one for one, new in zip(verdict.matches, created, strict=True) if new]
-    repeated = {one.id: one for one, new in zip(verdict.matches, created, strict=True) if not new}
+    matches = with_recipients(ports, verdict.matches)
+    created = ports.stores.matches.create(matches)
+    fresh = [one for one, new in zip(matches, created, strict=True) if new]
+    repeated = {one.id: one for one, new in zip(matches, created, strict=True) if not new}
     woken = ports.stores.matches.update(
         [one.id for one in repeated.values() if one.story_id in news],
-        lambda known: repeated[known.id] if known.old else None,
+        lambda known: _woken(known, repeated[known.id]) if known.old else None,
     )
     told = {one.id for one in woken}
     updates = _updates(
         ports, [one for one in repeated.values() if one.id not in told], {one.id: one for one in stories}
     )
     return Fired([*fresh, *updates], write_deliveries(ports, [*fresh, *woken, *updates]))
+
+
+def with_recipients(ports: Ports, matches: Sequence[Match]) -> list[Match]:
+    """The matches with whom each is for. It is kept with them: the ledger is held to it when the alert has changed."""
+    alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
+    named = {alert_id: tuple(members(ports, alert.recipients)) for alert_id, alert in alerts.items()}
+    return [replace(one, recipients=named.get(one.alert_id, ())) for one in matches]
+
+
+def _woken(known: Match, again: Match) -> Match:
+    """A match that was old and comes as news: also for those who have a row of it in the ledger already."""
+    return replace(again, recipients=_all(known.recipients, again.recipients))
+
+
+def _all(known: tuple[str, ...] | None, more: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if known is None or more is None else tuple(dict.fromkeys((*known, *more)))
 
 
 def _updates(ports: Ports, repeated: Sequence[Match], stories: Mapping[str, Story]) -> list[Match]:
@@ -69,10 +86,9 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
     now = ports.clock.now()
     queued_until = now + timedelta(seconds=ports.settings.lease) if queued else None
     alerts = ports.stores.alerts.get(list({one.alert_id for one in matches}))
-    known = [one for one in matches if one.alert_id in alerts]
     deliveries = [
         replace(one, queued_until=queued_until) if one.state is DeliveryState.PENDING else one
-        for one in _deliveries(ports, known, alerts)
+        for one in _deliveries(ports, matches, alerts)
     ]
     created = ports.stores.deliveries.create(deliveries)
     pending = [
@@ -88,11 +104,13 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
 def _deliveries(ports: Ports, matches: Sequence[Match], alerts: Mapping[str, Alert]) -> Iterator[Delivery]:
     """The deliveries of `matches`, one for each recipient, as they are written first."""
     now = ports.clock.now()
-    silent = _why_silent(ports, matches, alerts)
-    named = {alert_id: members(ports, alert.recipients) for alert_id, alert in alerts.items()}
+    silent = _why_silent(ports, [one for one in matches if one.alert_id in alerts], alerts)
+    silent |= {one.id: "the alert is gone" for one in matches if one.alert_id not in alerts}
+    unknown = {one.id: one for one in with_recipients(ports, [one for one in matches if one.recipients is None])}
+    named = {one.id: unknown.get(one.id, one).recipients or () for one in matches}
     known = recipients_of(ports, [address for addresses in named.values() for address in addresses])
     for one in matches:
-        for address in named[one.alert_id]:
+        for address in named[one.id]:
             delivery = decide.delivery_for(one, address, now)
             if why := silent.get(one.id, ""):
                 yield decide.suppressed(delivery, why, now)

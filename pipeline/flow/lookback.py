@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from pipeline import match
-from pipeline.flow.firing import write_deliveries
+from pipeline.flow.firing import with_recipients, write_deliveries
 from pipeline.model import Alert, AlertState, Match
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
@@ -31,6 +31,7 @@ def look_back(ports: Ports, alerts: Sequence[Alert]) -> list[Match]:
             matched = match.match(alert.id, query, Document(story), now)
             if matched:
                 found.append(matched)
+    found = with_recipients(ports, found)
     created = ports.stores.matches.create(found)
     fresh = [one for one, new in zip(found, created, strict=True) if new]
     write_deliveries(ports, fresh, queued=False)

@@ -14,12 +14,15 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from pipeline.coverage import notes
 from pipeline.deliver import decide, render
-from pipeline.deliver.plan import HOUR, mail_id, plan
+from pipeline.deliver.plan import DIGEST, HOUR, mail_id, plan
+from pipeline.deliver.policy import read_zone
 from pipeline.errors import MailRefused, MailUnavailable
 from pipeline.flow.cluster import elsewhere
+from pipeline.flow.coverage import coverage_of
 from pipeline.flow.recipients import bounced, recipients_of
-from pipeline.model import Delivery, DeliveryState, Outbox, Recipient, identify
+from pipeline.model import Alert, Delivery, DeliveryState, Outbox, Recipient, identify
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -122,8 +125,10 @@ def _sent(ports: Ports, claimed: Sequence[Delivery], recipient: Recipient) -> li
     if not items:
         return gone
     deliveries = [one.delivery for one in items]
+    found = coverage_of(ports, _in_digest(items))
     try:
-        message = render.render(items, recipient, ports.settings)
+        said = notes(found, now(), read_zone(recipient.zone)) if found else []
+        message = render.render(items, recipient, ports.settings, said)
         answer = ports.mailer.send(message)
     except MailUnavailable as error:
         return gone + _each(deliveries, partial(decide.postponed, reason=error.answer, now=now()))
@@ -137,6 +142,12 @@ def _sent(ports: Ports, claimed: Sequence[Delivery], recipient: Recipient) -> li
     bounced(ports, recipient, "")
     message_id = str(message["Message-ID"])
     return _each(deliveries, partial(decide.sent, answer=answer, message_id=message_id, now=now())) + gone
+
+
+def _in_digest(items: Sequence[render.Item]) -> list[Alert]:
+    """The alerts of which the mail is a digest. A mail that goes at once has no time to look at their sources."""
+    held = {one.alert.id: one.alert for one in items if one.delivery.reason.startswith(DIGEST)}
+    return list(held.values())
 
 
 def _each(deliveries: Sequence[Delivery], change: Callable[[Delivery], Delivery]) -> list[Delivery]:

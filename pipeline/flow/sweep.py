@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from pipeline.flow.firing import write_deliveries
+from pipeline.flow.watchdog import due_watchdogs
 from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
 
@@ -31,6 +32,7 @@ class Work:
     ingests: list[list[str]]
     notifies: list[list[str]]
     subscribes: list[list[str]]
+    watchdogs: list[str]  # by name
 
 
 def sweep(ports: Ports) -> Work:
@@ -51,6 +53,7 @@ def sweep(ports: Ports) -> Work:
         ingests=batches_of_entries(entries, 10),
         notifies=batches([delivery.id for delivery in deliveries], 50),
         subscribes=batches([subscription.id for subscription in subscriptions], 50),
+        watchdogs=due_watchdogs(ports, until),
     )
 
 

@@ -21,7 +21,9 @@ from pipeline.model import (
     Feedback,
     FeedState,
     Group,
+    Notice,
     SubscriptionState,
+    Watchdog,
     WordList,
     identify,
 )
@@ -101,7 +103,9 @@ FULL: dict[str, Any] = {
     "alerts": builders.alert('"mutual defence"', recipients=("a@example.org", "b@example.org"), health="slow"),
     "lists": WordList(id="l", name="nato", members=("NATO", "北約", "north atlantic"), updated_at=NOON),
     "matches": builders.match(
-        evidence=(Evidence(clause="kursk", field="body", start=1, end=6, text="Kursk"),), delivered=True
+        evidence=(Evidence(clause="kursk", field="body", start=1, end=6, text="Kursk"),),
+        recipients=("a@example.org",),
+        delivered=True,
     ),
     "deliveries": builders.delivery(
         state=DeliveryState.SENT,
@@ -127,6 +131,16 @@ FULL: dict[str, Any] = {
     ),
     "groups": Group(id="g", name="desk", members=("a@example.org", "b@example.org"), updated_at=NOON),
     "feedback": Feedback(id="f", match_id="m", alert_id="a", story_id="s", recipient="a@example.org", at=NOON),
+    "watchdogs": Watchdog(
+        id="w",
+        name="ledger",
+        due_at=NOON,
+        look_at=later(60),
+        lease_until=later(1),
+        queued_until=later(2),
+        trouble_since=later(-1),
+        notices=(Notice(id="n", at=NOON, subject="“it”", text="one\ntwo", to=("a@example.org",)),),
+    ),
 }
 
 

@@ -120,6 +120,23 @@ def test_the_ledger_is_newest_first_and_narrowed_by_what_is_asked(every_stores):
     assert list(ledger(LedgerFilter(story_id="other"))) == [new]
     assert list(ledger(LedgerFilter(alert_id="nobody's"))) == []
     assert list(ledger(LedgerFilter(since=NOON))) == [new]
+    assert list(ledger(LedgerFilter(state=DeliveryState.SENT))) == []
+    assert list(ledger(LedgerFilter(state=DeliveryState.PENDING, recipient="b@example.org"))) == [old]
+
+
+def test_the_ledger_has_every_row_once_beyond_one_page_though_many_are_of_one_moment(every_stores):
+    rows = [builders.delivery(str(number), created_at=later(number // 700)) for number in range(1_200)]
+    every_stores.deliveries.create(rows)
+    found = list(every_stores.deliveries.ledger(LedgerFilter()))
+    assert found == sorted(rows, key=lambda one: (-one.created_at.timestamp(), one.id))
+
+
+def test_all_deliveries_of_matches_are_had(every_stores):
+    rows = [builders.delivery(name, match_id=match) for name, match in (("a", "m"), ("b", "m"), ("c", "n"), ("d", "o"))]
+    every_stores.deliveries.create(rows)
+    found = every_stores.deliveries.of_matches(["m", "o", "nobody's"])
+    assert {one.id for one in found} == {rows[0].id, rows[1].id, rows[3].id}
+    assert every_stores.deliveries.of_matches([]) == []
 
 
 def test_deliveries_are_counted_by_state(every_stores):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
 import click
 from msgspec.structs import replace
 
 from pipeline.errors import NotFound
 from pipeline.flow.manage import find_alert
-from pipeline.model import Entry, EntryState
-from pipeline.ports import LedgerFilter
+from pipeline.flow.reconcile import PAGE, in_lines, reconcile
+from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Story
+from pipeline.ports import LedgerFilter, Ports
 from workers import bootstrap
 from workers.cli import show
 
@@ -16,48 +22,97 @@ from workers.cli import show
 @click.command()
 @click.option("--alert", metavar="NAME", help="Only of this alert.")
 @click.option("--recipient", default="", metavar="MAIL", help="Only to this recipient.")
+@click.option("--state", type=click.Choice([one.value for one in DeliveryState]), help="Only in this state.")
 @click.option("--since", metavar="TIME", help="Matched at or after: 7d, 12h, 2026-01-31.")
+@click.option(
+    "--reconcile", "asked_to_reconcile", is_flag=True, help="Say whether it adds up instead; 1 if it doesn't."
+)
 @show.json_option
-def ledger(alert: str | None, recipient: str, since: str | None, *, as_json: bool) -> None:
-    """Every delivery and what became of it, newest first."""
+@click.pass_context
+def ledger(
+    context: click.Context,
+    alert: str | None,
+    recipient: str,
+    state: str | None,
+    since: str | None,
+    *,
+    asked_to_reconcile: bool,
+    as_json: bool,
+) -> None:
+    """Every delivery and what became of it, newest first; or with --reconcile whether all of them add up."""
     ports = bootstrap.ports()
+    if asked_to_reconcile:
+        if alert or recipient or state or since:
+            raise click.UsageError("--reconcile is of the whole ledger: give it alone, or with --json")
+        context.exit(0 if _reconciled(ports, as_json=as_json) else 1)
     alert_id = find_alert(ports, alert).id if alert else ""
-    where = LedgerFilter(alert_id=alert_id, recipient=recipient, since=show.moment(since))
-    found = list(ports.stores.deliveries.ledger(where))
+    where = LedgerFilter(alert_id=alert_id, recipient=recipient, state=state or "", since=show.moment(since))
+    rows = _rows(ports, where)
+    if as_json:
+        show.as_json_list(rows)
+        return
+    show.table(("AT", "STATE", "ALERT", "TO", "STORY", "ANSWER"), map(_shown, rows))
+
+
+def _rows(ports: Ports, where: LedgerFilter) -> Iterator[dict[str, Any]]:
+    """The rows of the ledger as `--json` has them, as they come: of a million none is kept."""
     names = {one.id: one.name for one in ports.stores.alerts.all()}
-    stories = ports.stores.stories.get(list({one.story_id for one in found}))
+    found = ports.stores.deliveries.ledger(where)
+    while page := list(islice(found, PAGE)):
+        stories = ports.stores.stories.get(list({one.story_id for one in page}))
+        for one in page:
+            yield _facts(one, names.get(one.alert_id, one.alert_id), stories.get(one.story_id))
+
+
+def _facts(one: Delivery, alert: str, story: Story | None) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "match_id": one.match_id,
+        "alert": alert,
+        "story": story.url if story else one.story_id,
+        "title": story.title if story else "",
+        "recipient": one.recipient,
+        "channel": one.channel,
+        "state": one.state,
+        "held_until": one.due_at if one.state is DeliveryState.HELD else None,
+        "reason": one.reason,
+        "answer": one.answer,
+        "mail_id": one.mail_id,
+        "message_id": one.message_id,
+        "repeated": one.repeated,
+        "attempts": one.attempts,
+        "created": one.created_at,
+        "updated": one.updated_at,
+        "history": [{"at": event.at, "state": event.state, "note": event.note} for event in one.history],
+    }
+
+
+def _shown(row: dict[str, Any]) -> tuple[str, ...]:
+    until = f" until {show.when(row['held_until'])}" if row["held_until"] else ""
+    state = f"{row['state']}{until}{' (repeated)' if row['repeated'] else ''}"
+    title = row["title"] or "–"
+    return (show.when(row["updated"]), state, row["alert"], row["recipient"], title, row["reason"] or row["answer"])
+
+
+def _reconciled(ports: Ports, *, as_json: bool) -> bool:
+    """Reconcile and say what came of it; whether all adds up."""
+    account = reconcile(ports)
     if as_json:
         show.as_json(
-            [
-                {
-                    "id": one.id,
-                    "alert": names.get(one.alert_id, one.alert_id),
-                    "story": stories[one.story_id].url if one.story_id in stories else one.story_id,
-                    "recipient": one.recipient,
-                    "state": one.state,
-                    "reason": one.reason,
-                    "answer": one.answer,
-                    "message_id": one.message_id,
-                    "repeated": one.repeated,
-                    "attempts": one.attempts,
-                    "history": [{"at": event.at, "state": event.state, "note": event.note} for event in one.history],
-                }
-                for one in found
-            ]
+            {
+                "adds_up": account.adds_up,
+                "matches": account.matches,
+                "waiting": account.waiting,
+                "matched": account.matched,
+                "states": {state.value: account.states[state.value] for state in DeliveryState},
+                "faulty": dict(account.faulty),
+                "faults": [asdict(fault) for fault in account.faults],
+            }
         )
-        return
-    rows = [
-        (
-            show.when(one.updated_at),
-            one.state + (" (repeated)" if one.repeated else ""),
-            names.get(one.alert_id, "–"),
-            one.recipient,
-            stories[one.story_id].title if one.story_id in stories else "–",
-            one.reason or one.answer,
-        )
-        for one in found
-    ]
-    show.table(("AT", "STATE", "ALERT", "TO", "STORY", "ANSWER"), rows)
+        return account.adds_up
+    for line in in_lines(ports, account):
+        click.echo(line)
+    return account.adds_up
 
 
 @click.group()

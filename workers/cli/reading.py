@@ -130,10 +130,13 @@ def _print(query: Query, found: Iterator[Story]) -> None:
 @click.command()
 @click.argument("url")
 @click.option("--alert", metavar="NAME", help="The alert that did or did not fire.")
+@click.option("--recipient", default="", metavar="MAIL", help="Whom its mail did or did not reach; with --alert.")
 @show.json_option
-def explain(url: str, alert: str | None, *, as_json: bool) -> None:
-    """Say step by step what became of the story at URL, and why an alert did or did not fire on it."""
-    steps = explain_story(bootstrap.ports(), url, alert)
+def explain(url: str, alert: str | None, recipient: str, *, as_json: bool) -> None:
+    """Say step by step what became of the story at URL, why an alert did or did not fire, and where its mail is."""
+    if recipient and not alert:
+        raise click.UsageError("--recipient is of an alert: name it with --alert")
+    steps = explain_story(bootstrap.ports(), url, alert, recipient)
     if as_json:
         show.as_json([{"step": step.name, "ok": step.ok, "said": step.said} for step in steps])
         return

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -23,6 +24,9 @@ pages_option = click.option(
     type=click.Choice([one.value for one in Pages]),
     help="When the pages of its entries are fetched; else as the settings say.",
 )
+
+
+MEASURED = 500
 
 
 def as_json(value: Any) -> None:
@@ -46,10 +50,11 @@ def _plain(value: Any) -> Any:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows in columns as wide as they need to be."""
-    shown = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(line[column]) for line in [list(headings), *shown]) for column in range(len(headings))]
-    for line in [list(headings), *shown]:
+    """Print rows in columns as wide as the first MEASURED rows need: of a million none is kept."""
+    waiting = ([str(cell) for cell in row] for row in rows)
+    first = [list(headings), *islice(waiting, MEASURED)]
+    widths = [max(map(len, column)) for column in zip(*first, strict=True)]
+    for line in chain(first, waiting):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 

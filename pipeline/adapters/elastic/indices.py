@@ -47,6 +47,7 @@ class Kind(StrEnum):
     RECIPIENTS = "recipients"
     GROUPS = "groups"
     FEEDBACK = "feedback"
+    WATCHDOGS = "watchdogs"
 
 
 _KEYWORD = {"type": "keyword"}
@@ -138,7 +139,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "story_version": _COUNT,
         "matched_at": _EXACT_MOMENT,
         **_named("delivered update", _FLAG),
-        **_named("old copy_of", _KEPT),
+        **_named("old copy_of recipients", _KEPT),
         "evidence": _KEPT_OBJECT,
     },
     Kind.FIRINGS: {**_named("id match_id story_id", _KEYWORD), "at": _MOMENT},
@@ -162,6 +163,11 @@ PROPERTIES: dict[Kind, Properties] = {
     },
     Kind.GROUPS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
     Kind.FEEDBACK: {**_named("id match_id alert_id story_id recipient", _KEYWORD), "at": _MOMENT},
+    Kind.WATCHDOGS: {
+        **_named("id name", _KEYWORD),
+        **_named("due_at look_at lease_until queued_until trouble_since", _MOMENT),
+        "notices": _KEPT_OBJECT,
+    },
 }
 
 

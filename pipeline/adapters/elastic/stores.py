@@ -33,6 +33,7 @@ from pipeline.model import (
     Recipient,
     Subscription,
     Takedown,
+    Watchdog,
     WordList,
     ready_at,
     unleased_at,
@@ -63,6 +64,7 @@ def open_stores(settings: Settings) -> Stores:
         recipients=ElasticRecords(client, Shelf(names.alias(Kind.RECIPIENTS), Recipient, {})),
         groups=ElasticRecords(client, Shelf(names.alias(Kind.GROUPS), Group, {})),
         feedback=ElasticRecords(client, Shelf(names.alias(Kind.FEEDBACK), Feedback, {})),
+        watchdogs=ElasticRecords(client, Shelf(names.alias(Kind.WATCHDOGS), Watchdog, {})),
         prepare=partial(indices.prepare, client, names),
         probe=partial(probe, client, names),
         close=client.close,
@@ -138,11 +140,20 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""
-        named = {"alert_id": where.alert_id, "recipient": where.recipient, "story_id": where.story_id}
+        named = {
+            "alert_id": where.alert_id,
+            "recipient": where.recipient,
+            "story_id": where.story_id,
+            "state": where.state,
+        }
         clauses: list[Body] = [{"term": {name: value}} for name, value in named.items() if value]
         if where.since:
             clauses.append({"range": {"created_at": {"gte": _moment(where.since)}}})
         return self.search({"bool": {"filter": clauses}}, [{"created_at": "desc"}, {"id": "asc"}])
+
+    def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery of these matches."""
+        return list(self.search({"terms": {"match_id": list(match_ids)}}, [{"id": "asc"}]))
 
     def counts(self) -> Mapping[str, int]:
         """How many deliveries there are in each state."""

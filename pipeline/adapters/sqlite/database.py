@@ -53,7 +53,13 @@ CREATE TABLE feedback (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE outboxes (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE INDEX deliveries_to ON deliveries (recipient, ready_at) WHERE state IN ('pending', 'held', 'sending');
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS)
+_RECONCILIATION = """
+ALTER TABLE deliveries ADD COLUMN match_id TEXT NOT NULL DEFAULT '';
+UPDATE deliveries SET match_id = json_extract(CAST(thing AS TEXT), '$.match_id');
+CREATE INDEX deliveries_match ON deliveries (match_id);
+CREATE TABLE watchdogs (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.clusters import SqliteClusters
 from pipeline.adapters.sqlite.database import Database
-from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
+from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table, parts
 from pipeline.adapters.sqlite.stories import SqliteStories
 from pipeline.model import (
     ASKED,
@@ -27,6 +27,7 @@ from pipeline.model import (
     Recipient,
     Subscription,
     Takedown,
+    Watchdog,
     WordList,
     ready_at,
     unleased_at,
@@ -35,6 +36,11 @@ from pipeline.ports import LedgerFilter, Stores
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
 
+# A page goes on after the last row of the one before: with OFFSET each would read all before it again.
+# Said so that the index on created_at leads to the place.
+_AFTER = "created_at <= ? AND (created_at < ? OR id > ?)"
+_END_OF_TIME = 1e12
+
 Waiting = TypeVar("Waiting", Feed, Subscription, Entry, Delivery)
 
 
@@ -42,6 +48,19 @@ def _due(records: SqliteRecords[Waiting], states: Sequence[str], now: datetime, 
     """Those in one of `states` that are ready, longest ready first. A state at a time: so the index serves."""
     found = [one for state in states for one in records.select(_DUE, (state, now.timestamp(), limit))]
     return sorted(found, key=ready_at)[:limit]
+
+
+def _asked(where: LedgerFilter) -> tuple[str, list[object]]:
+    """The conditions of a page of the ledger and their values; those of `_AFTER` come last."""
+    named = {
+        "alert_id = ?": where.alert_id,
+        "recipient = ?": where.recipient,
+        "story_id = ?": where.story_id,
+        "state = ?": where.state,
+        "created_at >= ?": where.since.timestamp() if where.since else None,
+    }
+    asked = {condition: value for condition, value in named.items() if value}
+    return " AND ".join((*asked, _AFTER)), list(asked.values())
 
 
 def open_stores(path: str) -> Stores:
@@ -63,6 +82,7 @@ def open_stores(path: str) -> Stores:
         recipients=SqliteRecords(database, Table("recipients", Recipient, {}, durable=True)),
         groups=SqliteRecords(database, Table("groups", Group, {})),
         feedback=SqliteRecords(database, Table("feedback", Feedback, {})),
+        watchdogs=SqliteRecords(database, Table("watchdogs", Watchdog, {})),
         prepare=database.prepare,
         probe=database.probe,
         close=database.close,
@@ -130,6 +150,7 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
             "alert_id": lambda delivery: delivery.alert_id,
             "recipient": lambda delivery: delivery.recipient,
             "story_id": lambda delivery: delivery.story_id,
+            "match_id": lambda delivery: delivery.match_id,
         }
         super().__init__(database, Table("deliveries", Delivery, columns, durable=True))
 
@@ -145,20 +166,24 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
 
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""
-        named = {"alert_id": where.alert_id, "recipient": where.recipient, "story_id": where.story_id}
-        clauses = [f"{name} = ?" for name, value in named.items() if value]
-        values: list[object] = [value for value in named.values() if value]
-        if where.since:
-            clauses, values = [*clauses, "created_at >= ?"], [*values, where.since.timestamp()]
-        condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        start = 0
+        conditions, values = _asked(where)
+        after: tuple[object, ...] = (_END_OF_TIME, _END_OF_TIME, "")
         while True:
-            query = f"{condition} ORDER BY created_at DESC, id LIMIT ? OFFSET ?"
-            page = self.select(query, (*values, PAGE, start))
+            query = f"WHERE {conditions} ORDER BY created_at DESC, id LIMIT {PAGE}"
+            page = self.select(query, (*values, *after))
             yield from page
-            start += PAGE
             if len(page) < PAGE:
                 return
+            last = page[-1]
+            after = (last.created_at.timestamp(), last.created_at.timestamp(), last.id)
+
+    def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery of these matches."""
+        return [
+            delivery
+            for part in parts(match_ids)
+            for delivery in self.select(f"WHERE match_id IN ({','.join('?' * len(part))})", part)
+        ]
 
     def counts(self) -> Mapping[str, int]:
         """How many deliveries there are in each state."""
