@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.adapters import alertfile
 from pipeline.adapters.smtp import SmtpMailer
-from pipeline.adapters.watchlist import import_lists, read_lists, write_lists
+from pipeline.adapters.watchlist import import_lists
 from pipeline.deliver.links import Action, token
 from pipeline.deliver.render import Item, render
 from pipeline.errors import BadInput, MailUnavailable, NotFound
@@ -208,26 +209,37 @@ def test_lists_that_were_written_are_read_as_they_were(desk):
     put_group(desk.ports, NewGroup(name="desk", members=(ANA, BOB)))
     desk.describe(name="Ana \"the\" 'Lyst'", zone="Europe/Kyiv", policy="weekly mon 08:00")
     desk.alert("@desk", BOB, policy="hourly", throttle=5, urgent=True, copies=True)
-    written = write_lists(desk.ports)
     stores = desk.ports.stores
+    written = alertfile.write(stores.recipients.all(), stores.groups.all(), stores.alerts.all())
     before = [list(one.all()) for one in (stores.recipients, stores.groups, stores.alerts)]
     for records in (stores.recipients, stores.groups, stores.alerts):
         records.delete([one.id for one in records.all()])
-    dry = import_lists(desk.ports, read_lists(written.encode(), "x"), dry_run=True)
+    dry = import_lists(desk.ports, alertfile.read(written.encode(), "x"), dry_run=True)
     assert [(one.added, one.refused) for one in dry.values()] == [(1, [])] * 3
     assert stores.alerts.count() == stores.groups.count() == stores.recipients.count() == 0
-    done = import_lists(desk.ports, read_lists(written.encode(), "x"))
+    done = import_lists(desk.ports, alertfile.read(written.encode(), "x"))
     assert [(one.added, one.refused) for one in done.values()] == [(1, [])] * 3
     after = [list(one.all()) for one in (stores.recipients, stores.groups, stores.alerts)]
     assert after == before
-    again = import_lists(desk.ports, read_lists(written.encode(), "x"), replace_existing=True)
+    again = import_lists(desk.ports, alertfile.read(written.encode(), "x"), replace_existing=True)
     assert [(one.added, one.changed, one.known) for one in again.values()] == [(0, 0, 1)] * 3
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@given(WORDS, WORDS, st.integers(0, 1_000), st.booleans())
+def test_any_text_of_an_alert_is_read_from_a_file_as_it_was_written(name, query, throttle, urgent):
+    one = builders.alert(query, name, recipients=("@desk", ANA), throttle=throttle, urgent=urgent)
+    (read,) = alertfile.read(alertfile.write([], [], [one]).encode(), "x").alerts
+    assert (read.name, read.query, read.recipients) == (name, query, one.recipients)
+    assert (read.throttle, read.urgent, read.policy) == (throttle, urgent, "immediate")
 
 
 def test_an_import_replaces_what_is_described_and_nothing_that_a_reader_did(desk):
     desk.describe(name="Ana", quiet="22:00-07:00")
     desk.ports.stores.recipients.update([desk.recipient().id], lambda one: replace(one, unsubscribed=("*",)))
-    lists = read_lists(b"[[recipient]]\naddress = 'ana@example.org'\nzone = 'Asia/Tokyo'", "x")
+    lists = alertfile.read(b"[[recipient]]\naddress = 'ana@example.org'\nzone = 'Asia/Tokyo'", "x")
     assert import_lists(desk.ports, lists)["recipients"].known == 1
     assert desk.recipient().zone == "UTC"
     assert import_lists(desk.ports, lists, replace_existing=True)["recipients"].changed == 1
@@ -259,7 +271,7 @@ def test_a_bad_table_is_named_and_the_rest_goes_in(ports):
         policy = 'daily 08:00'
     """
     for dry_run in (True, False):
-        done = import_lists(ports, read_lists(text.encode(), "x"), dry_run=dry_run)
+        done = import_lists(ports, alertfile.read(text.encode(), "x"), dry_run=dry_run)
         assert [(one.added, len(one.refused)) for one in done.values()] == [(0, 1), (0, 1), (1, 2)]
         assert done["alerts"].refused[0].startswith("alert 'a': there is no group @empty")
     assert [one.name for one in ports.stores.alerts.all()] == ["c"]
@@ -281,7 +293,7 @@ def test_a_bad_table_is_named_and_the_rest_goes_in(ports):
 )
 def test_a_file_in_which_something_else_is_written_is_refused_whole(text, why):
     with pytest.raises(BadInput, match=why):
-        read_lists(text.encode(), "x")
+        alertfile.read(text.encode(), "x")
 
 
 # -- what the flow makes of it

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from pipeline.adapters import opml
+from pipeline.adapters import alertfile, opml
+from pipeline.adapters.alertfile import USUAL, Lists
 from pipeline.adapters.opml import Outlines
 from pipeline.address import address_key
 from pipeline.errors import BadInput
 from pipeline.flow.manage import (
     KnownFeeds,
-    NewAlert,
     NewFeed,
     add_feeds,
     alert_id,
@@ -35,21 +33,9 @@ from pipeline.flow.people import (
     put_group,
     put_recipient,
 )
-from pipeline.model import Alert, Recipient
+from pipeline.model import Alert
 from pipeline.ports import Ports
 
-_USUAL: dict[str, Any] = {
-    "variants": True,
-    "copies": False,
-    "updates": False,
-    "policy": "immediate",
-    "throttle": 0,
-    "urgent": False,
-}
-"""What an alert may say besides name, query and to; and what holds when it says nothing."""
-_KINDS = {bool: "true or false", str: "a text in quotes", int: "a whole number"}
-_UNDESCRIBED = {"name": "", "zone": "UTC", "language": "en", "policy": "", "quiet": ""}
-"""What holds of a recipient of whom a file says no more than the address."""
 BATCH = 500
 """Feeds that are written at once."""
 
@@ -72,7 +58,7 @@ def take_in(ports: Ports, folder: Path) -> list[str]:
     if feeds.exists():
         lines += _told("feeds", feeds, import_feeds(ports, opml.read(read(feeds), str(feeds))))
     if alerts.exists():
-        lists = import_lists(ports, read_lists(read(alerts), str(alerts)))
+        lists = import_lists(ports, alertfile.read(read(alerts), str(alerts)))
         lines += [line for what, imported in lists.items() for line in _told(what, alerts, imported)]
     if not lines:
         raise BadInput(f"{folder} has neither feeds.opml nor alerts.toml: give a folder that has")
@@ -128,78 +114,6 @@ def _is_fresh(feed: NewFeed, known: KnownFeeds, taken: dict[str, NewFeed], impor
         return False
     imported.known += there is not None
     return there is None
-
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """What a TOML file says of alerts, and of who gets their mails."""
-
-    recipients: tuple[NewRecipient, ...] = ()
-    groups: tuple[NewGroup, ...] = ()
-    alerts: tuple[NewAlert, ...] = ()
-
-
-def read_lists(content: bytes, name: str) -> Lists:
-    """The tables `[[recipient]]`, `[[group]]` and `[[alert]]` of a TOML document. Raises BadInput."""
-    try:
-        document = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{name} is not TOML: {error}") from None
-    return Lists(
-        tuple(_recipient(one, where) for one, where in _tables(document, "recipient", "address", name)),
-        tuple(_group(one, where) for one, where in _tables(document, "group", "name and members", name)),
-        tuple(_alert(one, where) for one, where in _tables(document, "alert", "name, query and to", name)),
-    )
-
-
-def _tables(document: dict[str, Any], kind: str, needs: str, name: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The tables of a kind, each with where it stands."""
-    tables = document.get(kind, [])
-    if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-        raise BadInput(f"{name}: write each {kind} as [[{kind}]] with {needs}")
-    return ((one, f"{name}: {kind} {number}") for number, one in enumerate(tables, 1))
-
-
-def _recipient(one: dict[str, Any], where: str) -> NewRecipient:
-    _refuse_unknown(one, ("address", *DESCRIBED), where)
-    for key in ("address", *DESCRIBED):
-        if not isinstance(one.get(key, ""), str):
-            raise BadInput(f"{where}: {key} is {_KINDS[str]}")
-    if not one.get("address"):
-        raise BadInput(f"{where} needs an address")
-    return NewRecipient(**_UNDESCRIBED | one)
-
-
-def _group(one: dict[str, Any], where: str) -> NewGroup:
-    _refuse_unknown(one, ("name", "members"), where)
-    if not isinstance(one.get("name"), str):
-        raise BadInput(f"{where} needs a name, in quotes")
-    return NewGroup(name=one["name"], members=_texts(one, "members", where))
-
-
-def _alert(one: dict[str, Any], where: str) -> NewAlert:
-    _refuse_unknown(one, ("name", "query", "to", *_USUAL), where)
-    for key, usual in _USUAL.items():
-        if type(one.get(key, usual)) is not type(usual):
-            raise BadInput(f"{where}: {key} is {_KINDS[type(usual)]}")
-    if not isinstance(one.get("name"), str) or not isinstance(one.get("query"), str):
-        raise BadInput(f"{where} needs a name and a query, each in quotes")
-    said = {key: one[key] for key in _USUAL if key in one}
-    return NewAlert(name=one["name"], query=one["query"], recipients=_texts(one, "to", where), **said)
-
-
-def _refuse_unknown(one: dict[str, Any], known: Sequence[str], where: str) -> None:
-    unknown = sorted(one.keys() - set(known))
-    if unknown:
-        raise BadInput(f"{where} has {', '.join(unknown)}: only {', '.join(known)} are known")
-
-
-def _texts(one: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
-    given = one.get(key, [])
-    texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not all(isinstance(item, str) for item in texts):
-        raise BadInput(f"{where}: {key} is a mail address or a list of them")
-    return tuple(texts)
 
 
 def import_lists(
@@ -294,53 +208,4 @@ def _counts(imported: Imported, there: object, line: str, *, same: bool, replace
 
 
 def _same(there: Alert, wanted: Alert) -> bool:
-    return all(getattr(there, key) == getattr(wanted, key) for key in ("query", "recipients", *_USUAL))
-
-
-def write_lists(ports: Ports) -> str:
-    """TOML of recipients, groups and alerts, one line a field, in the order of their names: for keeping in git.
-
-    What readers did themselves (unsubscribed, muted) and what bounced is not in it.
-    """
-    recipients = sorted(filter(is_described, ports.stores.recipients.all()), key=lambda one: one.address)
-    groups = sorted(ports.stores.groups.all(), key=lambda one: one.name)
-    alerts = sorted(ports.stores.alerts.all(), key=lambda one: one.name)
-    blocks = [
-        *(_table("recipient", {"address": one.address} | _unusual(one, _UNDESCRIBED)) for one in recipients),
-        *(_table("group", {"name": one.name, "members": one.members}) for one in groups),
-        *(
-            _table("alert", {"name": one.name, "query": one.query, "to": one.recipients} | _unusual(one, _USUAL))
-            for one in alerts
-        ),
-    ]
-    return "\n".join([_HEADING, *blocks])
-
-
-def _unusual(one: Alert | Recipient, usual: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: getattr(one, key) for key, value in usual.items() if getattr(one, key) != value}
-
-
-def _table(kind: str, fields: Mapping[str, Any]) -> str:
-    return "".join([f"[[{kind}]]\n", *(f"{key} = {_value(value)}\n" for key, value in fields.items())])
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_quoted, value))}]"
-    return _quoted(value) if isinstance(value, str) else str(value).lower()
-
-
-_HEADING = """\
-# Alerts of Wirewatch. The language: docs/query.md. What a change would do:
-# wirewatch alerts import THIS_FILE --replace --dry-run
-"""
-
-
-def _quoted(text: str) -> str:
-    """A TOML string: literal where it can be, so that queries keep their quotes as typed."""
-    if "'" not in text and text.isprintable():
-        return f"'{text}'"
-    escaped = "".join(
-        {"\\": "\\\\", '"': '\\"'}.get(char) or (char if char.isprintable() else f"\\U{ord(char):08X}") for char in text
-    )
-    return f'"{escaped}"'
+    return all(getattr(there, key) == getattr(wanted, key) for key in ("query", "recipients", *USUAL))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.adapters import watchlist
+from pipeline.adapters import alertfile, watchlist
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
 from pipeline.flow.language import understood
@@ -123,7 +123,7 @@ def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json
     """Add the alerts, recipients and groups of a TOML file (docs/cli.md). Bad ones are named, the rest is added."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    lists = watchlist.read_lists(watchlist.read(file), str(file))
+    lists = alertfile.read(watchlist.read(file), str(file))
     imported = watchlist.import_lists(ports, lists, replace_existing=replace_existing, dry_run=dry_run)
     if as_json:
         facts = {what: asdict(one) for what, one in imported.items()}
@@ -140,7 +140,9 @@ def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json
 @alerts.command()
 def export() -> None:
     """Print all alerts, recipients and groups as TOML, for keeping in git."""
-    click.echo(watchlist.write_lists(bootstrap.ports()), nl=False)
+    stores = bootstrap.ports().stores
+    written = alertfile.write(stores.recipients.all(), stores.groups.all(), stores.alerts.all())
+    click.echo(written, nl=False)
 
 
 @alerts.command("list")
