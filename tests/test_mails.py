@@ -209,6 +209,7 @@ def digest(*items: Item, reason: str = "digest: daily 08:00", **options: Any) ->
         ("digest: weekly mon 07:30", "Your digest: every Monday at 07:30."),
         ("quiet hours, 22:00-07:00", "Held during your quiet hours, 22:00–07:00."),
         ("throttle: 4 mails an hour", "This alert sends at most 4 mails an hour"),
+        ("digest: at full moon", "Your digest: at full moon."),
         ("a burst", "Held while many stories came at once."),
     ],
 )
