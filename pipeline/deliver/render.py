@@ -82,8 +82,8 @@ POLICY = SMTP.clone(header_factory=_HEADERS)
 def render(items: Sequence[Item], recipient: Recipient, settings: Settings, notes: Sequence[str] = ()) -> EmailMessage:
     """The mail of these deliveries, one or many. The same mail always has the same Message-ID.
 
-    `notes` are lines before the stories of a digest, or below one story, such as which sources are silent. Raises BadInput for a recipient
-    in a zone that there is not.
+    `notes` are lines before the stories of a digest, or below one story, such as which sources are silent. Raises
+    BadInput for a recipient in a zone that there is not.
     """
     reader = reader_of(recipient, settings)
     message = _headed(items, reader)
