@@ -209,6 +209,7 @@ def digest(*items: Item, reason: str = "digest: daily 08:00", **options: Any) ->
         ("digest: weekly mon 07:30", "Your digest: every Monday at 07:30."),
         ("quiet hours, 22:00-07:00", "Held during your quiet hours, 22:00–07:00."),
         ("throttle: 4 mails an hour", "This alert sends at most 4 mails an hour"),
+        ("digest: at full moon", "Your digest: at full moon."),
         ("a burst", "Held while many stories came at once."),
     ],
 )
@@ -305,7 +306,9 @@ def test_notes_stand_in_digests_and_mails_and_are_bounded():
     for message in (mail(item(), notes=(note,)), digest(item("a"), item("b"), notes=(note,))):
         for said in both(message):
             assert note in said
-    assert len(part(mail(item(), notes=("x" * 5000,) * 1000), "html")) < 20_000
+    many = mail(item(), notes=("x" * 5000,) * 1000)
+    assert len(part(many, "html")) < 20_000
+    assert "and 990 more" in shown(many)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pipeline.deliver.item import Item
 from pipeline.deliver.language import Language
 from pipeline.deliver.plan import BURST, DIGEST
 from pipeline.deliver.policy import read_policy
+from pipeline.errors import BadInput
 from pipeline.model import Alert, DeliveryState, Story
 from pipeline.outlets import other_outlets
 
@@ -125,8 +126,11 @@ def _why_together(items: Sequence[Item], said_in: Language) -> list[str]:
 
 
 def policy_in_words(text: str, said_in: Language) -> str:
-    """A digest's policy as its reader is told it: daily at 08:00."""
-    digest = read_policy(text)
+    """A digest's policy as its reader is told it: daily at 08:00. One that is no longer known is said as it stands."""
+    try:
+        digest = read_policy(text)
+    except BadInput:
+        return text
     if digest is None or digest.at is None:
         return said_in.gettext("hourly")
     at = said_in.time(digest.at)

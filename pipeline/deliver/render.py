@@ -79,20 +79,15 @@ _HEADERS.map_to_type("list-unsubscribe", _Addresses)
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-def render(
-    items: Sequence[Item],
-    recipient: Recipient,
-    settings: Settings,
-    notes: Sequence[str] = (),
-) -> EmailMessage:
+def render(items: Sequence[Item], recipient: Recipient, settings: Settings, notes: Sequence[str] = ()) -> EmailMessage:
     """The mail of these deliveries, one or many. The same mail always has the same Message-ID.
 
-    `notes` are lines that stand before the stories, such as which sources are silent. Raises BadInput for a recipient
-    in a zone that there is not.
+    `notes` are lines before the stories of a digest, or below one story, such as which sources are silent. Raises
+    BadInput for a recipient in a zone that there is not.
     """
     reader = reader_of(recipient, settings)
     message = _headed(items, reader)
-    said = [one_line(note, LONGEST_NOTE) for note in notes[:MOST_NOTES]]
+    said = _bounded(notes, reader.language)
     kind, facts = (
         ("match", _match(items[0], reader, said)) if len(items) == 1 else ("digest", _digest(items, reader, said))
     )
@@ -101,6 +96,12 @@ def render(
     _set_part(message, templates.get_template(f"{kind}.txt").render(facts), "plain")
     _set_part(message, templates.get_template(f"{kind}.html").render(facts), "html")
     return message
+
+
+def _bounded(notes: Sequence[str], said_in: Language) -> list[str]:
+    lines = [one_line(note, LONGEST_NOTE) for note in notes[:MOST_NOTES]]
+    more = len(notes) - len(lines)
+    return [*lines, said_in.ngettext("and %(num)d more", "and %(num)d more", more)] if more else lines
 
 
 def _headed(items: Sequence[Item], reader: Reader) -> EmailMessage:
