@@ -32,7 +32,7 @@ MINUTE = timedelta(minutes=1)
 AGAIN = MINUTE
 """After which a mail is tried again that the server did not take."""
 LONGEST = timedelta(hours=1)
-"""For which one worker may look at the ledger: a million deliveries on Elasticsearch take minutes."""
+"""For which one worker may look at the ledger: a million deliveries on Elasticsearch take a quarter of an hour."""
 CLEAR = 0.8
 """Of the share that alarms: below that much of it an outage is over, so that one at the edge is not a mail a minute."""
 MOST_NAMED = 20

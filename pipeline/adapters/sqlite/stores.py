@@ -56,7 +56,7 @@ def _asked(where: LedgerFilter) -> tuple[str, list[object]]:
         "alert_id = ?": where.alert_id,
         "recipient = ?": where.recipient,
         "story_id = ?": where.story_id,
-        "state = ?": where.state,
+        "+state = ?": where.state,  # not by its index: each page would sort all that are in that state
         "created_at >= ?": where.since.timestamp() if where.since else None,
     }
     asked = {condition: value for condition, value in named.items() if value}
