@@ -48,7 +48,18 @@ class SmtpMailer:
         options = [] if recipient.isascii() and sender.isascii() else ["SMTPUTF8"]
         self._expect(server.mail(sender, options), recipient)
         self._expect(server.rcpt(recipient), recipient)
-        return self._expect(server.data(message.as_bytes()), recipient)
+        return self._expect(self._data(server, message.as_bytes(), recipient), recipient)
+
+    def _data(self, server: smtplib.SMTP, content: bytes, recipient: str) -> tuple[int, bytes]:
+        """The server's answer to the message. Without one it may have been taken (RFC 5321, 4.5.3.2.6 and 6.1)."""
+        try:
+            return server.data(content)
+        except smtplib.SMTPResponseException:
+            raise
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            why = f"{self._address.hostname}: {error or type(error).__name__}"
+            raise MailUnavailable(recipient, why, uncertain=True) from error
 
     def _connected(self) -> smtplib.SMTP:
         """The open connection, made anew after a fork or when the server has gone."""
