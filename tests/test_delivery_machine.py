@@ -105,7 +105,7 @@ class Delivering(RuleBasedStateMachine):
 
 
 def test_whatever_happens_each_match_is_accounted_for_and_nobody_gets_what_they_must_not(stores, request):
-    examples, steps = (12, 25) if "sqlite" in request.node.name else (3, 10)
+    examples, steps = (30, 30) if "sqlite" in request.node.name else (3, 10)
     numbers = count()
     run_state_machine_as_test(
         lambda: Delivering(lambda: stores, f"example{next(numbers)}"),
