@@ -118,11 +118,11 @@ class HostBusy(FetchUnavailable):
 
 
 class MailUnavailable(Unavailable):
-    """The mail server does not take the message now."""
+    """The mail server does not take the message now; or it is `uncertain` whether it did."""
 
-    def __init__(self, recipient: str, answer: str) -> None:
+    def __init__(self, recipient: str, answer: str, *, uncertain: bool = False) -> None:
         super().__init__(f"mail to {recipient} not taken for now: {answer}")
-        self.recipient, self.answer = recipient, answer
+        self.recipient, self.answer, self.uncertain = recipient, answer, uncertain
 
 
 class ExtractorDied(Unavailable):

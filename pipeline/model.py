@@ -461,8 +461,11 @@ class Outbox(Struct, frozen=True, kw_only=True):
     """What one worker at a time sends to a recipient. `id` is identify("outbox", channel, recipient)."""
 
     id: str
-    lease_until: datetime | None = None
-    sent: tuple[tuple[str, datetime], ...] = ()  # the alert and the moment of each mail of the last hour
+    lease_until: datetime | None = None  # each mail renews it; who finds another in its place has lost the outbox
+    asked: bool = False  # somebody found it taken: its holder looks for more before letting go
+    sent: tuple[
+        tuple[str, datetime], ...
+    ] = ()  # the alert and the moment of each mail of the last hour, written before
 
 
 class Notice(Struct, frozen=True, kw_only=True):

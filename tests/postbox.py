@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.servers import free_port
 
@@ -21,10 +24,16 @@ class Postbox:
 
     url: str
     mails: list[EmailMessage] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # of each mail, by time.time()
     recipients: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)  # recipient to the answer that refuses it
     sender_answer: str = "250 ok"
     answer: str = "250 taken"
+    seconds: float = 0.0  # before that answer
+    drops: bool = False  # the connection, when the message was taken and before it is answered
+    sessions: set[int] = field(default_factory=set)
+    logins: list[tuple[str, str]] = field(default_factory=list)
+    encrypted: bool = False  # the last mail came so
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, sender: str, options: list[str]
@@ -40,19 +49,38 @@ class Postbox:
         return "250 ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.sessions.add(id(session))
+        self.encrypted = session.ssl is not None
         if self.answer.startswith("250"):
             content = envelope.original_content or b""
             self.mails.append(message_from_bytes(content, _class=EmailMessage, policy=policy.default))
+            self.times.append(time.time())
             self.recipients += envelope.rcpt_tos
+        if self.drops and server.transport:
+            server.transport.abort()
+        await asyncio.sleep(self.seconds)
         return self.answer
+
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, how: str, data: object) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.logins.append((data.login.decode(), data.password.decode()))
+        return AuthResult(success=data.password == b"secret", handled=False)
 
 
 @contextmanager
-def open_postbox(host: str = "127.0.0.1", **options: Any) -> Iterator[Postbox]:
-    """An SMTP server for as long as the context lasts; `options` are aiosmtpd's."""
+def open_postbox(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[Postbox]:
+    """An SMTP server for as long as the context lasts; with `tls` it asks for STARTTLS and a login.
+
+    `options` are aiosmtpd's.
+    """
     port = free_port()
     postbox = Postbox(f"smtp://{host}:{port}")
-    controller = Controller(postbox, hostname=host, port=port, decode_data=False, **options)
+    asks: dict[str, Any] = (
+        {"tls_context": tls, "require_starttls": True, "auth_required": True, "authenticator": postbox.authenticate}
+        if tls
+        else {}
+    )
+    controller = Controller(postbox, hostname=host, port=port, decode_data=False, **asks, **options)
     controller.start()
     try:
         yield postbox

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 INGEST_BATCH = 10
 NOTIFY_BATCH = 50
 WATCH_SECONDS = LONGEST.total_seconds()
+NOTIFY_PART = 0.4
+"""Of a lease, in which mails are begun: well before the task is asked to stop (app.SOFT_PART) with a mail in hand."""
 
 
 @app.task(name="wirewatch.poll", throws=(WirewatchError,))
@@ -44,8 +46,11 @@ def ingest(entry_ids: list[str]) -> None:
 
 @app.task(name="wirewatch.notify", throws=(WirewatchError,))
 def notify(delivery_ids: list[str]) -> None:
-    """Send a batch of deliveries."""
-    report = flow.notify(bootstrap.ports(), delivery_ids)
+    """Send a batch of deliveries; what takes longer than a task may is queued again."""
+    ports = bootstrap.ports()
+    report = flow.notify(ports, delivery_ids, seconds=ports.settings.lease * NOTIFY_PART)
+    for batch in batches(report.left, NOTIFY_BATCH):
+        notify.delay(batch)
     log.info("notify: %d sent, %d postponed, %d failed", report.sent, report.postponed, report.failed)
 
 

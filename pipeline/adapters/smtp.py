@@ -44,20 +44,42 @@ class SmtpMailer:
             self._drop()
 
     def _hand_over(self, message: EmailMessage, sender: str, recipient: str) -> str:
-        server = self._connected()
         options = [] if recipient.isascii() and sender.isascii() else ["SMTPUTF8"]
-        self._expect_of_us(server.mail(sender, options), recipient)
-        self._expect(server.rcpt(recipient), recipient)
-        return self._expect(server.data(message.as_bytes()), recipient)
+        server = self._begun(sender, options, recipient)
+        try:
+            self._expect(server.rcpt(recipient), recipient)
+        except (MailRefused, MailUnavailable):
+            server.rset()  # else the next mail would be nested in this one
+            raise
+        return self._expect(self._data(server, message.as_bytes(), recipient), recipient)
 
-    def _connected(self) -> smtplib.SMTP:
-        """The open connection, made anew after a fork or when the server has gone."""
+    def _data(self, server: smtplib.SMTP, content: bytes, recipient: str) -> tuple[int, bytes]:
+        """The server's answer to the message. Without one it may have been taken (RFC 5321, 4.5.3.2.6 and 6.1)."""
+        try:
+            return server.data(content)
+        except smtplib.SMTPResponseException:
+            raise
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            why = f"{self._address.hostname}: {error or type(error).__name__}"
+            raise MailUnavailable(recipient, why, uncertain=True) from error
+
+    def _begun(self, sender: str, options: list[str], recipient: str) -> smtplib.SMTP:
+        """The open connection with a mail begun on it; a new one after a fork, or when the server has gone."""
         if self._server is not None and self._pid == os.getpid():
             with contextlib.suppress(smtplib.SMTPException, OSError):
-                if self._server.rset()[0] == 250:
+                if self._server.mail(sender, options)[0] == 250:
                     return self._server
             self._drop()
-        self._server, self._pid = self._open(), os.getpid()
+        try:
+            self._server, self._pid = self._open(), os.getpid()
+            self._expect(self._server.mail(sender, options), recipient)
+        except MailRefused as error:
+            raise MailUnavailable(recipient, f"sender refused: {error.answer}") from error
+        except smtplib.SMTPResponseException as error:
+            # A login that is refused, say: this is about us, and no recipient is to be given up for it.
+            why = error.smtp_error if isinstance(error.smtp_error, str) else error.smtp_error.decode("utf-8", "replace")
+            raise MailUnavailable(recipient, f"{self._address.hostname}: {error.smtp_code} {why}") from error
         return self._server
 
     def _open(self) -> smtplib.SMTP:
@@ -91,21 +113,11 @@ class SmtpMailer:
             raise MailRefused(recipient, line)
         raise MailUnavailable(recipient, line)
 
-    def _expect_of_us(self, answer: tuple[int, bytes | str], recipient: str) -> None:
-        """As `_expect`, where the server judges us and not the recipient: it is asked again until that is cured."""
-        try:
-            self._expect(answer, recipient)
-        except MailRefused as error:
-            raise MailUnavailable(recipient, error.answer) from None
-
     @contextlib.contextmanager
     def _translated(self, recipient: str) -> Iterator[None]:
         """The one place where smtplib's errors become ours."""
         try:
             yield
-        except smtplib.SMTPAuthenticationError as error:
-            self._drop()
-            self._expect_of_us((error.smtp_code, error.smtp_error or b""), recipient)
         except smtplib.SMTPResponseException as error:
             self._drop()
             self._expect((error.smtp_code, error.smtp_error or b""), recipient)

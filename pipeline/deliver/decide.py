@@ -5,12 +5,14 @@
 
 `sent`, `suppressed` and `failed` are ends, but for what was suppressed as old and then comes as news: it is pending
 again. A delivery found `sending` after its lease ran out may have been accepted by the server before its worker died;
-it is sent again in the same mail, under the same Message-ID, and marked `repeated`.
+it is sent again in the same mail, under the same Message-ID, and marked `repeated`. So is one whose connection broke
+before the server answered.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -50,9 +52,14 @@ def revived(delivery: Delivery, now: datetime, queued_until: datetime | None = N
     return _to(delivery, DeliveryState.PENDING, now, "its story came as news", **changes)
 
 
+def due(delivery: Delivery, now: datetime) -> bool:
+    """Whether a delivery may be sent now: its time has come, and no worker has it."""
+    return delivery.state in UNSENT and delivery.due_at <= now and (delivery.lease_until or now) <= now
+
+
 def claim(delivery: Delivery, mail_id: str, now: datetime, lease: timedelta) -> Delivery | None:
     """Take a delivery that is due, to send it in the mail `mail_id`; None when it is not due, or in other hands."""
-    if (delivery.lease_until or now) > now or delivery.due_at > now or delivery.state not in UNSENT:
+    if not due(delivery, now):
         return None
     lost = delivery.state is DeliveryState.SENDING
     note = "its worker was lost: sent again under the same Message-ID" if lost else ""
@@ -61,8 +68,9 @@ def claim(delivery: Delivery, mail_id: str, now: datetime, lease: timedelta) -> 
 
 
 def held(delivery: Delivery, until: datetime, reason: str, now: datetime) -> Delivery:
-    """Not before `until`."""
-    return _to(delivery, DeliveryState.HELD, now, reason, reason=reason, due_at=until)
+    """Not before `until`. What is held while its worker is lost may have gone out, as at a claim."""
+    repeated = delivery.repeated or delivery.state is DeliveryState.SENDING
+    return _to(delivery, DeliveryState.HELD, now, reason, reason=reason, due_at=until, repeated=repeated)
 
 
 def sent(delivery: Delivery, answer: str, message_id: str, now: datetime) -> Delivery:
@@ -85,12 +93,32 @@ def withdrawn(delivery: Delivery, reason: str, now: datetime) -> Delivery | None
     return suppressed(delivery, reason, now) if delivery.state in (DeliveryState.PENDING, DeliveryState.HELD) else None
 
 
-def postponed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
-    """Not now: again later, each time twice as late up to an hour, and for a day in all."""
-    if now - delivery.created_at > GIVE_UP_AFTER:
-        return failed(delivery, f"given up after a day: {reason}", now)
-    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(delivery.attempts - 1, 12)) * _jitter(delivery)
-    return _to(delivery, DeliveryState.PENDING, now, reason, due_at=now + wait)
+def postponed(
+    delivery: Delivery, reason: str, now: datetime, *, until: datetime | None = None, uncertain: bool = False
+) -> Delivery:
+    """Not now: again at `until` (by default `next_try`), for a day since it was first tried.
+
+    Where it is `uncertain` whether the server took the mail, it goes in that mail again, as after a worker was lost.
+    Else it may go with others that have come meanwhile.
+    """
+    repeated = delivery.repeated or uncertain
+    kept = {"repeated": repeated, "mail_id": delivery.mail_id if repeated else ""}
+    if now - _first_tried(delivery) > GIVE_UP_AFTER:
+        return replace(failed(delivery, f"given up after a day: {reason}", now), repeated=repeated)
+    note = f"it may have been taken: {reason}" if uncertain else reason
+    return _to(delivery, DeliveryState.PENDING, now, note, due_at=until or next_try([delivery], now), **kept)
+
+
+def next_try(mail: Sequence[Delivery], now: datetime) -> datetime:
+    """When a mail is tried again, as a whole: each time twice as late, up to an hour."""
+    attempts = max(one.attempts for one in mail)
+    wait: timedelta = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts - 1, 12))
+    return now + wait * _jitter(mail[0].mail_id, attempts)
+
+
+def _first_tried(delivery: Delivery) -> datetime:
+    """Waiting for a digest or for the morning is no trying."""
+    return next((event.at for event in delivery.history if event.state is DeliveryState.SENDING), delivery.created_at)
 
 
 def _to(delivery: Delivery, state: DeliveryState, now: datetime, note: str, **changes: object) -> Delivery:
@@ -99,7 +127,7 @@ def _to(delivery: Delivery, state: DeliveryState, now: datetime, note: str, **ch
     return replace(delivery, state=state, updated_at=now, history=history, **kept)
 
 
-def _jitter(delivery: Delivery) -> float:
-    """Between 0.8 and 1.2, the same for all in a mail: what one outage postponed does not come back as one burst."""
-    number = hashlib.blake2b(f"{delivery.mail_id} {delivery.attempts}".encode(), digest_size=2).digest()
+def _jitter(mail_id: str, attempts: int) -> float:
+    """Between 0.8 and 1.2: what one outage postponed does not come back as one burst."""
+    number = hashlib.blake2b(f"{mail_id} {attempts}".encode(), digest_size=2).digest()
     return 0.8 + 0.4 * int.from_bytes(number, "big") / 65_535

@@ -43,7 +43,8 @@ def first(delivery: Delivery, alert: Alert, recipient: Recipient, now: datetime)
     if digest is not None:
         until = next_digest(digest, read_zone(recipient.zone), now)
         return held(delivery, until, f"{DIGEST}{recipient.policy or alert.policy}", now)
-    return _in_quiet(delivery, alert, recipient, now) or delivery
+    end = _quiet(alert, recipient, now)
+    return held(delivery, end, f"quiet hours, {recipient.quiet}", now) if end else delivery
 
 
 def unwanted(alert: Alert, recipient: Recipient, now: datetime) -> str:
@@ -57,26 +58,27 @@ def unwanted(alert: Alert, recipient: Recipient, now: datetime) -> str:
 
 
 def plan(due: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipient, sent: Sent, now: datetime) -> Plan:
-    """Plan what is due to one recipient on one channel. What was in a mail before goes in that mail again."""
+    """Plan what is due to one recipient on one channel. What may have been in a mail before goes in that mail again."""
     made = Plan()
+    hours = {one: sorted(at for known, at in sent if known == one and at > now - HOUR) for one in alerts}
     again: dict[str, list[Delivery]] = {}
     digest: list[Delivery] = []
     single: dict[str, list[Delivery]] = {}
     for delivery in due:
-        alert = alerts.get(delivery.alert_id)
-        stopped = _stopped(delivery, alert, recipient, now)
-        if stopped is not None or alert is None:
-            made.changed += [stopped] if stopped else []
+        why = _stopped(delivery, alerts.get(delivery.alert_id), recipient, now)
+        if why:
+            made.changed.append(suppressed(delivery, why, now))
         elif delivery.mail_id:
             again.setdefault(delivery.mail_id, []).append(delivery)
         elif delivery.reason.startswith(DIGEST):
             digest.append(delivery)
         else:
-            single.setdefault(alert.id, []).append(delivery)
-    made.mails += [tuple(one) for one in again.values()]
-    made.mails += [tuple(digest)] if digest else []
+            single.setdefault(delivery.alert_id, []).append(delivery)
+    for mail in again.values():
+        _whole(made, mail, alerts, recipient, hours, now)
+    _digest(made, digest, alerts, recipient, hours, now)
     for alert_id, waiting in single.items():
-        _at_once(made, alerts[alert_id], waiting, [at for one, at in sent if one == alert_id], now)
+        _at_once(made, alerts[alert_id], waiting, recipient, hours[alert_id], now)
     return made
 
 
@@ -85,35 +87,89 @@ def mail_id(deliveries: Sequence[Delivery]) -> str:
     return deliveries[0].mail_id or identify("mail", *sorted(one.id for one in deliveries))
 
 
-def _stopped(delivery: Delivery, alert: Alert | None, recipient: Recipient, now: datetime) -> Delivery | None:
-    """The delivery held or suppressed, if it must not go now. One that may have gone out already is seen through."""
-    if delivery.state is DeliveryState.SENDING:
-        return None if alert else suppressed(delivery, "the alert is gone", now)
+Hours = Mapping[str, list[datetime]]
+"""When each alert sent the recipient a mail in the last hour, with what is planned: the earliest first."""
+
+
+def _stopped(delivery: Delivery, alert: Alert | None, recipient: Recipient, now: datetime) -> str:
+    """Why a delivery is not to go any more; empty when it is. One that is in a worker's mail is seen through."""
     if alert is None:
-        return suppressed(delivery, "the alert is gone", now)
-    why = unwanted(alert, recipient, now)
-    return suppressed(delivery, why, now) if why else _in_quiet(delivery, alert, recipient, now)
+        return "the alert is gone"
+    return "" if delivery.state is DeliveryState.SENDING else unwanted(alert, recipient, now)
 
 
-def _in_quiet(delivery: Delivery, alert: Alert, recipient: Recipient, now: datetime) -> Delivery | None:
-    quiet = read_quiet(recipient.quiet)
-    if quiet is None or alert.urgent:
-        return None
-    until = quiet_until(quiet, read_zone(recipient.zone), now)
-    digest = delivery.reason if delivery.reason.startswith(DIGEST) else ""
-    return held(delivery, until, digest or f"quiet hours, {recipient.quiet}", now) if until else None
-
-
-def _at_once(made: Plan, alert: Alert, waiting: Sequence[Delivery], sent: Sequence[datetime], now: datetime) -> None:
-    """A mail for each, but one for all where they are a burst or would be more than the throttle lets through."""
-    hour = sorted(at for at in sent if at > now - HOUR)
-    burst = [at for at in hour if at > now - BURST_WINDOW]
-    if alert.throttle and len(hour) >= alert.throttle:
-        until, why = hour[-alert.throttle] + HOUR, f"throttle: {alert.throttle} mails an hour"
-        made.changed += [held(one, until, why, now) for one in waiting]
-    elif len(burst) >= BURST:
-        made.changed += [held(one, burst[-BURST] + BURST_WINDOW, "a burst", now) for one in waiting]
-    elif len(burst) + len(waiting) > BURST or (alert.throttle and len(hour) + len(waiting) > alert.throttle):
-        made.mails.append(tuple(waiting))
+def _whole(
+    made: Plan, mail: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipient, hours: Hours, now: datetime
+) -> None:
+    """A mail that may have gone out before, as a whole: a part of it under its Message-ID would hide the rest."""
+    waits = [
+        wait
+        for one in mail
+        if (wait := _not_yet(alerts[one.alert_id], recipient, hours[one.alert_id], now)) is not None
+    ]
+    if waits:
+        until, why = max(waits)
+        made.changed += [_held(one, until, why, now) for one in mail]
     else:
-        made.mails += [(one,) for one in waiting]
+        _add(made, mail, hours, now)
+
+
+def _digest(
+    made: Plan, due: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipient, hours: Hours, now: datetime
+) -> None:
+    """One mail of all that is due as a digest and may go."""
+    going: list[Delivery] = []
+    for one in due:
+        wait = _not_yet(alerts[one.alert_id], recipient, hours[one.alert_id], now)
+        if wait is None:
+            going.append(one)
+        else:
+            made.changed.append(_held(one, *wait, now))
+    if going:
+        _add(made, going, hours, now)
+
+
+def _at_once(
+    made: Plan, alert: Alert, waiting: Sequence[Delivery], recipient: Recipient, hour: list[datetime], now: datetime
+) -> None:
+    """A mail for each, but one for all where they are a burst or would be more than the throttle lets through."""
+    burst = [at for at in hour if at > now - BURST_WINDOW]
+    wait = _not_yet(alert, recipient, hour, now)
+    if wait is None and len(burst) >= BURST:
+        wait = burst[-BURST] + BURST_WINDOW, "a burst"
+    if wait is not None:
+        made.changed += [_held(one, *wait, now) for one in waiting]
+    elif len(burst) + len(waiting) > BURST or (alert.throttle and len(hour) + len(waiting) > alert.throttle):
+        _add(made, waiting, {alert.id: hour}, now)
+    else:
+        for one in waiting:
+            _add(made, (one,), {alert.id: hour}, now)
+
+
+def _add(made: Plan, mail: Sequence[Delivery], hours: Hours, now: datetime) -> None:
+    """Plan a mail, which counts from now on for the throttles of its alerts."""
+    made.mails.append(tuple(mail))
+    for alert_id in {one.alert_id for one in mail}:
+        hours[alert_id].append(now)
+
+
+def _not_yet(
+    alert: Alert, recipient: Recipient, hour: Sequence[datetime], now: datetime
+) -> tuple[datetime, str] | None:
+    """Until when the recipient's quiet hours or the alert's throttle hold a mail, and why; None when they don't."""
+    until = _quiet(alert, recipient, now)
+    if until is not None:
+        return until, f"quiet hours, {recipient.quiet}"
+    if alert.throttle and len(hour) >= alert.throttle:
+        return hour[-alert.throttle] + HOUR, f"throttle: {alert.throttle} mails an hour"
+    return None
+
+
+def _quiet(alert: Alert, recipient: Recipient, now: datetime) -> datetime | None:
+    quiet = read_quiet(recipient.quiet)
+    return None if quiet is None or alert.urgent else quiet_until(quiet, read_zone(recipient.zone), now)
+
+
+def _held(delivery: Delivery, until: datetime, why: str, now: datetime) -> Delivery:
+    """Held; what is for a digest stays so."""
+    return held(delivery, until, delivery.reason if delivery.reason.startswith(DIGEST) else why, now)

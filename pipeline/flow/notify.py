@@ -1,14 +1,15 @@
 """notify: what is due to a recipient is planned, rendered, sent and recorded, by one worker at a time.
 
 A worker takes a recipient's outbox under a lease, so that throttles are exact and what is due together goes in one
-mail. Who finds it taken leaves: its deliveries stand in the store, and the holder looks for more before it goes.
+mail. Who finds it taken says so and leaves: its deliveries stand in the store, and the holder looks for more before it
+goes. A mail is written into the outbox before it is sent, so that it counts for the throttles though its worker dies.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,11 +19,11 @@ from pipeline.coverage import notes
 from pipeline.deliver import decide, render
 from pipeline.deliver.plan import DIGEST, HOUR, mail_id, plan
 from pipeline.deliver.policy import read_zone
-from pipeline.errors import MailRefused, MailUnavailable
+from pipeline.errors import BadInput, MailRefused, MailUnavailable
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.coverage import coverage_of
 from pipeline.flow.recipients import bounced, recipients_of
-from pipeline.model import Alert, Delivery, DeliveryState, Outbox, Recipient, identify
+from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, identify
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -41,107 +42,166 @@ class NotifyReport:
     postponed: int = 0
     failed: int = 0
     suppressed: int = 0
+    left: list[str] = field(default_factory=list)  # ids for which there was no time
 
 
-def notify(ports: Ports, delivery_ids: Sequence[str]) -> NotifyReport:
-    """Deliver what is due to the recipients of these, and what else is due to them."""
-    report = NotifyReport()
-    named = ports.stores.deliveries.get(delivery_ids).values()
-    for channel, recipient in dict.fromkeys((one.channel, one.recipient) for one in named):
-        while _serve(ports, channel, recipient, report):
-            pass
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a worker serves one recipient with."""
+
+    ports: Ports
+    recipient: Recipient
+    report: NotifyReport
+    until: datetime  # no mail is begun later
+
+    @property
+    def over(self) -> bool:
+        return self.ports.clock.now() >= self.until
+
+
+def notify(ports: Ports, delivery_ids: Sequence[str], *, seconds: float = 1_000_000) -> NotifyReport:
+    """Deliver what is due to the recipients of these, and what else is due to them.
+
+    After `seconds` no further mail is begun; what is left then of `delivery_ids` and beside it is in the report.
+    """
+    report, now = NotifyReport(), ports.clock.now()
+    named: dict[tuple[str, str], list[str]] = {}
+    for one in ports.stores.deliveries.get(delivery_ids).values():
+        if decide.due(one, now):
+            named.setdefault((one.channel, one.recipient), []).append(one.id)
+    known = recipients_of(ports, [address for _, address in named])
+    for (channel, address), ids in named.items():
+        turn = _Turn(ports, known[address], report, now + timedelta(seconds=seconds))
+        if turn.over:
+            report.left += ids
+            continue
+        try:
+            _serve(turn, channel)
+        except BadInput as error:
+            log.error("nothing can be sent to %s: %s", address, error)  # noqa: TRY400 -- one line says it
     return report
 
 
-def _serve(ports: Ports, channel: str, recipient: str, report: NotifyReport) -> bool:
-    """Send what is due to one recipient; whether there was anything, so that it is worth a second look.
-
-    The second look is after the outbox was let go: whoever found it taken has left its deliveries by then.
-    """
-    now = ports.clock.now()
-    due = ports.stores.deliveries.due_to(channel, recipient, now, MOST)
-    if not due:
-        return False
-    outbox = _take(ports, channel, recipient, now)
-    if outbox is None:
-        return False
-    try:
-        # Once more: the holder before may have sent some of it.
-        due = ports.stores.deliveries.due_to(channel, recipient, now, MOST)
-        _deliver(ports, due, recipients_of(ports, [recipient])[recipient], outbox, report)
-    finally:
-        ports.stores.outboxes.update([outbox.id], lambda one: replace(one, lease_until=None))
-    return bool(due)
+def _serve(turn: _Turn, channel: str) -> None:
+    """Send what is due to one recipient, and what comes meanwhile."""
+    outbox = _take(turn.ports, channel, turn.recipient.address)
+    while outbox is not None:
+        due = turn.ports.stores.deliveries.due_to(channel, turn.recipient.address, turn.ports.clock.now(), MOST)
+        outbox = _deliver(turn, due, outbox)
+        if outbox is not None:
+            outbox = _let_go(turn, outbox, more=len(due) == MOST)
 
 
-def _take(ports: Ports, channel: str, recipient: str, now: datetime) -> Outbox | None:
-    """The outbox of a recipient, taken; None while somebody else has it."""
-    own = identify("outbox", channel, recipient)
-    until = now + timedelta(seconds=ports.settings.lease)
+def _take(ports: Ports, channel: str, recipient: str) -> Outbox | None:
+    """The outbox of a recipient, taken; None while somebody else has it, who is then asked to look again."""
+    own, now = identify("outbox", channel, recipient), ports.clock.now()
+    made = Outbox(id=own, lease_until=now + _lease(ports))
 
     def take(outbox: Outbox) -> Outbox | None:
         if (outbox.lease_until or now) > now:
-            return None
+            return None if outbox.asked else replace(outbox, asked=True)
         lately = tuple((alert_id, at) for alert_id, at in outbox.sent if at > now - HOUR)
-        return replace(outbox, lease_until=until, sent=lately)
+        return replace(made, sent=lately)
 
-    taken = ports.stores.outboxes.update([own], take)
-    if not taken and ports.stores.outboxes.create([Outbox(id=own, lease_until=until)])[0]:
-        return Outbox(id=own, lease_until=until)
-    return taken[0] if taken else None
+    for _ in range(2):  # again where somebody made it in between
+        for taken in ports.stores.outboxes.update([own], take):
+            return None if taken.asked else taken
+        if ports.stores.outboxes.create([made])[0]:
+            return made
+    return None
 
 
-def _deliver(ports: Ports, due: Sequence[Delivery], recipient: Recipient, outbox: Outbox, report: NotifyReport) -> None:
-    alerts = ports.stores.alerts.get(list({one.alert_id for one in due}))
-    made = plan(due, alerts, recipient, outbox.sent, ports.clock.now())
-    for delivery in made.changed:
-        _record(ports, [delivery], report)
+def _let_go(turn: _Turn, outbox: Outbox, *, more: bool) -> Outbox | None:
+    """Leave the outbox to others, unless there is `more` or somebody asked meanwhile: then it is kept, and returned."""
+
+    def leave(now: Outbox) -> Outbox | None:
+        if now.lease_until != outbox.lease_until:
+            return None
+        stays = (more or now.asked) and not turn.over
+        return replace(outbox, asked=False, lease_until=outbox.lease_until if stays else None)
+
+    left = turn.ports.stores.outboxes.update([outbox.id], leave)
+    return left[0] if left and left[0].lease_until else None
+
+
+def _renew(ports: Ports, outbox: Outbox, sent: Sequence[tuple[str, datetime]]) -> Outbox | None:
+    """The outbox with what is sent, under a new lease; None when it was lost."""
+    until = ports.clock.now() + _lease(ports)
+
+    def renew(now: Outbox) -> Outbox | None:
+        return replace(now, lease_until=until, sent=tuple(sent)) if now.lease_until == outbox.lease_until else None
+
+    renewed = ports.stores.outboxes.update([outbox.id], renew)
+    return renewed[0] if renewed else None
+
+
+def _lease(ports: Ports) -> timedelta:
+    return timedelta(seconds=ports.settings.lease)
+
+
+def _deliver(turn: _Turn, due: Sequence[Delivery], outbox: Outbox) -> Outbox | None:
+    """Send what is due as it is planned; the outbox as it is then, None when it was lost."""
+    alerts = turn.ports.stores.alerts.get(list({one.alert_id for one in due}))
+    made = plan(due, alerts, turn.recipient, outbox.sent, turn.ports.clock.now())
+    _record(turn, made.changed)
     for mail in made.mails:
-        _send(ports, mail, recipient, outbox, report)
+        if turn.over:
+            turn.report.left += [one.id for one in mail]
+            continue
+        sent = _send(turn, mail, alerts, outbox)
+        if sent is None:
+            return None
+        outbox = sent
+    return outbox
 
 
-def _send(ports: Ports, mail: Sequence[Delivery], recipient: Recipient, outbox: Outbox, report: NotifyReport) -> None:
+def _send(turn: _Turn, mail: Sequence[Delivery], alerts: Mapping[str, Alert], outbox: Outbox) -> Outbox | None:
     """Claim the deliveries of one mail, send it, and record what came of it."""
-    lease = timedelta(seconds=ports.settings.lease)
-    take = partial(decide.claim, mail_id=mail_id(mail), now=ports.clock.now(), lease=lease)
+    ports = turn.ports
+    before, now = outbox.sent, ports.clock.now()
+    alert_ids = list(dict.fromkeys(one.alert_id for one in mail))
+    counted = _renew(ports, outbox, [*before, *((one, now) for one in alert_ids)])
+    if counted is None:
+        return None
+    take = partial(decide.claim, mail_id=mail_id(mail), now=now, lease=_lease(ports))
     claimed = ports.stores.deliveries.update([one.id for one in mail], take)
-    if not claimed:
-        return
-    outcome = _sent(ports, claimed, recipient)
-    _record(ports, outcome, report)
-    if outcome[0].state is DeliveryState.SENT:
-        report.mails += 1
-        now = ports.clock.now()
-        alert_ids = dict.fromkeys(one.alert_id for one in claimed)
-        ports.stores.outboxes.update(
-            [outbox.id], lambda one: replace(one, sent=(*one.sent, *((alert_id, now) for alert_id in alert_ids)))
-        )
+    outcome = _sent(turn, claimed, alerts) if claimed else []
+    _record(turn, outcome)
+    turn.report.mails += any(one.state is DeliveryState.SENT for one in outcome)
+    if not any(one.state is DeliveryState.SENT or one.repeated for one in outcome):
+        return replace(counted, sent=before)
+    # The hour of a throttle begins when the server has it.
+    return replace(counted, sent=(*before, *((one, ports.clock.now()) for one in alert_ids)))
 
 
-def _sent(ports: Ports, claimed: Sequence[Delivery], recipient: Recipient) -> list[Delivery]:
+def _sent(turn: _Turn, claimed: Sequence[Delivery], alerts: Mapping[str, Alert]) -> list[Delivery]:
     """Send one mail; its deliveries as they are afterwards."""
-    now = ports.clock.now
-    items, gone = _items(ports, claimed)
-    if not items:
-        return gone
-    deliveries = [one.delivery for one in items]
+    items, gone = _items(turn.ports, claimed, alerts)
+    return gone + (_answered(turn, items) if items else [])
+
+
+def _answered(turn: _Turn, items: Sequence[render.Item]) -> list[Delivery]:
+    """Render and send these; their deliveries after the server's answer."""
+    ports, recipient, deliveries = turn.ports, turn.recipient, [one.delivery for one in items]
     found = coverage_of(ports, _in_digest(items))
     try:
-        said = notes(found, now(), read_zone(recipient.zone)) if found else []
+        said = notes(found, ports.clock.now(), read_zone(recipient.zone)) if found else []
         message = render.render(items, recipient, ports.settings, said)
         answer = ports.mailer.send(message)
     except MailUnavailable as error:
-        return gone + _each(deliveries, partial(decide.postponed, reason=error.answer, now=now()))
+        now = ports.clock.now()
+        until = decide.next_try(deliveries, now)
+        return [decide.postponed(one, error.answer, now, until=until, uncertain=error.uncertain) for one in deliveries]
     except MailRefused as error:
         bounced(ports, recipient, error.answer)
-        return gone + _each(deliveries, partial(decide.failed, reason=error.answer, now=now()))
+        return [decide.failed(one, error.answer, ports.clock.now()) for one in deliveries]
     except Exception as error:
         # A template or an address that fails is this mail's own trouble: recorded, and the rest goes on.
-        log.exception("mail %s", claimed[0].mail_id)
-        return gone + _each(deliveries, partial(decide.failed, reason=f"{type(error).__name__}: {error}", now=now()))
+        log.exception("mail %s", deliveries[0].mail_id)
+        return [decide.failed(one, f"{type(error).__name__}: {error}", ports.clock.now()) for one in deliveries]
     bounced(ports, recipient, "")
     message_id = str(message["Message-ID"])
-    return _each(deliveries, partial(decide.sent, answer=answer, message_id=message_id, now=now())) + gone
+    return [decide.sent(one, answer, message_id, ports.clock.now()) for one in deliveries]
 
 
 def _in_digest(items: Sequence[render.Item]) -> list[Alert]:
@@ -150,13 +210,10 @@ def _in_digest(items: Sequence[render.Item]) -> list[Alert]:
     return list(held.values())
 
 
-def _each(deliveries: Sequence[Delivery], change: Callable[[Delivery], Delivery]) -> list[Delivery]:
-    return [change(one) for one in deliveries]
-
-
-def _items(ports: Ports, deliveries: Sequence[Delivery]) -> tuple[list[render.Item], list[Delivery]]:
+def _items(
+    ports: Ports, deliveries: Sequence[Delivery], alerts: Mapping[str, Alert]
+) -> tuple[list[render.Item], list[Delivery]]:
     """What the mail says of each delivery; and those of which nothing can be said any more, suppressed."""
-    alerts = ports.stores.alerts.get(list({one.alert_id for one in deliveries}))
     stories = ports.stores.stories.get(list({one.story_id for one in deliveries}))
     matches = ports.stores.matches.get([one.match_id for one in deliveries])
     items: list[render.Item] = []
@@ -171,12 +228,16 @@ def _items(ports: Ports, deliveries: Sequence[Delivery]) -> tuple[list[render.It
     return items, gone
 
 
-def _record(ports: Ports, deliveries: Sequence[Delivery], report: NotifyReport) -> None:
+def _record(turn: _Turn, deliveries: Sequence[Delivery]) -> None:
     # The number of the attempt fences: who lost the lease in between does not overwrite what came after.
     by_id = {one.id: one for one in deliveries}
-    ports.stores.deliveries.update(
-        list(by_id), lambda current: by_id[current.id] if current.attempts == by_id[current.id].attempts else None
-    )
+
+    def change(current: Delivery) -> Delivery | None:
+        after = by_id[current.id]
+        return after if current.attempts == after.attempts and current.state in UNSENT else None
+
+    turn.ports.stores.deliveries.update(list(by_id), change)
+    report = turn.report
     for delivery in deliveries:
         report.sent += delivery.state is DeliveryState.SENT
         report.held += delivery.state is DeliveryState.HELD

@@ -153,7 +153,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "repeated": _FLAG,
         "history": _KEPT_OBJECT,
     },
-    Kind.OUTBOXES: {"id": _KEYWORD, "lease_until": _MOMENT, "sent": _KEPT_OBJECT},
+    Kind.OUTBOXES: {"id": _KEYWORD, "lease_until": _MOMENT, "asked": _FLAG, "sent": _KEPT_OBJECT},
     Kind.RECIPIENTS: {
         **_named("id address", _KEYWORD),
         **_named("name zone language policy quiet unsubscribed bounced", _KEPT),

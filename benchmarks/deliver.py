@@ -1,0 +1,254 @@
+"""Delivery: from a story's arrival in a polled feed to its mail at the SMTP server, and mails a second.
+
+    .venv/bin/python -m benchmarks.deliver [--quick]
+
+Arrival: ten feeds on loopback publish 5 stories a second in all; each is polled as soon as Wirewatch lets a feed be
+polled (poll_floor 0, sweep_every 0.1). A story has arrived when the first answer that holds it is made, before that
+is sent; its mail has when the server has read all of it. `wirewatch up` on SQLite is a process of its own, with 1,000
+alerts, each story matching one that is immediate; texts of 500 words come from the feeds, no page is fetched.
+
+Rate: notify on 2,000 deliveries to 20 recipients, rendered and sent over one connection. The server is in a process of
+its own, on the same machine. Prints a table on stderr and JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from multiprocessing.connection import Connection
+from statistics import median, quantiles
+from xml.sax.saxutils import escape
+
+from msgspec.structs import replace
+
+from benchmarks import newsstream
+from pipeline import flow
+from pipeline.flow.firing import write_deliveries
+from pipeline.flow.manage import NewFeed, add_feeds
+from pipeline.model import identify
+from pipeline.ports import Ports
+from pipeline.settings import load
+from tests import builders, web
+from tests.fleet import BIN
+from tests.postbox import Postbox, open_postbox
+from tests.servers import wait_until
+from workers import bootstrap
+
+FEEDS, ALERTS, WATCHED, A_SECOND = 10, 1_000, 200, 5.0
+RECIPIENTS, MAILS = 20, 2_000
+BARS = {"p50_s": 1.0, "p99_s": 3.0, "mails_per_s": 100.0}
+
+
+@dataclass(slots=True)
+class Press:
+    """Feeds that hold what was published last, and when each story was first given out."""
+
+    site: web.Site
+    items: list[list[str]] = field(default_factory=lambda: [[] for _ in range(FEEDS)])
+    waiting: list[list[int]] = field(default_factory=lambda: [[] for _ in range(FEEDS)])
+    arrived: dict[int, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, feed: int) -> web.Answer:
+        with self.lock:
+            now = time.time()
+            self.arrived |= dict.fromkeys(self.waiting[feed], now)
+            self.waiting[feed].clear()
+            items = "".join(self.items[feed][-20:])
+        body = f"<rss version='2.0'><channel><title>Feed {feed}</title>{items}</channel></rss>"
+        return web.Answer(body.encode(), headers={"Content-Type": web.RSS})
+
+    def publish(self, number: int, text: str) -> None:
+        link = f"{self.site.base}/story/{number}"
+        item = (
+            f"<item><title>{_title(number)}</title><link>{link}</link><pubDate>{formatdate()}</pubDate>"
+            f"<description>{escape(text)}</description></item>"
+        )
+        with self.lock:
+            self.items[number % FEEDS].append(item)
+            self.waiting[number % FEEDS].append(number)
+
+
+def _title(number: int) -> str:
+    return f"Report {number:06} about zone{number % WATCHED}"
+
+
+def main() -> None:
+    """Measure, and print."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--quick", action="store_true", help="a tenth of the mails, to see that it runs")
+    scale = 10 if options.parse_args().quick else 1
+    results = {"embedded": _latency(600 // scale), "notify": _rate(MAILS // scale)}
+    table(results)
+    print(json.dumps(results, indent=1))
+
+
+# -- from arrival to mail
+
+
+def _latency(count: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder, web.serve() as site, open_postbox() as postbox:
+        press = Press(site)
+        settings = {
+            "data": folder,
+            "mail": postbox.url,
+            "allow_private": "127.0.0.1/32",
+            "host_spacing": "0",
+            "host_parallel": "8",
+            "pages": "never",
+            "poll_floor": "0",
+            "poll_ceiling": "1",
+            "sweep_every": "0.1",
+            "console_port": "0",
+            "log_level": "WARNING",
+        }
+        _watch(press, settings)
+        with _up(settings, folder):
+            wait_until(lambda: len({path for path, _ in site.requests}) >= FEEDS, 60, "each feed is polled")
+            _publish(press, count)
+            wait_until(lambda: len(_taken(postbox)) == count, 120, "each story is mailed")
+            taken = _taken(postbox)
+        took = [taken[number] - press.arrived[number] for number in range(count)]
+        return _figures(took) | {"polls_per_s": len(site.requests) / (count / A_SECOND)}
+
+
+def _watch(press: Press, settings: dict[str, str]) -> None:
+    """Alerts of the stream that match what they match, and WATCHED that each story matches one of."""
+    ports = bootstrap.make_ports(load({}, **settings))
+    ports.stores.prepare()
+    strangers = [
+        replace(one, recipients=("stranger@desk.example",), policy="daily 08:00")
+        for one in newsstream.alerts(ALERTS - WATCHED)
+    ]
+    own = [
+        builders.alert(f"zone{number}", recipients=(f"{number % RECIPIENTS}@desk.example",))
+        for number in range(WATCHED)
+    ]
+    ports.stores.alerts.put([*strangers, *own])
+    for feed in range(FEEDS):
+        press.site.answers[f"/feed{feed}"] = lambda feed=feed: press.answer(feed)  # type: ignore[misc]
+    add_feeds(ports, [NewFeed(url=f"{press.site.base}/feed{feed}") for feed in range(FEEDS)])
+    bootstrap.close(ports)
+
+
+@contextmanager
+def _up(settings: dict[str, str], folder: str) -> Iterator[None]:
+    environment = os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
+    process = subprocess.Popen([BIN / "wirewatch", "up"], env=environment, cwd=folder, stdout=sys.stderr)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _publish(press: Press, count: int) -> None:
+    chance, began = random.Random(8), time.perf_counter()
+    for number in range(count):
+        text = newsstream.story(chance, number).body
+        time.sleep(max(0.0, began + number / A_SECOND - time.perf_counter()))
+        press.publish(number, text)
+
+
+def _taken(postbox: Postbox) -> dict[int, float]:
+    """When the mail of each story came."""
+    found: dict[int, float] = {}
+    for mail, at in zip(list(postbox.mails), list(postbox.times), strict=False):
+        subject = str(mail["Subject"])
+        if "Report " in subject:
+            found.setdefault(int(subject.partition("Report ")[2][:6]), at)
+    return found
+
+
+# -- mails a second
+
+
+def _rate(count: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder, _server_elsewhere() as (url, server):
+        ports = bootstrap.make_ports(load({}, data=folder, mail=url, log_level="WARNING"))
+        ports.stores.prepare()
+        ids = _matched(ports, count)
+        began = time.perf_counter()
+        report = flow.notify(ports, ids)
+        took = time.perf_counter() - began
+        server.send("how many")
+        mails, connections = server.recv()
+        bootstrap.close(ports)
+    assert (report.mails, report.sent, mails) == (count, count, count), report
+    return {"count": count, "mails_per_s": count / took, "connections": connections}
+
+
+def _matched(ports: Ports, count: int) -> list[str]:
+    """Deliveries that wait, each for a mail of its own: an alert a story."""
+    chance, now = random.Random(8), ports.clock.now()
+    to = tuple(f"{number}@desk.example" for number in range(RECIPIENTS))
+    matches = []
+    for number in range(count // RECIPIENTS):
+        alert, story = builders.alert(name=f"alert {number}", recipients=to), newsstream.story(chance, number)
+        ports.stores.alerts.put([alert])
+        ports.stores.stories.put([story])
+        key = identify("match", alert.id, story.id)
+        matches.append(builders.match(id=key, alert_id=alert.id, story_id=story.id, matched_at=now))
+    ports.stores.matches.create(matches)
+    return [one.id for one in write_deliveries(ports, matches)]
+
+
+@contextmanager
+def _server_elsewhere() -> Iterator[tuple[str, Connection]]:
+    """An SMTP server in a process of its own: its address, and whom to ask how many mails and connections it had."""
+    own, other = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=_serve, args=(other,), daemon=True)
+    process.start()
+    try:
+        yield own.recv(), own
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(asked: Connection) -> None:
+    with open_postbox() as postbox:
+        asked.send(postbox.url)
+        asked.recv()
+        asked.send((len(postbox.mails), len(postbox.sessions)))
+        asked.recv()
+
+
+def _figures(took: list[float]) -> dict[str, float]:
+    return {
+        "count": len(took),
+        "p50_s": median(took),
+        "p99_s": quantiles(took, n=100, method="inclusive")[98],
+        "most_s": max(took),
+    }
+
+
+def table(results: dict[str, dict[str, float]]) -> None:
+    """The figures for people, on stderr."""
+    for name, figures in results.items():
+        for key, value in figures.items():
+            print(f"{name:10} {key:14} {value:10.4g}  {_against(key, value)}", file=sys.stderr)
+
+
+def _against(key: str, value: float) -> str:
+    if key not in BARS:
+        return ""
+    met = value >= BARS[key] if key == "mails_per_s" else value < BARS[key]
+    return f"bar {BARS[key]:g}: {'met' if met else 'NOT MET'}"
+
+
+if __name__ == "__main__":
+    main()

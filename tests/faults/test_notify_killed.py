@@ -1,0 +1,150 @@
+"""Workers that notify are killed with kill -9 and started again: nothing is lost, and what comes twice is marked.
+
+All of issue 8 takes some minutes: `WIREWATCH_TEST_DELIVERIES=5000 python -m pytest tests/faults/test_notify_killed.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipeline import flow
+from pipeline.flow.firing import write_deliveries
+from pipeline.model import Delivery, DeliveryState, identify
+from pipeline.ports import Ports
+from pipeline.settings import load
+from tests import builders
+from tests.fleet import ROOT
+from tests.postbox import Postbox, open_postbox
+from tests.servers import wait_until
+from workers import bootstrap
+
+DELIVERIES = int(os.environ.get("WIREWATCH_TEST_DELIVERIES", "500"))
+RECIPIENTS = 50
+LEASE = "2"
+WORKERS = 2
+
+pytestmark = pytest.mark.timeout(900)
+
+
+class Shop:
+    """Ports, a postbox, and workers that may be killed."""
+
+    def __init__(self, folder: Path, postbox: Postbox, store: str) -> None:
+        self.folder, self.postbox = folder, postbox
+        chosen = {
+            "data": str(folder / "data"),
+            "mail": postbox.url,
+            "lease": LEASE,
+            "log_level": "ERROR",
+            "store": store,
+            "store_prefix": f"test-{os.getpid()}-{random.randrange(10**6)}",
+        }
+        self.environment = os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in chosen.items()}
+        self.ports: Ports = bootstrap.make_ports(load({}, **chosen))
+        self.ports.stores.prepare()
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "tests.faults.notifier", *arguments]
+            worker = subprocess.Popen(command, env=self.environment, cwd=ROOT, stderr=log)
+        self.workers.append(worker)
+        return worker
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            with suppress(OSError):
+                worker.kill()
+            worker.wait()
+        bootstrap.close(self.ports)
+
+    def unsent(self) -> int:
+        counts = self.ports.stores.deliveries.counts()
+        return sum(count for state, count in counts.items() if state != DeliveryState.SENT)
+
+
+@pytest.fixture
+def shop(tmp_path, request):
+    store = request.param if hasattr(request, "param") else "sqlite"
+    address = f"sqlite://{tmp_path}/store.db" if store == "sqlite" else request.getfixturevalue("elasticsearch_url")
+    with open_postbox() as postbox:
+        made = Shop(tmp_path, postbox, address)
+        yield made
+        made.stop()
+
+
+def matched(ports: Ports, deliveries: int) -> list[Delivery]:
+    """So many deliveries that wait, of an alert for each story."""
+    to = tuple(f"{number}@desk.example" for number in range(RECIPIENTS))
+    now = ports.clock.now()
+    matches = []
+    for number in range(deliveries // RECIPIENTS):
+        alert = builders.alert(name=f"alert {number}", recipients=to)
+        story = builders.story(f"story {number}", body="Two villages near Kursk were left in the night.")
+        ports.stores.alerts.put([alert])
+        ports.stores.stories.put([story])
+        key = identify("match", alert.id, story.id)
+        matches.append(builders.match(id=key, alert_id=alert.id, story_id=story.id, matched_at=now))
+    ports.stores.matches.create(matches)
+    return write_deliveries(ports, matches, queued=False)
+
+
+def assert_told(shop: Shop) -> None:
+    """Each delivery went out under its Message-ID, and what went out twice is marked."""
+    rows = list(shop.ports.stores.deliveries.all())
+    assert {one.state for one in rows} == {DeliveryState.SENT}
+    taken = Counter(str(mail["Message-ID"]) for mail in shop.postbox.mails)
+    told: dict[str, list[Delivery]] = defaultdict(list)
+    for one in rows:
+        told[one.message_id].append(one)
+    assert set(told) == set(taken)
+    assert all(one.repeated for message_id, count in taken.items() if count > 1 for one in told[message_id])
+
+
+def test_a_death_between_the_servers_250_and_our_write_sends_again_under_the_same_message_id_and_marks_it(shop):
+    matched(shop.ports, RECIPIENTS)
+    assert shop.start("3").wait(60) == -9
+    assert len(shop.postbox.mails) == 3
+    assert shop.ports.stores.deliveries.counts() == {"sent": 2, "sending": 1, "pending": RECIPIENTS - 3}
+    shop.start()
+    wait_until(lambda: not shop.unsent(), 60, "all is sent")
+    assert_told(shop)
+    assert sum(one.repeated for one in shop.ports.stores.deliveries.all()) == 1
+    assert len(shop.postbox.mails) == RECIPIENTS + 1
+
+
+@pytest.mark.parametrize(
+    "shop", ["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)], indirect=True
+)
+def test_workers_killed_at_random_lose_nothing_and_repeat_only_what_is_marked(shop):
+    rows = matched(shop.ports, DELIVERIES)
+    assert len(rows) == DELIVERIES
+    chance, kills = random.Random(8), 0
+    running = [shop.start() for _ in range(WORKERS)]
+    while shop.unsent():
+        seen = len(shop.postbox.mails)
+        # Some mails later, wherever the worker is then; or when all that is left waits for a lease.
+        with suppress(AssertionError):
+            wait_until(lambda seen=seen: len(shop.postbox.mails) >= seen + chance.randrange(10, 100), 3, "mails come")
+        if shop.unsent() and chance.random() < 0.7:
+            victim = running.pop(chance.randrange(WORKERS))
+            victim.kill()
+            victim.wait()
+            kills += 1
+            running.append(shop.start())
+    time.sleep(float(LEASE))
+    assert flow.sweep(shop.ports).notifies == []
+    assert_told(shop)
+    repeated = sum(one.repeated for one in shop.ports.stores.deliveries.all())
+    extra = len(shop.postbox.mails) - DELIVERIES
+    print(f"{DELIVERIES} deliveries, {kills} kills, {extra} mails twice, {repeated} marked repeated")  # noqa: T201 -- shown with -s
+    assert kills >= 3

@@ -1,0 +1,188 @@
+"""deliver by SMTP, against a real server: what its answers and its silences come to in the ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+import ssl
+
+import pytest
+import trustme
+
+from pipeline import flow
+from pipeline.adapters import sqlite
+from pipeline.adapters.smtp import SmtpMailer
+from pipeline.model import Delivery, DeliveryState
+from pipeline.settings import load
+from tests import builders
+from tests.delivering import Desk, open_desk
+from tests.fakes import Clock
+from tests.postbox import Postbox, open_postbox
+
+FIFTY = tuple(f"{number}@desk.example" for number in range(50))
+
+
+@pytest.fixture
+def postbox():
+    with open_postbox() as made:
+        yield made
+
+
+@pytest.fixture
+def desk(tmp_path, postbox):
+    """A desk whose mails go to the postbox, and its one alert."""
+    made = desk_to(tmp_path, postbox)
+    yield made
+    made.ports.mailer.close()
+    made.ports.stores.close()
+
+
+def desk_to(folder, postbox: Postbox, **settings: str) -> Desk:
+    stores = sqlite.open_stores(str(folder / "store.db"))
+    stores.prepare()
+    made = open_desk(stores, Clock().now())
+    chosen = load({}, **({"mail": postbox.url} | settings))
+    made.ports = dataclasses.replace(made.ports, mailer=SmtpMailer(chosen))
+    watch(made, "analyst@example.org")
+    return made
+
+
+def watch(desk: Desk, *to: str) -> None:
+    desk.watch(builders.alert(recipients=to))
+
+
+def told(desk: Desk, count: int = 1) -> Delivery:
+    """One story comes and is notified about; its row, of the first recipient."""
+    (alert,) = desk.alerts.values()
+    desk.match(alert, count)
+    desk.work()
+    return row(desk)
+
+
+def row(desk: Desk) -> Delivery:
+    return desk.rows()[0]
+
+
+def test_a_mail_goes_encrypted_and_with_a_login_where_the_server_asks_for_them(tmp_path, monkeypatch):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with open_postbox("localhost", context) as postbox:
+        url = postbox.url.replace("//", "//wirewatch@")
+        desk = desk_to(tmp_path, postbox, mail=url, mail_password="secret")
+        assert told(desk).state is DeliveryState.SENT
+        assert postbox.encrypted
+        assert postbox.logins == [("wirewatch", "secret")]
+        desk.ports.mailer.close()
+
+
+def test_a_login_that_is_refused_keeps_the_mail_for_later_and_is_not_held_against_the_recipient(tmp_path, monkeypatch):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with open_postbox("localhost", context) as postbox:
+        desk = desk_to(tmp_path, postbox, mail=postbox.url.replace("//", "//wirewatch@"), mail_password="wrong")
+        found = told(desk)
+        assert (found.state, found.attempts) == (DeliveryState.PENDING, 1)
+        assert "535" in found.history[-1].note
+        assert not any(one.bounces for one in desk.ports.stores.recipients.all())
+        assert postbox.mails == []
+        desk.ports.mailer.close()
+
+
+def test_a_mail_whose_connection_breaks_after_data_goes_again_under_its_message_id_and_is_marked(desk, postbox):
+    postbox.drops = True
+    found = told(desk)
+    assert (found.state, found.repeated) == (DeliveryState.PENDING, True)
+    assert found.history[-1].note.startswith("it may have been taken: ")
+    postbox.drops = False
+    desk.clock.turn(60)
+    desk.work()
+    assert (row(desk).state, row(desk).repeated) == (DeliveryState.SENT, True)
+    assert [str(mail["Message-ID"]) for mail in postbox.mails] == [row(desk).message_id] * 2
+
+
+def test_a_server_that_does_not_answer_in_time_may_have_taken_the_mail(tmp_path, postbox):
+    desk = desk_to(tmp_path, postbox, mail_timeout="1")
+    postbox.seconds = 1.5
+    assert told(desk).repeated
+    postbox.seconds = 0.0
+    desk.clock.turn(60)
+    desk.work()
+    assert row(desk).state is DeliveryState.SENT
+    assert len({str(mail["Message-ID"]) for mail in postbox.mails}) == 1
+    desk.ports.mailer.close()
+
+
+def test_what_a_server_took_for_certain_not_goes_with_what_has_come_since(desk, postbox):
+    (alert,) = desk.alerts.values()
+    desk.watch(builders.alert(throttle=1))
+    postbox.answer = "451 later"
+    found = told(desk)
+    assert (found.state, found.repeated, found.mail_id) == (DeliveryState.PENDING, False, "")
+    desk.match(alert)
+    postbox.answer = "250 taken"
+    desk.clock.turn(60)
+    desk.work()
+    assert {one.state for one in desk.rows()} == {DeliveryState.SENT}
+    assert len(postbox.mails) == 1
+
+
+def test_a_message_that_is_refused_for_good_has_failed_with_the_servers_words(desk, postbox):
+    postbox.answer = "554 looks like spam"
+    found = told(desk)
+    assert (found.state, found.reason) == (DeliveryState.FAILED, "554 looks like spam")
+
+
+def test_a_server_that_is_away_for_a_day_is_given_up_and_the_ledger_says_so(desk, postbox):
+    postbox.answer = "421 not now"
+    told(desk)
+    for _ in range(60):
+        desk.clock.turn(3600)
+        desk.work()
+    assert row(desk).state is DeliveryState.FAILED
+    assert row(desk).reason.startswith("given up after a day: 421")
+
+
+def test_a_weekly_digest_that_meets_a_server_that_is_away_is_not_given_up_at_once(desk, postbox):
+    desk.watch(builders.alert(policy="weekly mon 09:00"))
+    told(desk)
+    postbox.answer = "451 later"
+    desk.clock.turn((row(desk).due_at - desk.clock.now()).total_seconds())
+    desk.work()
+    assert row(desk).state is DeliveryState.PENDING
+    postbox.answer = "250 taken"
+    desk.clock.turn(60)
+    desk.work()
+    assert row(desk).state is DeliveryState.SENT
+
+
+def test_many_recipients_of_one_alert_get_a_mail_each_over_one_connection_though_one_is_refused(desk, postbox):
+    watch(desk, *FIFTY)
+    postbox.refused = {FIFTY[7]: "550 5.1.1 no such user"}
+    told(desk)
+    states = {one.recipient: one.state for one in desk.rows()}
+    assert states == dict.fromkeys(FIFTY, DeliveryState.SENT) | {FIFTY[7]: DeliveryState.FAILED}
+    assert sorted(postbox.recipients) == sorted(set(FIFTY) - {FIFTY[7]})
+    assert len(postbox.sessions) == 1
+
+
+def test_a_server_that_hung_up_meanwhile_is_called_again(desk, postbox):
+    told(desk)
+    desk.ports.mailer._server.sock.shutdown(2)
+    told(desk)
+    assert len(postbox.mails) == 2
+    assert not any(one.repeated for one in desk.rows())
+
+
+def test_what_takes_longer_than_a_worker_has_is_left_to_the_next(desk):
+    watch(desk, *FIFTY)
+    (alert,) = desk.alerts.values()
+    desk.match(alert)
+    ids = [one.id for one in desk.rows()]
+    report = flow.notify(desk.ports, ids, seconds=0)
+    assert (report.sent, sorted(report.left)) == (0, sorted(ids))
+    assert flow.notify(desk.ports, report.left).sent == len(FIFTY)
