@@ -8,10 +8,12 @@ from email.message import EmailMessage
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import match
 from pipeline.deliver import decide
 from pipeline.deliver.excerpt import excerpts, sentence
+from pipeline.deliver.plan import plan
 from pipeline.deliver.render import Item, in_text, render
 from pipeline.model import Delivery, DeliveryState, Story, identify
 from pipeline.query.document import Document
@@ -162,7 +164,7 @@ def test_deliveries_that_are_silent_for_age_are_suppressed_until_its_story_comes
     assert (old.state, old.reason) == (DeliveryState.SUPPRESSED, "old: published 3 days ago")
     assert [event.state for event in old.history] == ["pending", "suppressed"]
     assert decide.claim(old, "m", NOON, LEASE) is None
-    revived = decide.revived(old, later(9))
+    revived = decide.revived(old, builders.delivery(due_at=later(9)), later(9))
     assert revived
     assert (revived.state, revived.reason, revived.due_at) == (DeliveryState.PENDING, "", later(9))
     assert decide.claim(revived, "m", later(9), LEASE)
@@ -170,7 +172,26 @@ def test_deliveries_that_are_silent_for_age_are_suppressed_until_its_story_comes
 
 def test_nothing_else_that_has_ended_is_revived():
     for state, reason in (("sent", ""), ("failed", "old: no"), ("suppressed", "the alert is gone")):
-        assert decide.revived(builders.delivery(state=DeliveryState(state), reason=reason), NOON) is None
+        ended = builders.delivery(state=DeliveryState(state), reason=reason)
+        assert decide.revived(ended, builders.delivery(), NOON) is None
+
+
+def held(name: str, alert: str, reason: str) -> Delivery:
+    return builders.delivery(name, alert_id=alert, state=DeliveryState.HELD, reason=reason)
+
+
+def test_what_quiet_hours_held_is_released_in_one_mail():
+    due = [held(str(number), f"alert {number % 2}", "quiet hours, 22:00-07:00") for number in range(4)]
+    alerts = {f"alert {number}": builders.alert(name=f"alert {number}") for number in range(2)}
+    made = plan(due, {key: replace(one, id=key) for key, one in alerts.items()}, builders.recipient(), (), NOON)
+    assert (made.mails, made.changed) == ([tuple(due)], [])
+
+
+def test_what_a_throttle_held_goes_in_the_next_mail_with_what_came_since():
+    due = [held("a", "one", "throttle: 2 mails an hour"), builders.delivery("b", alert_id="one")]
+    alerts = {"one": builders.alert(throttle=2, id="one")}
+    sent = [("one", NOON - timedelta(minutes=50))]
+    assert plan(due, alerts, builders.recipient(), sent, NOON).mails == [tuple(due)]
 
 
 def test_only_what_is_due_and_in_nobodys_hands_is_claimed():

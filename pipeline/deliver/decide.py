@@ -44,12 +44,12 @@ def delivery_for(match: Match, recipient: str, now: datetime, channel: str = "ma
     )
 
 
-def revived(delivery: Delivery, now: datetime, queued_until: datetime | None = None) -> Delivery | None:
-    """Make what was suppressed as old pending, now that its story came as news; None for all else."""
+def revived(delivery: Delivery, anew: Delivery, now: datetime) -> Delivery | None:
+    """What was suppressed as old, now that its story came as news: pending or held as `anew` is; None for all else."""
     if delivery.state is not DeliveryState.SUPPRESSED or not delivery.reason.startswith(OLD):
         return None
-    changes = {"reason": "", "due_at": now, "created_at": now, "queued_until": queued_until}
-    return _to(delivery, DeliveryState.PENDING, now, "its story came as news", **changes)
+    changes = {"reason": anew.reason, "due_at": anew.due_at, "created_at": now, "queued_until": anew.queued_until}
+    return _to(delivery, anew.state, now, "its story came as news", **changes)
 
 
 def due(delivery: Delivery, now: datetime) -> bool:

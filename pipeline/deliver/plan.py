@@ -21,6 +21,8 @@ BURST_WINDOW = timedelta(minutes=5)
 
 DIGEST = "digest: "
 """How the reason begins of what is held for a digest."""
+QUIET = "quiet hours, "
+"""How it begins of what is held for quiet hours: what they release goes in one mail."""
 
 Sent = Sequence[tuple[str, datetime]]
 """Ids of alerts, and when they sent the recipient a mail, within the last hour."""
@@ -44,7 +46,7 @@ def first(delivery: Delivery, alert: Alert, recipient: Recipient, now: datetime)
         until = next_digest(digest, read_zone(recipient.zone), now)
         return held(delivery, until, f"{DIGEST}{recipient.policy or alert.policy}", now)
     end = _quiet(alert, recipient, now)
-    return held(delivery, end, f"quiet hours, {recipient.quiet}", now) if end else delivery
+    return held(delivery, end, f"{QUIET}{recipient.quiet}", now) if end else delivery
 
 
 def unwanted(alert: Alert, recipient: Recipient, now: datetime) -> str:
@@ -63,6 +65,7 @@ def plan(due: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipi
     hours = {one: sorted(at for known, at in sent if known == one and at > now - HOUR) for one in alerts}
     again: dict[str, list[Delivery]] = {}
     digest: list[Delivery] = []
+    released: list[Delivery] = []
     single: dict[str, list[Delivery]] = {}
     for delivery in due:
         why = _stopped(delivery, alerts.get(delivery.alert_id), recipient, now)
@@ -72,11 +75,14 @@ def plan(due: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipi
             again.setdefault(delivery.mail_id, []).append(delivery)
         elif delivery.reason.startswith(DIGEST):
             digest.append(delivery)
+        elif delivery.reason.startswith(QUIET):
+            released.append(delivery)
         else:
             single.setdefault(delivery.alert_id, []).append(delivery)
     for mail in again.values():
         _whole(made, mail, alerts, recipient, hours, now)
-    _digest(made, digest, alerts, recipient, hours, now)
+    _together(made, digest, alerts, recipient, hours, now)
+    _together(made, released, alerts, recipient, hours, now)
     for alert_id, waiting in single.items():
         _at_once(made, alerts[alert_id], waiting, recipient, hours[alert_id], now)
     return made
@@ -114,10 +120,10 @@ def _whole(
         _add(made, mail, hours, now)
 
 
-def _digest(
+def _together(
     made: Plan, due: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipient, hours: Hours, now: datetime
 ) -> None:
-    """One mail of all that is due as a digest and may go."""
+    """One mail of all that is due and may go: a digest, or what quiet hours held."""
     going: list[Delivery] = []
     for one in due:
         wait = _not_yet(alerts[one.alert_id], recipient, hours[one.alert_id], now)
@@ -132,14 +138,18 @@ def _digest(
 def _at_once(
     made: Plan, alert: Alert, waiting: Sequence[Delivery], recipient: Recipient, hour: list[datetime], now: datetime
 ) -> None:
-    """A mail for each, but one for all where they are a burst or would be more than the throttle lets through."""
+    """A mail for each; one for all where some were held, or they are a burst, or more than the throttle lets through."""
     burst = [at for at in hour if at > now - BURST_WINDOW]
     wait = _not_yet(alert, recipient, hour, now)
     if wait is None and len(burst) >= BURST:
         wait = burst[-BURST] + BURST_WINDOW, "a burst"
     if wait is not None:
         made.changed += [_held(one, *wait, now) for one in waiting]
-    elif len(burst) + len(waiting) > BURST or (alert.throttle and len(hour) + len(waiting) > alert.throttle):
+    elif (
+        any(one.state is DeliveryState.HELD for one in waiting)
+        or len(burst) + len(waiting) > BURST
+        or (alert.throttle and len(hour) + len(waiting) > alert.throttle)
+    ):
         _add(made, waiting, {alert.id: hour}, now)
     else:
         for one in waiting:
@@ -159,7 +169,7 @@ def _not_yet(
     """Until when the recipient's quiet hours or the alert's throttle hold a mail, and why; None when they don't."""
     until = _quiet(alert, recipient, now)
     if until is not None:
-        return until, f"quiet hours, {recipient.quiet}"
+        return until, f"{QUIET}{recipient.quiet}"
     if alert.throttle and len(hour) >= alert.throttle:
         return hour[-alert.throttle] + HOUR, f"throttle: {alert.throttle} mails an hour"
     return None

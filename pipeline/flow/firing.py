@@ -91,12 +91,12 @@ def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = T
         for one in _deliveries(ports, matches, alerts)
     ]
     created = ports.stores.deliveries.create(deliveries)
-    pending = [
-        delivery.id
+    anew = {
+        delivery.id: delivery
         for delivery, new in zip(deliveries, created, strict=True)
-        if not new and delivery.state is DeliveryState.PENDING
-    ]
-    revived = ports.stores.deliveries.update(pending, partial(decide.revived, now=now, queued_until=queued_until))
+        if not new and delivery.state in (DeliveryState.PENDING, DeliveryState.HELD)
+    }
+    revived = ports.stores.deliveries.update(list(anew), lambda known: decide.revived(known, anew[known.id], now))
     ports.stores.matches.update([one.id for one in matches], lambda one: replace(one, delivered=True))
     return [*(delivery for delivery, new in zip(deliveries, created, strict=True) if new), *revived]
 

@@ -8,7 +8,7 @@ goes. A mail is written into the outbox before it is sent, so that it counts for
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -140,44 +140,50 @@ def _lease(ports: Ports) -> timedelta:
 
 
 def _deliver(turn: _Turn, due: Sequence[Delivery], outbox: Outbox) -> Outbox | None:
-    """Send what is due as it is planned; the outbox as it is then, None when it was lost."""
+    """Send what is due as it is planned; the outbox as it is then, None when it was lost.
+
+    What came of one mail is written with the claim of the next, before that is sent: one write to the disk for both.
+    """
     alerts = turn.ports.stores.alerts.get(list({one.alert_id for one in due}))
     made = plan(due, alerts, turn.recipient, outbox.sent, turn.ports.clock.now())
-    _record(turn, made.changed)
+    done: Sequence[Delivery] = made.changed
+    kept: Outbox | None = outbox
     for mail in made.mails:
-        if turn.over:
+        now = turn.ports.clock.now()
+        alert_ids = list(dict.fromkeys(one.alert_id for one in mail))
+        if turn.over or kept is None:
             turn.report.left += [one.id for one in mail]
             continue
-        sent = _send(turn, mail, alerts, outbox)
-        if sent is None:
-            return None
-        outbox = sent
-    return outbox
+        before = kept.sent
+        kept = _renew(turn.ports, kept, [*before, *((one, now) for one in alert_ids)])
+        if kept is not None:
+            done = _sent(turn, _claim(turn, mail, done), alerts)
+            # The hour of a throttle begins when the server has it; what it has not does not count.
+            at = turn.ports.clock.now()
+            kept = replace(kept, sent=(*before, *((one, at) for one in alert_ids if _may_be_there(done))))
+    _record(turn, done)
+    return kept
 
 
-def _send(turn: _Turn, mail: Sequence[Delivery], alerts: Mapping[str, Alert], outbox: Outbox) -> Outbox | None:
-    """Claim the deliveries of one mail, send it, and record what came of it."""
-    ports = turn.ports
-    before, now = outbox.sent, ports.clock.now()
-    alert_ids = list(dict.fromkeys(one.alert_id for one in mail))
-    counted = _renew(ports, outbox, [*before, *((one, now) for one in alert_ids)])
-    if counted is None:
-        return None
-    take = partial(decide.claim, mail_id=mail_id(mail), now=now, lease=_lease(ports))
-    claimed = ports.stores.deliveries.update([one.id for one in mail], take)
-    outcome = _sent(turn, claimed, alerts) if claimed else []
-    _record(turn, outcome)
-    turn.report.mails += any(one.state is DeliveryState.SENT for one in outcome)
-    if not any(one.state is DeliveryState.SENT or one.repeated for one in outcome):
-        return replace(counted, sent=before)
-    # The hour of a throttle begins when the server has it.
-    return replace(counted, sent=(*before, *((one, ports.clock.now()) for one in alert_ids)))
+def _claim(turn: _Turn, mail: Sequence[Delivery], done: Sequence[Delivery]) -> list[Delivery]:
+    """Claim the deliveries of one mail, and record what came of those before."""
+    take = partial(decide.claim, mail_id=mail_id(mail), now=turn.ports.clock.now(), lease=_lease(turn.ports))
+    changed = _record(turn, done, {one.id: take for one in mail})
+    wanted = {one.id for one in mail}
+    return [one for one in changed if one.id in wanted]
+
+
+def _may_be_there(mail: Sequence[Delivery]) -> bool:
+    """Whether the server took a mail, for all we know."""
+    return any(one.state is DeliveryState.SENT or one.repeated for one in mail)
 
 
 def _sent(turn: _Turn, claimed: Sequence[Delivery], alerts: Mapping[str, Alert]) -> list[Delivery]:
     """Send one mail; its deliveries as they are afterwards."""
     items, gone = _items(turn.ports, claimed, alerts)
-    return gone + (_answered(turn, items) if items else [])
+    outcome = gone + (_answered(turn, items) if items else [])
+    turn.report.mails += any(one.state is DeliveryState.SENT for one in outcome)
+    return outcome
 
 
 def _answered(turn: _Turn, items: Sequence[render.Item]) -> list[Delivery]:
@@ -228,16 +234,23 @@ def _items(
     return items, gone
 
 
-def _record(turn: _Turn, deliveries: Sequence[Delivery]) -> None:
+Change = Callable[[Delivery], Delivery | None]
+
+
+def _record(turn: _Turn, done: Sequence[Delivery], others: Mapping[str, Change] | None = None) -> list[Delivery]:
+    """Write what became of `done`, and do with `others` what is to be done; what was changed."""
+    changes = {one.id: partial(_fenced, one) for one in done} | dict(others or {})
+    changed = turn.ports.stores.deliveries.update(list(changes), lambda one: changes[one.id](one))
+    _tell(turn.report, done)
+    return changed
+
+
+def _fenced(after: Delivery, current: Delivery) -> Delivery | None:
     # The number of the attempt fences: who lost the lease in between does not overwrite what came after.
-    by_id = {one.id: one for one in deliveries}
+    return after if current.attempts == after.attempts and current.state in UNSENT else None
 
-    def change(current: Delivery) -> Delivery | None:
-        after = by_id[current.id]
-        return after if current.attempts == after.attempts and current.state in UNSENT else None
 
-    turn.ports.stores.deliveries.update(list(by_id), change)
-    report = turn.report
+def _tell(report: NotifyReport, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         report.sent += delivery.state is DeliveryState.SENT
         report.held += delivery.state is DeliveryState.HELD
