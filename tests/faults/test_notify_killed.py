@@ -1,6 +1,6 @@
 """Workers that notify are killed with kill -9 and started again: nothing is lost, and what comes twice is marked.
 
-All of issue 8 takes some minutes: `WIREWATCH_TEST_DELIVERIES=5000 python -m pytest tests/faults/test_notify_killed.py`.
+All of issue 8 takes some minutes: `TEST_DELIVERIES=5000 python -m pytest tests/faults/test_notify_killed.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import flow
+from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic.client import connect
 from pipeline.flow.firing import write_deliveries
 from pipeline.model import Delivery, DeliveryState, identify
 from pipeline.ports import Ports
@@ -27,7 +29,7 @@ from tests.postbox import Postbox, open_postbox
 from tests.servers import wait_until
 from workers import bootstrap
 
-DELIVERIES = int(os.environ.get("WIREWATCH_TEST_DELIVERIES", "500"))
+DELIVERIES = int(os.environ.get("TEST_DELIVERIES", "500"))
 RECIPIENTS = 50
 LEASE = "2"
 WORKERS = 2
@@ -48,7 +50,8 @@ class Shop:
             "store": store,
             "store_prefix": f"test-{os.getpid()}-{random.randrange(10**6)}",
         }
-        self.environment = os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in chosen.items()}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+        self.environment = kept | {f"WIREWATCH_{name.upper()}": value for name, value in chosen.items()}
         self.ports: Ports = bootstrap.make_ports(load({}, **chosen))
         self.ports.stores.prepare()
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -66,6 +69,13 @@ class Shop:
                 worker.kill()
             worker.wait()
         bootstrap.close(self.ports)
+        if self.ports.settings.store.startswith("http"):
+            self._forget()
+
+    def _forget(self) -> None:
+        client, names = connect(self.ports.settings), indices.Names(self.ports.settings.store_prefix)
+        client.indices.delete(index=[names.index(kind) for kind in indices.Kind])
+        client.close()
 
     def unsent(self) -> int:
         counts = self.ports.stores.deliveries.counts()
@@ -136,6 +146,7 @@ def test_workers_killed_at_random_lose_nothing_and_repeat_only_what_is_marked(sh
         with suppress(AssertionError):
             wait_until(lambda seen=seen: len(shop.postbox.mails) >= seen + chance.randrange(10, 100), 3, "mails come")
         if shop.unsent() and chance.random() < 0.7:
+            assert all(worker.poll() is None for worker in running), (shop.folder / "log").read_text()[-500:]
             victim = running.pop(chance.randrange(WORKERS))
             victim.kill()
             victim.wait()
