@@ -138,7 +138,7 @@ def _together(
 def _at_once(
     made: Plan, alert: Alert, waiting: Sequence[Delivery], recipient: Recipient, hour: list[datetime], now: datetime
 ) -> None:
-    """A mail for each; one for all where some were held, or they are a burst, or more than the throttle lets through."""
+    """A mail for each; one for all where some were held, they are a burst, or more than the throttle lets through."""
     burst = [at for at in hour if at > now - BURST_WINDOW]
     wait = _not_yet(alert, recipient, hour, now)
     if wait is None and len(burst) >= BURST:
