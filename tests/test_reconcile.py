@@ -45,12 +45,18 @@ STEPS = {
     "held": lambda row, now: decide.held(row, now + LEASE, "quiet hours", now) if _waits(row) else row,
     "suppressed": lambda row, now: decide.withdrawn(row, "unsubscribed", now) or row,
     "old": lambda row, now: decide.withdrawn(row, f"{decide.OLD}8 days", now) or row,
-    "revived": lambda row, now: decide.revived(row, now) or row,
+    "revived": lambda row, now: (
+        decide.revived(row, replace(row, reason="", state=DeliveryState.PENDING, due_at=now), now) or row
+    ),
     **{
         end: lambda row, now, end=end: _claimed_and(end, row, now)
         for end in ("sent", "failed", "postponed", "left sending")
     },
 }
+
+
+def _anew(row: Delivery, now: datetime) -> Delivery:
+    return replace(row, state=DeliveryState.PENDING, reason="", due_at=now)
 
 
 def _waits(row: Delivery) -> bool:
