@@ -1,11 +1,16 @@
-"""In which outlets a story stands."""
+"""In which outlets a story stands: the cluster of its copies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from pipeline.address import site_host
-from pipeline.model import Story
+from pipeline.model import Match, Story
+
+
+def cluster_of(thing: Story | Match) -> str:
+    """The id of the story that leads the cluster of a story, or of the story of a match."""
+    return thing.copy_of or (thing.id if isinstance(thing, Story) else thing.story_id)
 
 
 def outlet(story: Story) -> str:

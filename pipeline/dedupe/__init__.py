@@ -6,7 +6,7 @@ sketch.py     whether a text is a copy of another outlet's
 clusters.py   copies of one text, led by the first seen
 """
 
-from pipeline.dedupe.clusters import COPIED_WITHIN, cluster_of, originals
+from pipeline.dedupe.clusters import COPIED_WITHIN, originals
 from pipeline.dedupe.identity import LEAST_WORDS, address_keys, identity_keys, settle, story_id, story_url
 from pipeline.dedupe.sketch import BANDS_SHARED, bands, is_copy, sketch
 from pipeline.dedupe.versions import changes, content_hash, merge
@@ -18,7 +18,6 @@ __all__ = [
     "address_keys",
     "bands",
     "changes",
-    "cluster_of",
     "content_hash",
     "identity_keys",
     "is_copy",

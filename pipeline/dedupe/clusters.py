@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pipeline.dedupe.sketch import is_copy
-from pipeline.model import Match, Story
 from pipeline.ports import Sketched
 
 COPIED_WITHIN = timedelta(days=7)
 """What says the same later than this is news again, and no copy."""
+MOST_LEADERS = 20
+"""Leaders that one story is compared with: those it has most bands in common with."""
 
 
 def in_order(one: Sketched) -> tuple[datetime, str]:
@@ -28,8 +29,3 @@ def originals(one: Sketched, leaders: Iterable[Sketched]) -> list[Sketched]:
         and is_copy(one.sketch, leader.sketch)
     )
     return sorted(near, key=in_order)
-
-
-def cluster_of(thing: Story | Match) -> str:
-    """The id of the story that leads the cluster of a story, or of the story of a match."""
-    return thing.copy_of or (thing.id if isinstance(thing, Story) else thing.story_id)

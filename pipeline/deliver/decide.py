@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from pipeline.model import UNSENT, Delivery, DeliveryState, Event, Match, identify
+from pipeline.model import UNSENT, Delivery, DeliveryState, Event, Match, identify, unleased_at
 
 GIVE_UP_AFTER = timedelta(days=1)
 FIRST_WAIT = timedelta(seconds=30)
@@ -54,7 +54,7 @@ def revived(delivery: Delivery, anew: Delivery, now: datetime) -> Delivery | Non
 
 def due(delivery: Delivery, now: datetime) -> bool:
     """Whether a delivery may be sent now: its time has come, and no worker has it."""
-    return delivery.state in UNSENT and delivery.due_at <= now and (delivery.lease_until or now) <= now
+    return delivery.state in UNSENT and unleased_at(delivery) <= now
 
 
 def claim(delivery: Delivery, mail_id: str, now: datetime, lease: timedelta) -> Delivery | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.model import Alert, Delivery, Match, Story
+from pipeline.outlets import cluster_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +21,4 @@ class Item:
     @property
     def cluster(self) -> str:
         """The id of the story that led the cluster when the alert fired."""
-        return self.match.copy_of or self.match.story_id
+        return cluster_of(self.match)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.dedupe import cluster_of
 from pipeline.model import Story
-from pipeline.outlets import other_outlets
+from pipeline.outlets import cluster_of, other_outlets
 from pipeline.ports import Ports
 
 MOST_COPIES = 500

@@ -11,11 +11,11 @@ from functools import partial
 from msgspec.structs import replace
 
 from pipeline import match
-from pipeline.dedupe import cluster_of
 from pipeline.deliver import decide
 from pipeline.deliver.plan import first
 from pipeline.flow.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Story, identify
+from pipeline.outlets import cluster_of
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.deliver.policy import read_policy, read_quiet, read_zone
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow.recipients import GROUP, group_id, recipient_id
+from pipeline.flow.recipients import GROUP, change_recipient, group_id, recipient_id
 from pipeline.model import Group, Recipient
 from pipeline.ports import Ports
 
@@ -103,13 +103,12 @@ def put_recipient(ports: Ports, new: NewRecipient, *, reinstate: bool = False) -
     """
     now = ports.clock.now()
     made = checked_recipient(new, None, now)
-    ports.stores.recipients.create([Recipient(id=made.id, address=made.address, updated_at=now)])
 
     def described(known: Recipient) -> Recipient:
         after = checked_recipient(new, known, now)
         return replace(after, bounces=0, bounced="") if reinstate else after
 
-    return ports.stores.recipients.update([made.id], described)[0]
+    return change_recipient(ports, made.address, described)
 
 
 def is_described(recipient: Recipient) -> bool:

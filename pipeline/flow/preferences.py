@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pipeline.deliver.links import Action, read_token
 from pipeline.errors import BadInput
-from pipeline.flow.recipients import recipients_of
+from pipeline.flow.recipients import change_recipient, recipients_of
 from pipeline.model import EVERY_ALERT, Alert, Delivery, Feedback, Recipient, Story, identify
 from pipeline.ports import Ports
 
@@ -49,13 +49,13 @@ def change(ports: Ports, token: str, action: Action) -> Preferences:
         ports.stores.feedback.delete([_feedback_id(delivery)])
     else:
         changed, now = _CHANGES[action], ports.clock.now()
-        _change_recipient(ports, delivery.recipient, lambda one: changed(one, delivery.alert_id, now))
+        change_recipient(ports, delivery.recipient, lambda one: changed(one, delivery.alert_id, now))
     return _preferences(ports, delivery)
 
 
 def set_subscribed(ports: Ports, address: str, what: str = EVERY_ALERT, *, subscribed: bool) -> Recipient:
     """Subscribe or unsubscribe somebody who asks a person to, from an alert (`what` is its id) or from all."""
-    return _change_recipient(ports, address, lambda one: (_subscribe if subscribed else _unsubscribe)(one, what))
+    return change_recipient(ports, address, lambda one: (_subscribe if subscribed else _unsubscribe)(one, what))
 
 
 def irrelevant_counts(ports: Ports) -> Mapping[str, int]:
@@ -92,14 +92,6 @@ def _preferences(ports: Ports, delivery: Delivery) -> Preferences:
         muted_until=until if until and until > ports.clock.now() else None,
         irrelevant=bool(ports.stores.feedback.get([_feedback_id(delivery)])),
     )
-
-
-def _change_recipient(ports: Ports, address: str, change: Callable[[Recipient], Recipient]) -> Recipient:
-    now = ports.clock.now()
-    recipient = recipients_of(ports, [address])[address]
-    ports.stores.recipients.create([recipient])  # of whom nothing was known but the address
-    (changed,) = ports.stores.recipients.update([recipient.id], lambda one: replace(change(one), updated_at=now))
-    return changed
 
 
 def _unsubscribe(recipient: Recipient, what: str) -> Recipient:

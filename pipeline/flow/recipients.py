@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -45,6 +45,15 @@ def members(ports: Ports, named: Sequence[str]) -> list[str]:
         elif group := groups.get(group_id(one)):
             found += group.members
     return list(dict.fromkeys(found))
+
+
+def change_recipient(ports: Ports, address: str, change: Callable[[Recipient], Recipient]) -> Recipient:
+    """Change what is known of the recipient at `address`, atomically; they are kept from now on. As they are then."""
+    now = ports.clock.now()
+    recipient = recipients_of(ports, [address])[address]
+    ports.stores.recipients.create([recipient])  # of whom nothing was known but the address
+    (changed,) = ports.stores.recipients.update([recipient.id], lambda one: replace(change(one), updated_at=now))
+    return changed
 
 
 def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:

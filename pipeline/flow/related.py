@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import combinations, islice
 
-from pipeline.dedupe import cluster_of
 from pipeline.flow.cluster import elsewhere
 from pipeline.model import Story
+from pipeline.outlets import cluster_of
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.syntax import Query, parse
 from pipeline.related import Shared, Traits, rare, shared, traits

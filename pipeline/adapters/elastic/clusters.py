@@ -23,12 +23,10 @@ from elasticsearch import Elasticsearch
 
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
-from pipeline.dedupe.clusters import COPIED_WITHIN, in_order, originals
+from pipeline.dedupe.clusters import COPIED_WITHIN, MOST_LEADERS, in_order, originals
 from pipeline.dedupe.sketch import BANDS_SHARED, bands
 from pipeline.ports import Sketched
 
-MOST_LEADERS = 20
-"""Leaders that one story is compared with: those it has most bands in common with."""
 PATIENCE = 2.0
 """Seconds to wait for the decision on an earlier story; its worker may have died over it, and then ours leads."""
 LOOK_EVERY = 0.02

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pipeline.adapters.sqlite.database import Database
-from pipeline.dedupe.clusters import COPIED_WITHIN, in_order, originals
+from pipeline.dedupe.clusters import COPIED_WITHIN, MOST_LEADERS, in_order, originals
 from pipeline.dedupe.sketch import BANDS, BANDS_SHARED, bands
 from pipeline.ports import Sketched
 
-MOST_LEADERS = 20
-"""Leaders that one story is compared with: those it has most bands in common with."""
 _MOST_OF_A_BAND = 1_000
 """Leaders that are looked at for one band, the latest first: it may be the phrase of a form that thousands fill in."""
 _OF_ONE_BAND = f"SELECT * FROM (SELECT sketch FROM bands WHERE band = ? ORDER BY sketch DESC LIMIT {_MOST_OF_A_BAND})"  # noqa: S608
