@@ -162,7 +162,7 @@ def _read(text: str) -> _Reading:
 
 def normalise(text: str) -> str:
     """NFKC, cluster by cluster, so that every place in the outcome has a place in the original."""
-    if unicodedata.is_normalized("NFKC", text):
+    if text.isascii() or unicodedata.is_normalized("NFKC", text):
         return text
     return "".join(_normal_clusters(text))
 

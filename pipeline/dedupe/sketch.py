@@ -73,7 +73,7 @@ def sketch(title: str, body: str) -> bytes:
     minhash.update(shingles)
     digest = minhash.digest()
     signature = [value & 0xFFFF for value in digest]
-    least = sorted((value, place) for place, value in enumerate(digest))[:BANDS]
+    least = sorted(zip(digest, range(PERMUTATIONS), strict=True))[:BANDS]
     particulars = sorted({crc32(one.encode("utf-8", "surrogatepass")) & 0xFFFF for one in _particulars(body)})
     kept = particulars[:_PARTICULARS_KEPT]
     return b"".join(

@@ -102,7 +102,7 @@ class Presearcher(Generic[Key]):
         words: set[str] = set()
         labels: set[Label] = set()
         for value in (value for field in UNFIELDED for value in document.values(field)):
-            words.update(value.positions)
+            words.update(value.folded)
             labels.update(pairwise(value.folded))
         if self._documents % LEARN_EVERY == 0:
             self._learn(words)
@@ -158,7 +158,7 @@ class Presearcher(Generic[Key]):
     def _starts(self, words: Iterable[str]) -> set[str]:
         """The prefixes filed that one of `words` begins with."""
         starts: set[str] = set()
-        for word in words:
+        for word in words if self._beginnings else ():
             known = self._beginnings.get(word[:HEAD])
             if known and word.startswith(known):
                 starts.update(one for one in known if word.startswith(one))

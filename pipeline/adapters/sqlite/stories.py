@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from pipeline.adapters.codec import decode
 from pipeline.adapters.sqlite.database import Database
@@ -122,7 +123,7 @@ def _bound(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str
 def streams(story: Story) -> list[str]:
     """The tokens of a story, a string for each field."""
     document = Document(story)
-    return [" ".join(token for value in document.values(field) for token in value.folded) for field in Field]
+    return [" ".join(chain.from_iterable(value.folded for value in document.values(field))) for field in Field]
 
 
 def match_expression(needs: Required) -> str:
