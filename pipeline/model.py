@@ -343,6 +343,32 @@ class Recipient(Struct, frozen=True, kw_only=True):
 EVERY_ALERT = "*"
 
 
+class Role(StrEnum):
+    """What a user of the console may do; each may do what the ones before it may."""
+
+    VIEWER = "viewer"  # read
+    ANALYST = "analyst"  # and make alerts
+    OPERATOR = "operator"  # and care for feeds, quarantine and queues
+    ADMINISTRATOR = "administrator"  # and for users
+
+
+ROLES = tuple(Role)
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """Somebody who signs in to the console. `id` is identify("user", address)."""
+
+    id: str
+    address: str  # of mail, and the one they are told at
+    name: str = ""
+    role: Role = Role.VIEWER
+    teams: tuple[str, ...] = ()  # whose alerts they see, in lower case; an administrator sees all
+
+    def may(self, role: str) -> bool:
+        """Whether they may do what `role` may."""
+        return ROLES.index(self.role) >= ROLES.index(Role(role))
+
+
 class Group(Struct, frozen=True, kw_only=True):
     """Recipients under one name, which alerts use as @name. `id` is identify("group", name)."""
 

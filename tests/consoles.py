@@ -8,15 +8,16 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from pipeline.model import User
 from pipeline.ports import Ports
 from tests.servers import wait_until
 from workers.console import make_app
 
 
 @contextmanager
-def console(ports: Ports, port: int, queued: list[str]) -> Iterator[None]:
-    """The console for as long as the context lasts; ids of entries end up in `queued`."""
-    app = make_app(ports, queued.extend)
+def console(ports: Ports, port: int, queued: list[str], visitor: User | None = None) -> Iterator[None]:
+    """The console for as long as the context lasts, for `visitor`; ids of entries end up in `queued`."""
+    app = make_app(ports, queued.extend, lambda _request: visitor)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -8,17 +8,28 @@ from collections.abc import Callable, Sequence
 from fastapi import FastAPI, Request, Response
 
 from pipeline.errors import Unavailable
+from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import preferences, websub
+from workers.console import preferences, shell, websub
 
 log = logging.getLogger(__name__)
 
 
-def make_app(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) -> FastAPI:
-    """The application; `queue_entries` has entries of these ids ingested."""
+def _nobody(_request: Request) -> User | None:
+    return None
+
+
+def make_app(
+    ports: Ports,
+    queue_entries: Callable[[Sequence[str]], None],
+    recognise: Callable[[Request], User | None] = _nobody,
+) -> FastAPI:
+    """The application; `queue_entries` has entries of these ids ingested, `recognise` tells who is looking."""
     app = FastAPI(title="Wirewatch", openapi_url=None)
+    app.state.recognise = recognise
     app.add_exception_handler(Unavailable, _try_again)
     app.add_api_route("/healthz", _health, methods=["GET"])
+    app.include_router(shell.make_static_router())
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:
