@@ -1,6 +1,6 @@
 """What every page has: its frame, its headers and who is looking. Each page has its room beside this one.
 
-Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them again. No other host is asked for anything.
+Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them again. No other host is asked.
 """
 
 from __future__ import annotations
