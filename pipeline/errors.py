@@ -9,11 +9,11 @@
         StoreUnavailable      the store does not answer
         FetchUnavailable      timeout, connection refused, 429, 5xx
           HostBusy            not asked: its host is to be left alone for now
-        MailUnavailable       the mail server does not take it now (4xx, connection)
+        DeliveryUnavailable   who is to take a message does not now (4xx of a mail server, 429, 5xx, connection)
         ExtractorDied         the child process that extracts was killed by a page, or ran out of time
       Refused                 will not pass next time either: one owner, no retry
         FetchRefused          403, 404, 410, a forbidden address, too large
-        MailRefused           the mail server refuses for good (5xx)
+        DeliveryRefused       who is to take a message refuses it for good (5xx of a mail server, other 4xx)
         ParseError            not a feed
         ExtractError          a page out of which no article comes
       StoreError              the store answered, and not as it should (a mapping, a query it can't run)
@@ -117,11 +117,11 @@ class HostBusy(FetchUnavailable):
         return self.seconds <= self.SOON
 
 
-class MailUnavailable(Unavailable):
-    """The mail server does not take the message now."""
+class DeliveryUnavailable(Unavailable):
+    """The mail server, or who else is to take the message, does not now."""
 
     def __init__(self, recipient: str, answer: str) -> None:
-        super().__init__(f"mail to {recipient} not taken for now: {answer}")
+        super().__init__(f"message to {recipient} not taken for now: {answer}")
         self.recipient, self.answer = recipient, answer
 
 
@@ -154,11 +154,11 @@ class FetchRefused(Refused):
         self.headers, self.body = dict(headers or {}), body
 
 
-class MailRefused(Refused):
-    """The mail server refuses this message for good."""
+class DeliveryRefused(Refused):
+    """The mail server, or who else is to take the message, refuses it for good."""
 
     def __init__(self, recipient: str, answer: str) -> None:
-        super().__init__(f"mail to {recipient} refused: {answer}")
+        super().__init__(f"message to {recipient} refused: {answer}")
         self.recipient, self.answer = recipient, answer
 
 

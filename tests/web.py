@@ -35,7 +35,9 @@ class Site:
     base: str = ""
     answers: dict[str, Answer | Callable[[], Answer]] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    posts: list[tuple[str, bytes]] = field(default_factory=list)  # path and body of those requests that were POST
+    posts: list[tuple[str, bytes]] = field(
+        default_factory=list
+    )  # path and body of those requests that were POST or PUT
 
     def put(self, path: str, body: str | bytes, kind: str = HTML, status: int = 200, **headers: str) -> str:
         """Serve `body` at `path`; its address."""
@@ -103,6 +105,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             site.posts.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
             self.do_GET()
+
+        def do_PUT(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Quiet: the test looks at `requests`."""

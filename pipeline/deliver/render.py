@@ -67,7 +67,7 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> E
     first = items[0]
     domain = settings.mail_from.rpartition("@")[2]
     message = EmailMessage(policy=POLICY)
-    message["Subject"] = one_line(_subject(items), SUBJECT_LENGTH)
+    message["Subject"] = one_line(subject(items), SUBJECT_LENGTH)
     message["From"] = Address("Wirewatch", addr_spec=settings.mail_from)
     message["To"] = Address(addr_spec=recipient.address)
     # When the alert fired: a mail that an outage held up says so by its date.
@@ -89,7 +89,8 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings) -> E
     return message
 
 
-def _subject(items: Sequence[Item]) -> str:
+def subject(items: Sequence[Item]) -> str:
+    """What a message about these deliveries is about."""
     first = items[0]
     if len(items) == 1:
         return f"[{first.alert.name}] {'Update: ' if first.match.update else ''}{first.story.title}"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.address import address_key, is_web
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow.channels import check_channel
 from pipeline.flow.language import understood
 from pipeline.flow.lookback import look_back
 from pipeline.flow.subscribe import end, follow
@@ -184,7 +185,10 @@ def checked_alert(ports: Ports, new: NewAlert) -> Alert:
         raise BadInput("an alert needs a name: give a short one")
     meaning = understood(ports, new.query, variants=new.variants).text
     for address in new.recipients:
-        _check_address(new.name, address)
+        if "://" in address:
+            check_channel(ports, address)
+        else:
+            _check_address(new.name, address)
     now = ports.clock.now()
     return Alert(
         id=alert_id(new.name),

@@ -15,10 +15,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from pipeline.deliver import decide, render
+from pipeline.deliver.channel import shown
 from pipeline.deliver.plan import HOUR, mail_id, plan
-from pipeline.errors import MailRefused, MailUnavailable
+from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.recipients import bounced, recipients_of
+from pipeline.flow.send import send
 from pipeline.model import Delivery, DeliveryState, Outbox, Recipient, identify
 from pipeline.ports import Ports
 
@@ -123,20 +125,21 @@ def _sent(ports: Ports, claimed: Sequence[Delivery], recipient: Recipient) -> li
         return gone
     deliveries = [one.delivery for one in items]
     try:
-        message = render.render(items, recipient, ports.settings)
-        answer = ports.mailer.send(message)
-    except MailUnavailable as error:
+        taken = send(ports, items, recipient)
+    except DeliveryUnavailable as error:
         return gone + _each(deliveries, partial(decide.postponed, reason=error.answer, now=now()))
-    except MailRefused as error:
+    except DeliveryRefused as error:
         bounced(ports, recipient, error.answer)
         return gone + _each(deliveries, partial(decide.failed, reason=error.answer, now=now()))
+    except BadInput as error:
+        return gone + _each(deliveries, partial(decide.failed, reason=str(error), now=now()))
     except Exception as error:
         # A template or an address that fails is this mail's own trouble: recorded, and the rest goes on.
         log.exception("mail %s", claimed[0].mail_id)
         return gone + _each(deliveries, partial(decide.failed, reason=f"{type(error).__name__}: {error}", now=now()))
     bounced(ports, recipient, "")
-    message_id = str(message["Message-ID"])
-    return _each(deliveries, partial(decide.sent, answer=answer, message_id=message_id, now=now())) + gone
+    sent = partial(decide.sent, answer=taken.answer, message_id=taken.message_id, now=now())
+    return _each(deliveries, sent) + gone
 
 
 def _each(deliveries: Sequence[Delivery], change: Callable[[Delivery], Delivery]) -> list[Delivery]:
@@ -173,4 +176,5 @@ def _record(ports: Ports, deliveries: Sequence[Delivery], report: NotifyReport) 
         report.suppressed += delivery.state is DeliveryState.SUPPRESSED
         report.postponed += delivery.state is DeliveryState.PENDING
         if delivery.state in (DeliveryState.FAILED, DeliveryState.PENDING):
-            log.warning("delivery %s to %s: %s %s", delivery.id, delivery.recipient, delivery.state, delivery.reason)
+            to, state = shown(delivery.recipient), delivery.state
+            log.warning("delivery %s to %s: %s %s", delivery.id, to, state, delivery.reason)

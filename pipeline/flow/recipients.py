@@ -11,7 +11,7 @@ from pipeline.ports import Ports
 
 GROUP = "@"
 REFUSED_AT_MOST = 3
-"""An address that is refused for good (5xx) so often in a row is given up; one that does not exist (5.1.x) at once."""
+"""An address that is refused for good so often in a row is given up; one that does not exist (5.1.x, 410) at once."""
 
 
 def recipient_id(address: str) -> str:
@@ -44,7 +44,7 @@ def members(ports: Ports, named: Sequence[str]) -> list[str]:
 
 
 def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:
-    """Count a refusal of the mail server's, or that it took a mail (no `answer`); an address may be given up for it."""
+    """Count a refusal, or that a message was taken (no `answer`); an address may be given up for it."""
     if not answer and not recipient.bounces:
         return
     ports.stores.recipients.create([recipient])
@@ -60,8 +60,8 @@ def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:
 
 
 def _is_no_address(answer: str) -> bool:
-    """Whether an answer says by its enhanced status code that there is no such address (RFC 3463, 3.2)."""
-    return any(word.startswith("5.1.") for word in answer.split()[:2])
+    """Whether an answer says that there is no such address: enhanced status code (RFC 3463, 3.2), or Gone."""
+    return answer.startswith("410 ") or any(word.startswith("5.1.") for word in answer.split()[:2])
 
 
 def _by_default(ports: Ports, address: str) -> Recipient:

@@ -1,0 +1,56 @@
+"""A message is rendered for its recipient's channel and handed over: a mail to its server, a post to its address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pipeline.deliver import render
+from pipeline.deliver.channel import Channel, channel_of
+from pipeline.deliver.plan import mail_id
+from pipeline.deliver.post import request_for
+from pipeline.errors import DeliveryRefused, DeliveryUnavailable, FetchRefused, FetchUnavailable
+from pipeline.model import FetchResponse, Recipient
+from pipeline.ports import Ports
+
+ANSWER_LENGTH = 200
+"""Characters of an answer's body that the ledger keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message was taken: what was answered, and the id under which it would be sent again."""
+
+    answer: str
+    message_id: str
+
+
+def send(ports: Ports, items: Sequence[render.Item], recipient: Recipient) -> Taken:
+    """Send one message of these deliveries.
+
+    Raises DeliveryUnavailable, DeliveryRefused, and BadInput for an address or a secret that can't be used.
+    """
+    if channel_of(recipient.address) is Channel.MAIL:
+        mail = render.render(items, recipient, ports.settings)
+        return Taken(ports.mailer.send(mail), str(mail["Message-ID"]))
+    request = request_for(items, recipient, ports.settings, ports.clock.now())
+    (outcome,) = ports.fetcher.fetch([request])
+    answer = _in_a_line(outcome)
+    if isinstance(outcome, FetchUnavailable):
+        raise DeliveryUnavailable(recipient.address, answer)
+    if isinstance(outcome, FetchRefused):
+        raise DeliveryRefused(recipient.address, answer)
+    return Taken(answer, mail_id([one.delivery for one in items]))
+
+
+def _in_a_line(outcome: FetchResponse | FetchUnavailable | FetchRefused) -> str:
+    """An answer as the ledger keeps it: status and first words, or why there was none."""
+    if not isinstance(outcome, FetchResponse) and outcome.status is None:
+        return outcome.reason
+    words = render.one_line(outcome.body.decode("utf-8", "replace"), ANSWER_LENGTH)
+    return f"{outcome.status} {_phrase(outcome.status)} {words}".strip()
+
+
+def _phrase(status: int | None) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
