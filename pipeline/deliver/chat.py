@@ -63,7 +63,9 @@ def slack(items: Sequence[Item], recipient: Recipient, room: Room = ROOMS[0]) ->
         for line in lines(items, recipient, room)
     ]
     said = headline(items).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return {"text": said, "blocks": [{"type": "rich_text", "elements": sections}]}
+    blocks = [{"type": "rich_text", "elements": sections}]
+    # No previews: they would be loaded from the article's site.
+    return {"text": said, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
 
 
 def _slack_element(piece: Piece) -> dict[str, object]:

@@ -33,7 +33,10 @@ def body(items: Sequence[Item], message_id: str) -> bytes:
         "timestamp": max(one.delivery.created_at for one in items),
         "data": {"summary": subject(items), "matches": [_match(one) for one in items]},
     }
-    return msgspec.json.encode(_sound(msgspec.to_builtins(told)))
+    try:
+        return msgspec.json.encode(told)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_sound(msgspec.to_builtins(told)))
 
 
 def signed(content: bytes, message_id: str, secret: str, now: datetime) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from pipeline.deliver import render
-from pipeline.deliver.channel import Channel, channel_of
+from pipeline.deliver.channel import Channel, channel_of, shown
 from pipeline.deliver.plan import mail_id
 from pipeline.deliver.post import request_for
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, FetchRefused, FetchUnavailable
@@ -38,9 +38,9 @@ def send(ports: Ports, items: Sequence[render.Item], recipient: Recipient) -> Ta
     (outcome,) = ports.fetcher.fetch([request])
     answer = _in_a_line(outcome)
     if isinstance(outcome, FetchUnavailable):
-        raise DeliveryUnavailable(recipient.address, answer)
+        raise DeliveryUnavailable(shown(recipient.address), answer)
     if isinstance(outcome, FetchRefused):
-        raise DeliveryRefused(recipient.address, answer)
+        raise DeliveryRefused(shown(recipient.address), answer)
     return Taken(answer, mail_id([one.delivery for one in items]))
 
 

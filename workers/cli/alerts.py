@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.adapters import watchlist
+from pipeline.deliver.channel import shown
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
 from pipeline.flow.language import understood
@@ -133,7 +134,9 @@ def list_command(*, as_json: bool) -> None:
     if as_json:
         show.as_json([_facts(alert) for alert in found])
         return
-    rows = [(alert.state, alert.name, alert.query, ", ".join(alert.recipients), alert.health) for alert in found]
+    rows = [
+        (alert.state, alert.name, alert.query, ", ".join(map(shown, alert.recipients)), alert.health) for alert in found
+    ]
     show.table(("STATE", "NAME", "QUERY", "TO", "TROUBLE"), rows)
 
 

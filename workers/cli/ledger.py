@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
+from pipeline.deliver.channel import shown
 from pipeline.errors import NotFound
 from pipeline.flow.manage import find_alert
 from pipeline.model import Entry, EntryState
@@ -51,7 +52,7 @@ def ledger(alert: str | None, recipient: str, since: str | None, *, as_json: boo
             show.when(one.updated_at),
             one.state + (" (repeated)" if one.repeated else ""),
             names.get(one.alert_id, "–"),
-            one.recipient,
+            shown(one.recipient),
             stories[one.story_id].title if one.story_id in stories else "–",
             one.reason or one.answer,
         )
