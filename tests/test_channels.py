@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from pipeline.flow.firing import match_stories
 from pipeline.flow.manage import NewAlert, put_alert
 from pipeline.flow.notify import notify
 from pipeline.flow.recipients import recipient_id
-from pipeline.model import Delivery, DeliveryState, Evidence, Recipient
+from pipeline.model import Delivery, DeliveryState, Entity, EntityKind, Evidence, Recipient
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders, web
@@ -231,6 +232,21 @@ def test_the_body_tells_alert_story_evidence_and_delivery():
     assert (first["story"]["url"], first["story"]["outlet"]) == ("https://a.example/1", "A News")
     assert first["evidence"][0]["text"] == "Kursk"
     assert first["excerpts"][0][0] == {"text": "Kursk", "marked": True}
+
+
+def shape(thing: object) -> object:
+    """The keys of a document, at every depth."""
+    if isinstance(thing, dict):
+        return {key: shape(value) for key, value in thing.items()}
+    return [shape(thing[0])] if isinstance(thing, list) and thing else None
+
+
+def test_the_body_has_the_fields_that_the_documentation_says():
+    documented = Path("docs/channels.md").read_text(encoding="utf-8").partition("```json")[2].partition("```")[0]
+    entities = (Entity(name="Kursk", kind=EntityKind.PLACE),)
+    one = item(entities=entities)
+    one = dataclasses.replace(one, elsewhere=(builders.story("elsewhere"),))
+    assert shape(json.loads(webhook.body([one], "id"))) == shape(json.loads(documented))
 
 
 @given(title=awkward, body=awkward)
