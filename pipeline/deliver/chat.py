@@ -31,14 +31,14 @@ _UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Bounds:
     """How much a message may hold: so many stories, with so many sentences each."""
 
     stories: int
     sentences: int
 
 
-ROOMS = (Room(15, 3), Room(8, 1), Room(3, 1), Room(1, 0))
+BOUNDS = (Bounds(15, 3), Bounds(8, 1), Bounds(3, 1), Bounds(1, 0))
 """From the first in which a message is no larger than its service takes."""
 
 
@@ -56,11 +56,11 @@ Line = tuple[Piece, ...]
 Message = dict[str, object]
 
 
-def slack(items: Sequence[Item], recipient: Recipient, room: Room = ROOMS[0]) -> Message:
+def slack(items: Sequence[Item], recipient: Recipient, bounds: Bounds = BOUNDS[0]) -> Message:
     """A message for an incoming webhook of Slack's (Block Kit, rich text). `text` is for notifications alone."""
     sections = [
         {"type": "rich_text_section", "elements": [_slack_element(one) for one in _ended(line)]}
-        for line in lines(items, recipient, room)
+        for line in lines(items, recipient, bounds)
     ]
     said = headline(items).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     blocks = [{"type": "rich_text", "elements": sections}]
@@ -74,11 +74,11 @@ def _slack_element(piece: Piece) -> dict[str, object]:
     return kind | {"text": piece.text} | ({"style": style} if style else {})
 
 
-def teams(items: Sequence[Item], recipient: Recipient, room: Room = ROOMS[0]) -> Message:
+def teams(items: Sequence[Item], recipient: Recipient, bounds: Bounds = BOUNDS[0]) -> Message:
     """A message for a Teams workflow: an Adaptive Card 1.4 of text runs, which know no Markdown."""
     blocks = [
         {"type": "RichTextBlock", "inlines": [_teams_run(one) for one in line]}
-        for line in lines(items, recipient, room)
+        for line in lines(items, recipient, bounds)
     ]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -103,9 +103,9 @@ def _teams_run(piece: Piece) -> dict[str, object]:
     return run
 
 
-def matrix(items: Sequence[Item], recipient: Recipient, room: Room = ROOMS[0]) -> Message:
+def matrix(items: Sequence[Item], recipient: Recipient, bounds: Bounds = BOUNDS[0]) -> Message:
     """A message event of Matrix (client-server API v1.10, `m.notice`): an empty `m.mentions` mentions nobody."""
-    found = lines(items, recipient, room)
+    found = lines(items, recipient, bounds)
     return {
         "msgtype": "m.notice",
         "body": "\n".join("".join(_plain(one) for one in line) for line in found),
@@ -131,25 +131,25 @@ def headline(items: Sequence[Item]) -> str:
     return inert(subject(items))
 
 
-def lines(items: Sequence[Item], recipient: Recipient, room: Room) -> list[Line]:
+def lines(items: Sequence[Item], recipient: Recipient, bounds: Bounds) -> list[Line]:
     """A message as lines: of one story what a mail says, of many a list under their alerts."""
     if len(items) == 1:
-        return [*_story(items[0], recipient, room), *_why(items[0])]
+        return [*_story(items[0], recipient, bounds), *_why(items[0])]
     by_alert: dict[str, list[Item]] = {}
-    for one in items[: room.stories]:
+    for one in items[: bounds.stories]:
         by_alert.setdefault(one.alert.id, []).append(one)
     found: list[Line] = [(Piece(headline(items), strong=True),)]
     for group in by_alert.values():
         found.append((Piece(inert(group[0].alert.name), strong=True),))
         for one in group:
-            found += _in_list(one, room)
-    more = len(items) - room.stories
+            found += _in_list(one, bounds)
+    more = len(items) - bounds.stories
     return [*found, (Piece(f"… and {more} more, which the ledger lists"),)] if more > 0 else found
 
 
-def _story(item: Item, recipient: Recipient, room: Room) -> Iterable[Line]:
+def _story(item: Item, recipient: Recipient, bounds: Bounds) -> Iterable[Line]:
     yield (Piece("Alert "), Piece(inert(item.alert.name), strong=True))
-    for excerpt in excerpts(item.story, item.match.evidence)[: room.sentences]:
+    for excerpt in excerpts(item.story, item.match.evidence)[: bounds.sentences]:
         yield tuple(_pieces(excerpt))
     yield (_link(item),)
     yield (Piece(f"{_where(item)} · {moment(item.story.published, read_zone(recipient.zone))}"),)
@@ -162,9 +162,9 @@ def _why(item: Item) -> Iterable[Line]:
         yield (Piece(inert(f"{clause} found as {words}")),)
 
 
-def _in_list(item: Item, room: Room) -> Iterable[Line]:
+def _in_list(item: Item, bounds: Bounds) -> Iterable[Line]:
     yield (Piece("• "), _link(item), Piece(f" {_where(item)}"))
-    for excerpt in excerpts(item.story, item.match.evidence)[: min(1, room.sentences)]:
+    for excerpt in excerpts(item.story, item.match.evidence)[: min(1, bounds.sentences)]:
         yield tuple(_pieces(excerpt))
 
 

@@ -51,10 +51,10 @@ def _request(
 
 
 def _fitting(write: Callable[..., chat.Message], most: int, items: Sequence[Item], recipient: Recipient) -> bytes:
-    """The message in the first room in which it is small enough; in the last, whatever it has become."""
+    """The message in the first bounds in which it is small enough; in the last, whatever it has become."""
     content = b""
-    for room in chat.ROOMS:
-        content = msgspec.json.encode(write(items, recipient, room))
+    for bounds in chat.BOUNDS:
+        content = msgspec.json.encode(write(items, recipient, bounds))
         if len(content) <= most:
             break
     return content
