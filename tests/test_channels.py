@@ -96,6 +96,7 @@ def test_a_mail_address_with_a_plus_is_of_mail():
         ("webhook+http://example.org/hook", "is not encrypted"),
         ("webhook+http://10.0.0.1/hook", "is not encrypted"),
         ("matrix+https://matrix.example.org/room", "names no room"),
+        (f"webhook+https://example.org/{'a' * 2_000}", "more than 2,000 characters"),
     ],
 )
 def test_an_address_that_can_not_be_is_refused_in_one_clear_line(address, reason):

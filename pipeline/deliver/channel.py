@@ -26,6 +26,8 @@ from pipeline.settings import Network
 SIGNING = "whsec_"
 """How a secret that signs begins (Standard Webhooks 1.0.0, "Signature scheme")."""
 SECRET_BYTES = 32
+LONGEST = 2_000
+"""Characters of an address: it is a key in the ledger."""
 LEAST_BYTES, MOST_BYTES = 24, 64
 
 
@@ -65,6 +67,8 @@ def read_target(address: str, open_networks: tuple[Network, ...] = ()) -> Target
     if channel is Channel.MAIL:
         kinds = ", ".join(f"{one}+https://…" for one in Channel if one is not Channel.MAIL)
         raise BadInput(f"{shown(address)!r} is no address: give a mail address, or one of {kinds}")
+    if len(address) > LONGEST:
+        raise BadInput(f"{shown(address)!r} is no address: it has more than {LONGEST:,} characters")
     if not is_web(url) or "@" in urlsplit(url).netloc or urlsplit(url).fragment or " " in url:
         raise BadInput(f"{shown(address)!r} is no address: give {channel}+ and the https address, with nothing else")
     if urlsplit(url).scheme == "http" and not _is_ours(urlsplit(url).hostname or "", open_networks):
