@@ -36,9 +36,6 @@ from pipeline.settings import load
 from tests import builders, web
 from tests.builders import NOON
 from tests.conftest import world
-from tests.test_cli import said, wirewatch
-
-__all__ = ["wirewatch"]  # a fixture
 
 OPEN = load({}, allow_private="127.0.0.1/32")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -461,17 +458,3 @@ def test_a_webhook_without_a_secret_is_refused_on_save(local, site):
         put_channel(ports, f"matrix+{site.base}/!room:a")
     with pytest.raises(BadInput, match="no secret beside"):
         put_channel(ports, f"slack+{site.base}/x", secret="x")
-
-
-def test_the_command_line_keeps_tries_and_lists_channels(wirewatch, site):
-    site.put("/hook", "thanks")
-    address = f"webhook+{site.base}/hook"
-    kept = wirewatch("channels", "add", address, "--name", "Archive").stdout
-    assert "its secret: whsec_" in kept
-    assert "200 OK thanks" in wirewatch("channels", "test", address).stdout
-    (row,) = json.loads(wirewatch("channels", "list", "--json").stdout)
-    assert (row["channel"], row["name"]) == ("webhook", "Archive")
-    assert "whsec_" not in json.dumps(row)
-    assert "is private" in said(wirewatch("channels", "add", "webhook+https://10.0.0.1/x", code=2))
-    site.put("/hook", "", status=500)
-    assert "500" in said(wirewatch("channels", "test", address, code=1))

@@ -308,3 +308,17 @@ def test_the_demo_shows_the_mails_and_ends(wirewatch):
         assert "*mutual defence*" in done.stdout
         assert "0 more mails" in done.stdout
         assert "poll" in done.stderr
+
+
+def test_the_command_line_keeps_tries_and_lists_channels(wirewatch, site):
+    site.put("/hook", "thanks")
+    address = f"webhook+{site.base}/hook"
+    kept = wirewatch("channels", "add", address, "--name", "Archive").stdout
+    assert "its secret: whsec_" in kept
+    assert "200 OK thanks" in wirewatch("channels", "test", address).stdout
+    (row,) = json.loads(wirewatch("channels", "list", "--json").stdout)
+    assert (row["channel"], row["name"]) == ("webhook", "Archive")
+    assert "whsec_" not in json.dumps(row)
+    assert "is private" in said(wirewatch("channels", "add", "webhook+https://10.0.0.1/x", code=2))
+    site.put("/hook", "", status=500)
+    assert "500" in said(wirewatch("channels", "test", address, code=1))

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from pipeline.address import is_web
 from pipeline.errors import BadInput
+from pipeline.model import Recipient
 from pipeline.settings import Network
 
 SIGNING = "whsec_"
@@ -78,6 +79,12 @@ def read_target(address: str, open_networks: tuple[Network, ...] = ()) -> Target
             f"{shown(address)!r} names no room: give matrix+https://SERVER/!ROOM_ID (in the room's settings)"
         )
     return Target(channel, url)
+
+
+def check_secret(recipient: Recipient) -> None:
+    """Raise BadInput for a recipient who is to have a secret, and has none."""
+    if channel_of(recipient.address) in HAVE_SECRET and not recipient.secret:
+        raise BadInput(f"no secret is kept for {shown(recipient.address)}: `wirewatch channels add` it first")
 
 
 def shown(address: str) -> str:

@@ -9,10 +9,9 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from pipeline.deliver import chat, webhook
-from pipeline.deliver.channel import HAVE_SECRET, Channel, Target, read_target, shown
+from pipeline.deliver.channel import Channel, Target, check_secret, read_target
 from pipeline.deliver.plan import mail_id
 from pipeline.deliver.render import Item
-from pipeline.errors import BadInput
 from pipeline.model import FetchRequest, Recipient
 from pipeline.settings import Settings
 
@@ -31,8 +30,7 @@ _CHATS: dict[Channel, tuple[Callable[..., chat.Message], int]] = {
 def request_for(items: Sequence[Item], recipient: Recipient, settings: Settings, now: datetime) -> FetchRequest:
     """The request that tells a recipient of these deliveries. Raises BadInput for an address or a secret."""
     target = read_target(recipient.address, settings.allow_private)
-    if target.channel in HAVE_SECRET and not recipient.secret:
-        raise BadInput(f"no secret is kept for {shown(recipient.address)}: `wirewatch channels add` it first")
+    check_secret(recipient)
     message_id = mail_id([one.delivery for one in items])
     if target.channel is Channel.WEBHOOK:
         content = webhook.body(items, message_id)

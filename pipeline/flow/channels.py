@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from pipeline.deliver import decide
-from pipeline.deliver.channel import HAVE_SECRET, Channel, new_secret, read_secret, read_target, shown
+from pipeline.deliver.channel import HAVE_SECRET, Channel, check_secret, new_secret, read_secret, read_target, shown
 from pipeline.deliver.render import Item
 from pipeline.errors import BadInput, FetchRefused
 from pipeline.flow.recipients import recipient_id, recipients_of
@@ -22,8 +22,7 @@ def check_channel(ports: Ports, address: str) -> Channel:
     Raises BadInput when it has no form of one, is at a private address, or lacks the secret it needs.
     """
     channel = _reachable(ports, address)
-    if channel in HAVE_SECRET and not recipients_of(ports, [address])[address].secret:
-        raise BadInput(f"no secret is kept for {shown(address)}: `wirewatch channels add` it first")
+    check_secret(recipients_of(ports, [address])[address])
     return channel
 
 
