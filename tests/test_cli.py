@@ -395,3 +395,17 @@ def test_the_ledger_is_narrowed_by_state_and_says_until_when_a_delivery_is_held(
     assert [event["state"] for event in row["history"]] == ["pending", "held"]
     assert f"held until {row['held_until'][:10]}" in wirewatch("ledger").stdout
     assert json.loads(wirewatch("ledger", "--state", "sent", "--json").stdout) == []
+
+
+def test_the_command_line_keeps_tries_and_lists_channels(wirewatch, site):
+    site.put("/hook", "thanks")
+    address = f"webhook+{site.base}/hook"
+    kept = wirewatch("channels", "add", address, "--name", "Archive").stdout
+    assert "its secret: whsec_" in kept
+    assert "200 OK thanks" in wirewatch("channels", "test", address).stdout
+    (row,) = json.loads(wirewatch("channels", "list", "--json").stdout)
+    assert (row["channel"], row["name"]) == ("webhook", "Archive")
+    assert "whsec_" not in json.dumps(row)
+    assert "is private" in said(wirewatch("channels", "add", "webhook+https://10.0.0.1/x", code=2))
+    site.put("/hook", "", status=500)
+    assert "500" in said(wirewatch("channels", "test", address, code=1))

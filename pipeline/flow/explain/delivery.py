@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
+from pipeline.deliver.channel import channel_of, shown
 from pipeline.deliver.plan import HOUR, unwanted
 from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_quiet, read_zone
 from pipeline.flow.explain.step import Step, at
@@ -24,7 +25,9 @@ def of_policy(ports: Ports, alert: Alert, address: str) -> Iterator[Step]:
     now = ports.clock.now()
     recipient = recipients_of(ports, [address])[address]
     if address not in members(ports, alert.recipients):
-        yield Step("policy", ok=False, said=f"alert {alert.name!r} does not name {address}, nor does a group of its")
+        yield Step(
+            "policy", ok=False, said=f"alert {alert.name!r} does not name {shown(address)}, nor does a group of its"
+        )
     if why := unwanted(alert, recipient, now):
         yield Step("policy", ok=False, said=why)
     yield Step("policy", ok=True, said=_pace(alert, recipient, now))
@@ -54,7 +57,7 @@ def _quiet(alert: Alert, recipient: Recipient, now: datetime) -> Step:
 
 
 def _throttle(ports: Ports, alert: Alert, address: str, now: datetime) -> Step:
-    key = identify("outbox", "mail", address)
+    key = identify("outbox", channel_of(address), address)
     outbox = ports.stores.outboxes.get([key]).get(key)
     sent = (
         [moment for alert_id, moment in outbox.sent if alert_id == alert.id and moment > now - HOUR] if outbox else []
@@ -78,7 +81,7 @@ def of_delivery(ports: Ports, alert: Alert, story: Story, address: str) -> Itera
 
 def _state(delivery: Delivery) -> str:
     until = f" until {at(delivery.due_at)}:" if delivery.state is DeliveryState.HELD else ""
-    return f"{delivery.recipient}: {delivery.state}{until} {delivery.reason or delivery.answer}".rstrip()
+    return f"{shown(delivery.recipient)}: {delivery.state}{until} {delivery.reason or delivery.answer}".rstrip()
 
 
 def _in_full(ports: Ports, delivery: Delivery) -> Iterator[Step]:
@@ -117,7 +120,7 @@ def _unwritten(ports: Ports, alert: Alert, story: Story, address: str) -> Iterat
 
 def _why_unwritten(match: Match, address: str) -> str:
     if match.recipients is not None and address not in match.recipients:
-        return f"the alert did not name {address} when it fired"
+        return f"the alert did not name {shown(address)} when it fired"
     if not match.delivered:
         return f"the deliveries of match {match.id} are not written yet: the sweep completes them"
-    return f"match {match.id} is for {address} and has no row: see `wirewatch ledger --reconcile`"
+    return f"match {match.id} is for {shown(address)} and has no row: see `wirewatch ledger --reconcile`"
