@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pipeline.deliver import chat, webhook
 from pipeline.deliver.card import Reader, reader_of
 from pipeline.deliver.channel import Channel, channel_of, new_secret, read_secret, read_target, shown
 from pipeline.deliver.item import Item
+from pipeline.deliver.links import Action, token
 from pipeline.deliver.post import request_for
 from pipeline.deliver.render import subject
 from pipeline.errors import BadInput, FetchRefused
@@ -31,15 +32,21 @@ from pipeline.flow.channels import check_channel, put_channel
 from pipeline.flow.firing import match_stories
 from pipeline.flow.manage import NewAlert, put_alert
 from pipeline.flow.notify import notify
+from pipeline.flow.people import NewGroup, NewRecipient, put_group, put_recipient
+from pipeline.flow.preferences import change, set_subscribed
 from pipeline.flow.recipients import recipient_id
+from pipeline.flow.reconcile import reconcile
 from pipeline.model import Delivery, DeliveryState, Entity, EntityKind, Evidence, Recipient
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders, web
 from tests.builders import NOON
 from tests.conftest import world
+from tests.fakes import Clock
+from tests.servers import free_port
 
 OPEN = load({}, allow_private="127.0.0.1/32")
+WITH_LINKS = dataclasses.replace(OPEN, public_url="https://console.example", links_secret="0123456789abcdef" * 2)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CHATS = {"slack": chat.slack, "teams": chat.teams, "matrix": chat.matrix}
 PLACES = {
@@ -153,7 +160,7 @@ def texts(channel: str, message: dict[str, Any]) -> tuple[list[str], set[str]]:
             one.tail = "\n" + (one.tail or "")
         return [*body.text_content().split("\n"), *_without_links(message["body"])], set(body.xpath("//a/@href"))
     links = {one.get("url") or one.get("selectAction", {}).get("url") for row in rows for one in row} - {None}
-    return ["".join(one["text"] for one in row) for row in rows], links
+    return ["".join(one["text"] for one in row).removesuffix("\n") for row in rows], links
 
 
 def _without_links(body: str) -> list[str]:
@@ -290,6 +297,7 @@ def local(tmp_path, site, clock) -> Iterator[tuple[Ports, str]]:
     """The world on the embedded backend, where it makes no difference which, and such a webhook."""
     stores = sqlite.open_stores(str(tmp_path / "store.db"))
     stores.prepare()
+    clock.at = NOON
     made = world(stores, tmp_path, clock)
     yield made, keep_hook(made, site)
     for part in (made.fetcher, made.extractor, stores):
@@ -348,9 +356,10 @@ def test_a_webhook_that_is_gone_is_given_up_and_says_why(local, site):
     assert ports.stores.recipients.get([recipient_id(hook)])[recipient_id(hook)].bounced == ""
 
 
-def test_a_webhook_that_refuses_thrice_in_a_row_is_given_up(local, site):
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_webhook_that_refuses_thrice_in_a_row_is_given_up(local, site, status):
     ports, _ = local
-    site.put("/hook", "", status=403)
+    site.put("/hook", "", status=status)
     fire(ports, "one")
     fire(ports, "two")
     fire(ports, "three")
@@ -427,6 +436,203 @@ def test_a_matrix_room_is_put_to_under_an_id_that_makes_a_second_time_harmless(l
     place = f"/_matrix/client/v3/rooms/%21room%3Aa.example/send/m.room.message/{row.mail_id}"
     assert [(path, headers["authorization"]) for path, headers in site.requests] == [(place, "Bearer syt_token")]
     assert (row.channel, row.reason) == ("matrix", "404 Not Found")
+
+
+# -- policies and preferences hold as for mail
+
+
+def ask_for(ports: Ports, hook: str, **fields: Any) -> None:
+    """The alert as it is from now on."""
+    put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=(hook,), **fields), replace_existing=True)
+
+
+def told(site: web.Site) -> list[list[str]]:
+    """The headlines of each message that came."""
+    return [[one["story"]["title"] for one in post["data"]["matches"]] for post in posts_of(site)]
+
+
+def pass_to(ports: Ports, clock: Clock, at: datetime) -> None:
+    clock.at = at
+    notify(ports, [one.id for one in ports.stores.deliveries.all()])
+
+
+def states(ports: Ports) -> list[tuple[str, str]]:
+    return sorted((one.state.value, one.reason) for one in ports.stores.deliveries.all())
+
+
+def test_a_digest_to_a_channel_is_one_message_at_its_time_in_the_zone_of_the_channel(local, site, clock):
+    ports, hook = local
+    put_recipient(ports, NewRecipient(address=hook, zone="Europe/Kyiv", policy="daily 16:00"))
+    fire(ports, "one", "two")
+    assert states(ports) == [("held", "digest: daily 16:00")] * 2
+    pass_to(ports, clock, NOON + timedelta(hours=2))
+    assert [sorted(titles) for titles in told(site)] == [["Kursk one", "Kursk two"]]
+
+
+def test_quiet_hours_hold_what_goes_to_a_channel_and_release_it_as_one_message(local, site, clock):
+    ports, hook = local
+    put_recipient(ports, NewRecipient(address=hook, quiet="11:00-13:00"))
+    fire(ports, "one", "two")
+    assert (told(site), states(ports)) == ([], [("held", "quiet hours, 11:00-13:00")] * 2)
+    pass_to(ports, clock, NOON + timedelta(hours=1))
+    assert [sorted(titles) for titles in told(site)] == [["Kursk one", "Kursk two"]]
+
+
+def test_what_is_urgent_reaches_a_channel_in_its_quiet_hours(local, site):
+    ports, hook = local
+    put_recipient(ports, NewRecipient(address=hook, quiet="11:00-13:00"))
+    ask_for(ports, hook, urgent=True)
+    fire(ports, "one")
+    assert told(site) == [["Kursk one"]]
+
+
+def test_a_throttle_bounds_the_messages_to_a_channel_and_drops_none(local, site, clock):
+    ports, hook = local
+    ask_for(ports, hook, throttle=1)
+    fire(ports, "one")
+    fire(ports, "two", "three")
+    assert states(ports)[0] == ("held", "throttle: 1 mails an hour")
+    pass_to(ports, clock, NOON + timedelta(hours=1))
+    assert [sorted(titles) for titles in told(site)] == [["Kursk one"], ["Kursk three", "Kursk two"]]
+
+
+def test_a_channel_that_is_unsubscribed_is_told_nothing_until_it_is_subscribed_again(local, site):
+    ports, hook = local
+    set_subscribed(ports, hook, subscribed=False)
+    fire(ports, "one")
+    assert (told(site), states(ports)) == ([], [("suppressed", "unsubscribed")])
+    set_subscribed(ports, hook, subscribed=True)
+    fire(ports, "two")
+    assert told(site) == [["Kursk two"]]
+
+
+def test_a_channel_is_muted_for_a_day_by_the_link_in_its_message(local, site, clock):
+    ports, _ = local
+    ports = dataclasses.replace(ports, settings=WITH_LINKS)
+    fire(ports, "one")
+    (row,) = deliveries(ports)
+    change(ports, token(row, WITH_LINKS), Action.MUTE)
+    fire(ports, "two")
+    assert [reason for state, reason in states(ports) if state == "suppressed"] == ["muted until 2026-03-02 12:00 UTC"]
+    clock.turn(timedelta(days=1).total_seconds())
+    fire(ports, "three")
+    assert told(site) == [["Kursk one"], ["Kursk three"]]
+
+
+def test_a_digest_to_a_channel_says_which_sources_are_silent(local, site, clock):
+    ports, hook = local
+    put_recipient(ports, NewRecipient(address=hook, policy="hourly"))
+    since = NOON - timedelta(hours=6)
+    feeds = [builders.feed(name, polled_at=NOON, succeeded_at=since, error="answers 503") for name in "ab"]
+    ports.stores.feeds.create(feeds)
+    fire(ports, "one")
+    pass_to(ports, clock, NOON + timedelta(hours=1))
+    (post,) = posts_of(site)
+    assert post["data"]["notes"] == ["kursk: 2 of the 2 sources of this alert have been silent since 06:00"]
+
+
+@pytest.mark.parametrize("channel", CHATS)
+def test_a_chat_shows_the_notes_beside_a_story_and_above_a_digest(channel):
+    for items in ([item()], [item(1), item(2)]):
+        lines, _ = texts(channel, message(channel, items, notes=["kursk: 2 of the 3 sources are silent"]))
+        assert "kursk: 2 of the 3 sources are silent" in lines
+
+
+@pytest.mark.parametrize("channel", CHATS)
+def test_a_chat_speaks_the_language_of_its_recipient(channel):
+    lines, _ = texts(channel, message(channel, [item(1), item(2)], reader(channel, language="de")))
+    assert lines[0] == "[kursk] 2 Meldungen: Two neighbours sign"
+
+
+@pytest.mark.parametrize("channel", CHATS)
+def test_a_chat_links_to_the_console_where_it_has_a_public_address(channel):
+    to = reader_of(recipient(channel), WITH_LINKS)
+    place = f"{WITH_LINKS.public_url}/preferences/"
+    _, single = texts(channel, message(channel, [item()], to))
+    _, digest = texts(channel, message(channel, [item(1), item(2)], to))
+    for found, actions in ((single, {"irrelevant", "mute", "unsubscribe"}), (digest, {"mute", "unsubscribe"})):
+        assert {url.rpartition("/")[2] for url in found if url.startswith(place)} == actions
+
+
+def test_an_excerpt_is_no_longer_than_the_setting():
+    words = "Kursk " + "and so on " * 40
+    short = reader_of(recipient("webhook"), dataclasses.replace(OPEN, excerpt_letters=60))
+    (excerpt,) = json.loads(webhook.body([item(body=words)], short, "id"))["data"]["matches"][0]["excerpts"]
+    assert len("".join(part["text"] for part in excerpt)) <= 60
+
+
+def test_a_group_may_hold_chats_beside_people(local, site):
+    ports, hook = local
+    put_group(ports, NewGroup(name="desk", members=("ana@example.org", hook)))
+    put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=("@desk",)), replace_existing=True)
+    fire(ports, "one")
+    assert sorted((one.channel, one.state.value) for one in deliveries(ports)) == [
+        ("mail", "sent"),
+        ("webhook", "sent"),
+    ]
+    assert told(site) == [["Kursk one"]]
+
+
+def test_the_ledger_of_channels_adds_up(local, site):
+    ports, _ = local
+    fire(ports, "one")
+    site.put("/hook", "", status=403)
+    fire(ports, "two")
+    account = reconcile(ports)
+    assert (account.adds_up, account.states) == (True, {"sent": 1, "failed": 1})
+
+
+# -- what may have been taken
+
+
+def gone_at_first(ids: list[str]) -> type[BaseHTTPRequestHandler]:
+    """A server that reads the first post and is gone, and answers the second; the ids of both."""
+
+    class GoneAtFirst(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            ids.append(self.headers["webhook-id"])
+            if len(ids) > 1:
+                self.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    return GoneAtFirst
+
+
+def test_a_post_without_an_answer_may_have_been_taken_and_is_sent_again_as_the_same_message(local, clock):
+    ports, _ = local
+    ids: list[str] = []
+    with web.running(gone_at_first(ids)) as base:
+        away = f"webhook+{base}/hook"
+        put_channel(ports, away, secret=SECRET)
+        ask_for(ports, away)
+        fire(ports, "one")
+        (row,) = deliveries(ports)
+        assert (row.state, row.repeated) == (DeliveryState.PENDING, True)
+        assert row.history[-1].note.startswith("it may have been taken: ")
+        clock.turn(60)
+        fire(ports, "two")
+    assert {one.state for one in deliveries(ports)} == {DeliveryState.SENT}
+    assert (len(ids), ids[0] in ids[1:]) == (3, True)
+
+
+@pytest.mark.parametrize(("status", "repeated"), [(500, False), (502, True), (503, False), (504, True)])
+def test_a_gateway_that_does_not_know_leaves_it_uncertain(local, site, status, repeated):
+    ports, _ = local
+    site.put("/hook", "", status=status)
+    fire(ports, "one")
+    assert [(one.state, one.repeated) for one in deliveries(ports)] == [(DeliveryState.PENDING, repeated)]
+
+
+def test_a_post_that_never_went_out_was_not_taken(local):
+    ports, _ = local
+    away = f"webhook+http://127.0.0.1:{free_port()}/hook"
+    put_channel(ports, away, secret=SECRET)
+    ask_for(ports, away)
+    fire(ports, "one")
+    assert [(one.state, one.repeated) for one in deliveries(ports)] == [(DeliveryState.PENDING, False)]
 
 
 # -- what is refused on save, and when sent

@@ -296,6 +296,34 @@ def test_a_file_in_which_something_else_is_written_is_refused_whole(text, why):
         alertfile.read(text.encode(), "x")
 
 
+def test_the_file_names_chats_as_it_names_people_and_refuses_one_that_can_not_be(ports, site):
+    chat = f"slack+{site.base}/services/T0/B0/xyz"
+    text = f"""
+        [[recipient]]
+        address = '{chat}'
+        quiet = '22:00-07:00'
+        [[recipient]]
+        address = 'slack+https://10.0.0.1/services/T0/B0/verysecretindeedxyz'
+        [[group]]
+        name = 'desk'
+        members = ['ana@example.org', '{chat}']
+        [[group]]
+        name = 'hooks'
+        members = ['webhook+{site.base}/unknown']
+        [[alert]]
+        name = 'a'
+        query = 'kursk'
+        to = ['@desk', '{chat}']
+    """
+    done = import_lists(ports, alertfile.read(text.encode(), "x"))
+    assert [(one.added, len(one.refused)) for one in done.values()] == [(1, 1), (1, 1), (1, 0)]
+    (private,), (secretless,) = done["recipients"].refused, done["groups"].refused
+    assert "its address 10.0.0.1 is private" in private
+    assert "secretindeed" not in private
+    assert "no secret is kept" in secretless
+    assert "`wirewatch channels add` it first" in secretless
+
+
 # -- what the flow makes of it
 
 
