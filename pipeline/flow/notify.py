@@ -15,10 +15,11 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from pipeline.coverage import notes
+from pipeline.coverage import Coverage, notes
 from pipeline.deliver import decide
 from pipeline.deliver.channel import shown
 from pipeline.deliver.item import Item
+from pipeline.deliver.language import language
 from pipeline.deliver.plan import DIGEST, HOUR, mail_id, plan
 from pipeline.deliver.policy import read_zone
 from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable
@@ -194,8 +195,7 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
     ports, recipient, deliveries = turn.ports, turn.recipient, [one.delivery for one in items]
     found = coverage_of(ports, _in_digest(items))
     try:
-        said = notes(found, ports.clock.now(), read_zone(recipient.zone)) if found else []
-        taken = send(ports, items, recipient, said)
+        taken = send(ports, items, recipient, _notes(found, recipient, ports.clock.now()))
     except DeliveryUnavailable as error:
         now = ports.clock.now()
         until = decide.next_try(deliveries, now)
@@ -211,6 +211,11 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
         return [decide.failed(one, f"{type(error).__name__}: {error}", ports.clock.now()) for one in deliveries]
     bounced(ports, recipient, "")
     return [decide.sent(one, taken.answer, taken.message_id, ports.clock.now()) for one in deliveries]
+
+
+def _notes(found: Mapping[str, Coverage], recipient: Recipient, now: datetime) -> list[str]:
+    """What the recipient is told of the sources of alerts. Raises BadInput for a zone that there is not."""
+    return notes(found, now, read_zone(recipient.zone), language(recipient.language)) if found else []
 
 
 def _in_digest(items: Sequence[Item]) -> list[Alert]:
