@@ -411,6 +411,11 @@ def test_the_command_line_keeps_tries_and_lists_channels(wirewatch, site):
     assert "500" in said(wirewatch("channels", "test", address, code=1))
 
 
+def test_a_file_that_is_no_notification_is_passed_over(wirewatch, tmp_path):
+    (tmp_path / "mail").write_text("Subject: hello\n\nHow are you?\n", encoding="utf-8")
+    assert wirewatch("bounces", "read", str(tmp_path / "mail")).stdout.endswith(": nothing new\n")
+
+
 def test_no_list_shows_the_secret_in_an_address_and_the_export_takes_it_along(wirewatch, site):
     chat = f"slack+{site.base}/services/T0/B0/verysecret0123"
     site.put("/services/T0/B0/verysecret0123", "ok")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from pipeline.deliver.channel import channel_of, shown
 from pipeline.deliver.plan import HOUR, unwanted
 from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_quiet, read_zone
 from pipeline.flow.explain.step import Step, at
+from pipeline.flow.mail import mail_of
 from pipeline.flow.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Match, Recipient, Story, identify
 from pipeline.ports import LedgerFilter, Ports
 
-LONGEST_DIGEST = timedelta(days=8)
 """What is in one mail was written within so long: a week, and a day for quiet hours and clocks that are set."""
 MOST_NAMED = 10
 _WELL = frozenset({DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.SENDING, DeliveryState.SENT})
@@ -100,9 +100,7 @@ def _in_full(ports: Ports, delivery: Delivery) -> Iterator[Step]:
 
 def _company(ports: Ports, delivery: Delivery) -> str:
     """With what else it is in one mail."""
-    lately = LedgerFilter(recipient=delivery.recipient, since=delivery.created_at - LONGEST_DIGEST)
-    rows = (one for one in ports.stores.deliveries.ledger(lately) if one.mail_id == delivery.mail_id)
-    others = [one.story_id for one in rows if one.id != delivery.id]
+    others = [one.story_id for one in mail_of(ports, delivery) if one.id != delivery.id]
     if not others:
         return "alone in it"
     stories = ports.stores.stories.get(list(dict.fromkeys(islice(others, MOST_NAMED))))
