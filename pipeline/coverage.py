@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from pipeline.deliver.language import ENGLISH, Language
 from pipeline.health import FeedHealth, health_of
 from pipeline.model import POLLED, Feed, Story
 from pipeline.query.document import Document, Field
@@ -81,21 +82,26 @@ def sources_of(query: Query, known: Iterable[Source]) -> Iterator[Feed]:
     return (source.feed for source in known if _may_bring(query.root, source.document))
 
 
-def in_words(found: Coverage, now: datetime, zone: tzinfo = UTC) -> str:
+def in_words(found: Coverage, now: datetime, zone: tzinfo = UTC, said_in: Language = ENGLISH) -> str:
     """A line for a reader in `zone`; empty when all sources are heard: 3 of the 40 sources of this alert …"""
     if not found.silent or found.since is None:
         return ""
     began, today = found.since.astimezone(zone), now.astimezone(zone)
-    day = "" if began.date() == today.date() else f"{began.day} {began:%B}, "
-    have = "has" if found.silent == 1 else "have"
-    return f"{found.silent} of the {found.sources} sources of this alert {have} been silent since {day}{began:%H:%M}"
+    day = "" if began.date() == today.date() else f"{said_in.day_of_year(began)}, "
+    return said_in.ngettext(
+        "%(num)d of the %(sources)d sources of this alert has been silent since %(since)s",
+        "%(num)d of the %(sources)d sources of this alert have been silent since %(since)s",
+        found.silent,
+        sources=found.sources,
+        since=day + said_in.time(began.time()),
+    )
 
 
-def notes(found: Mapping[str, Coverage], now: datetime, zone: tzinfo = UTC) -> list[str]:
+def notes(found: Mapping[str, Coverage], now: datetime, zone: tzinfo = UTC, said_in: Language = ENGLISH) -> list[str]:
     """A line for the alerts (by name) whose sources are silent; those of which the same is to be said share one."""
     said: dict[str, list[str]] = {}
     for name, one in found.items():
-        if line := in_words(one, now, zone):
+        if line := in_words(one, now, zone, said_in):
             said.setdefault(line, []).append(name)
     return [f"{', '.join(names)}: {line}" for line, names in said.items()]
 

@@ -9,11 +9,11 @@
         StoreUnavailable      the store does not answer
         FetchUnavailable      timeout, connection refused, 429, 5xx
           HostBusy            not asked: its host is to be left alone for now
-        MailUnavailable       the mail server does not take it now (4xx, connection)
+        DeliveryUnavailable   who is to take a message does not now (4xx of a mail server, 429, 5xx, connection)
         ExtractorDied         the child process that extracts was killed by a page, or ran out of time
       Refused                 will not pass next time either: one owner, no retry
         FetchRefused          403, 404, 410, a forbidden address, too large
-        MailRefused           the mail server refuses for good (5xx)
+        DeliveryRefused       who is to take a message refuses it for good (5xx of a mail server, other 4xx)
         ParseError            not a feed
         ExtractError          a page out of which no article comes
       StoreError              the store answered, and not as it should (a mapping, a query it can't run)
@@ -80,8 +80,8 @@ class StoreUnavailable(Unavailable):
 class FetchUnavailable(Unavailable):
     """The server could not be had this time.
 
-    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found; `headers` and
-    `body` (its beginning) are those of the answer, where one came.
+    `retry_after` is in seconds when the server said so; `nameless` says that its name was not found, `unasked` that
+    nothing of the request went out; `headers` and `body` (its beginning) are those of the answer, where one came.
     """
 
     def __init__(
@@ -92,12 +92,13 @@ class FetchUnavailable(Unavailable):
         status: int | None = None,
         retry_after: float | None = None,
         nameless: bool = False,
+        unasked: bool = False,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> None:
         super().__init__(f"{url}: {reason}")
         self.url, self.reason, self.status = url, reason, status
-        self.retry_after, self.nameless = retry_after, nameless
+        self.retry_after, self.nameless, self.unasked = retry_after, nameless, unasked
         self.headers, self.body = dict(headers or {}), body
 
 
@@ -108,7 +109,7 @@ class HostBusy(FetchUnavailable):
     """Seconds: a turn within them is worth waiting for; beyond, the host asked to be left alone."""
 
     def __init__(self, url: str, reason: str, retry_after: float) -> None:
-        super().__init__(url, reason, retry_after=retry_after)
+        super().__init__(url, reason, retry_after=retry_after, unasked=True)
         self.seconds = retry_after
 
     @property
@@ -117,11 +118,11 @@ class HostBusy(FetchUnavailable):
         return self.seconds <= self.SOON
 
 
-class MailUnavailable(Unavailable):
-    """The mail server does not take the message now; or it is `uncertain` whether it did."""
+class DeliveryUnavailable(Unavailable):
+    """Who is to take a message, as a mail server, does not now; or it is `uncertain` whether they did."""
 
     def __init__(self, recipient: str, answer: str, *, uncertain: bool = False) -> None:
-        super().__init__(f"mail to {recipient} not taken for now: {answer}")
+        super().__init__(f"message to {recipient} not taken for now: {answer}")
         self.recipient, self.answer, self.uncertain = recipient, answer, uncertain
 
 
@@ -154,11 +155,11 @@ class FetchRefused(Refused):
         self.headers, self.body = dict(headers or {}), body
 
 
-class MailRefused(Refused):
-    """The mail server refuses this message for good."""
+class DeliveryRefused(Refused):
+    """Who is to take a message refuses it for good."""
 
     def __init__(self, recipient: str, answer: str) -> None:
-        super().__init__(f"mail to {recipient} refused: {answer}")
+        super().__init__(f"message to {recipient} refused: {answer}")
         self.recipient, self.answer = recipient, answer
 
 

@@ -327,11 +327,12 @@ class Recipient(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    address: str  # of mail; or a channel's, as a URL: slack://…, json://…
+    address: str  # of mail; or a channel's, as pipeline/deliver/channel.py reads it: slack+https://…
     name: str = ""
     zone: str = "UTC"  # IANA
     language: str = "en"  # of the mails, ISO 639-1
     policy: str = ""  # in place of the alerts' own
+    secret: str = ""  # that signs what a webhook gets, or the access token of a Matrix account
     quiet: str = ""  # hours in which nothing comes that is not urgent, in their zone: 22:00-07:00
     unsubscribed: tuple[str, ...] = ()  # ids of alerts; EVERY_ALERT for all
     muted: dict[str, datetime] = {}  # ids of alerts, and until when
@@ -526,6 +527,11 @@ class FetchRequest(Struct, frozen=True, kw_only=True):
     max_bytes: int
     accept: str = "*/*"
     form: tuple[tuple[str, str], ...] = ()  # sent by POST, as application/x-www-form-urlencoded; by GET when empty
+    # Sent as it is, by `method`. It goes to this address alone, no redirect is followed, and a status of 2xx says that
+    # it was taken, whatever of the answer's body comes after.
+    body: bytes = b""
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()  # besides, such as the type of `body`
 
 
 class FetchResponse(Struct, frozen=True, kw_only=True):

@@ -240,6 +240,10 @@ class Fetcher(Protocol):
         """The same, in groups of what has come since the last one, each answer with its place in `requests`."""
         ...
 
+    def check(self, url: str) -> None:
+        """Raise FetchRefused when `url` is at an address that may not be asked, as its name stands now."""
+        ...
+
 
 class Extractor(Protocol):
     """Extraction where it can be killed."""
@@ -253,7 +257,7 @@ class Mailer(Protocol):
     """Where mails go."""
 
     def send(self, message: EmailMessage) -> str:
-        """Hand over to the server; return its answer. Raises MailUnavailable or MailRefused."""
+        """Hand over to the server; return its answer. Raises DeliveryUnavailable or DeliveryRefused."""
         ...
 
 

@@ -26,6 +26,8 @@ from typing import NamedTuple
 import regex
 
 MAX_TOKEN_UNITS = 250
+_SURELY_WHOLE = MAX_TOKEN_UNITS // 2
+"""Fewer characters than this are never cut."""
 
 APOSTROPHES = "'’‘ʼ′`´"
 # Written without spaces between words: every character, with the marks on it, is a token of its own.
@@ -101,7 +103,11 @@ class Tokens:
     @cached_property
     def cased(self) -> tuple[str, ...]:
         """The same tokens with their case kept, for `=KCNA`."""
-        return tuple(map(_CASED.__getitem__, self._reading.raw))
+        # What is plain stays as it is, and need not be remembered: that would be as much again as is for folding.
+        return tuple(
+            raw if len(raw) < _SURELY_WHOLE and raw.isalnum() and raw.isascii() else _CASED[raw]
+            for raw in self._reading.raw
+        )
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.deliver.plan import BURST, BURST_WINDOW, HOUR
-from pipeline.errors import MailRefused, MailUnavailable
+from pipeline.errors import DeliveryRefused, DeliveryUnavailable
 from pipeline.flow.firing import write_deliveries
 from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Match, Recipient, identify
 from pipeline.ports import Ports, Stores
@@ -61,11 +61,11 @@ class Server:
         if fault == "dies before":
             raise Died
         if fault == "4xx":
-            raise MailUnavailable(address, "451 later")
+            raise DeliveryUnavailable(address, "451 later")
         if fault == "5xx":
-            raise MailRefused(address, "554 no")
+            raise DeliveryRefused(address, "554 no")
         if fault == "lost":
-            raise MailUnavailable(address, "connection lost", uncertain=True)
+            raise DeliveryUnavailable(address, "connection lost", uncertain=True)
         text = message.get_body(("plain",))
         assert text is not None
         self.clock.turn(self.seconds)
@@ -74,7 +74,7 @@ class Server:
         if fault == "dies after":
             raise Died
         if fault == "taken, and lost":
-            raise MailUnavailable(address, "connection lost", uncertain=True)
+            raise DeliveryUnavailable(address, "connection lost", uncertain=True)
         return "250 taken"
 
 

@@ -395,3 +395,40 @@ def test_the_ledger_is_narrowed_by_state_and_says_until_when_a_delivery_is_held(
     assert [event["state"] for event in row["history"]] == ["pending", "held"]
     assert f"held until {row['held_until'][:10]}" in wirewatch("ledger").stdout
     assert json.loads(wirewatch("ledger", "--state", "sent", "--json").stdout) == []
+
+
+def test_the_command_line_keeps_tries_and_lists_channels(wirewatch, site):
+    site.put("/hook", "thanks")
+    address = f"webhook+{site.base}/hook"
+    kept = wirewatch("channels", "add", address, "--name", "Archive").stdout
+    assert "its secret: whsec_" in kept
+    assert "200 OK thanks" in wirewatch("channels", "test", address).stdout
+    (row,) = json.loads(wirewatch("channels", "list", "--json").stdout)
+    assert (row["channel"], row["name"]) == ("webhook", "Archive")
+    assert "whsec_" not in json.dumps(row)
+    assert "is private" in said(wirewatch("channels", "add", "webhook+https://10.0.0.1/x", code=2))
+    site.put("/hook", "", status=500)
+    assert "500" in said(wirewatch("channels", "test", address, code=1))
+
+
+def test_a_file_that_is_no_notification_is_passed_over(wirewatch, tmp_path):
+    (tmp_path / "mail").write_text("Subject: hello\n\nHow are you?\n", encoding="utf-8")
+    assert wirewatch("bounces", "read", str(tmp_path / "mail")).stdout.endswith(": nothing new\n")
+
+
+def test_no_list_shows_the_secret_in_an_address_and_the_export_takes_it_along(wirewatch, site):
+    chat = f"slack+{site.base}/services/T0/B0/verysecret0123"
+    site.put("/services/T0/B0/verysecret0123", "ok")
+    kept = wirewatch("recipients", "set", chat, "--name", "Desk", "--quiet", "22:00-07:00").stdout
+    grouped = wirewatch("groups", "set", "desk", chat).stdout
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", chat, "--policy", "hourly")
+    wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."), "--force")
+    wirewatch("once", "--all")
+    left = wirewatch("recipients", "unsubscribe", chat, "--alert", "kursk").stdout
+    lists = [("recipients",), ("groups",), ("alerts",), ("channels",)]
+    told = [wirewatch(*one, "list", *form).stdout for one in lists for form in ((), ("--json",))]
+    told += [wirewatch("ledger", *form).stdout for form in ((), ("--json",))]
+    told.append(wirewatch("explain", f"{site.base}/one", "--alert", "kursk", "--recipient", chat).stdout)
+    assert all("slack+http://127.0.0.1/" in one for one in (kept, grouped, left, *told[:-1]))
+    assert not any("verysecret" in one for one in (kept, grouped, left, *told))
+    assert wirewatch("alerts", "export").stdout.count(chat) == 3

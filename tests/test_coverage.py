@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pipeline import flow
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.coverage import Coverage, coverage, in_words, notes, silent_since, sources, sources_of
+from pipeline.deliver.language import language
 from pipeline.flow.watchdog import COVERAGE, LEDGER, due_watchdogs, watch, watchdog_id
 from pipeline.model import FeedState, Habits, Notice, Recipient, identify
 from pipeline.query.syntax import parse
@@ -85,7 +86,7 @@ def test_the_sources_of_an_alert_are_the_feeds_that_its_terms_let_through(query,
     assert [feed.id for feed in found] == [builders.feed(name).id for name in names]
 
 
-def test_a_reader_is_told_in_their_own_time_and_the_day_where_it_is_not_today():
+def test_a_reader_is_told_in_their_own_time_and_language_and_the_day_where_it_is_not_today():
     kyiv = ZoneInfo("Europe/Kyiv")
     now = later(0)
     three = Coverage(sources=40, silent=3, since=later(-7 * HOUR - 50 * 60))
@@ -93,6 +94,9 @@ def test_a_reader_is_told_in_their_own_time_and_the_day_where_it_is_not_today():
     assert in_words(three, now, kyiv) == "3 of the 40 sources of this alert have been silent since 06:10"
     one = Coverage(sources=2, silent=1, since=later(-20 * HOUR))
     assert in_words(one, now) == "1 of the 2 sources of this alert has been silent since 28 February, 16:00"
+    german = language("de")
+    assert in_words(three, now, kyiv, german) == "3 der 40 Quellen dieses Alarms schweigen seit 06:10"
+    assert in_words(one, now, UTC, german) == "1 der 2 Quellen dieses Alarms schweigt seit 28. Februar, 16:00"
     assert in_words(Coverage(sources=2), now) == ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -413,8 +413,9 @@ def messages() -> set[tuple[str, ...]]:
     """All that templates and code say in the reader's language."""
     methods = [("templates/**", "jinja2.ext.babel_extract"), ("**.py", "python")]
     keywords = {"_": None, "gettext": None, "ngettext": (1, 2)}
-    found = extract_from_dir(DELIVER, method_map=methods, keywords=keywords)
-    return {said if isinstance(said, tuple) else (said,) for _, _, said, _, _ in found}
+    found = [said for _, _, said, _, _ in extract_from_dir(DELIVER, method_map=methods, keywords=keywords)]
+    found += [said for _, said, _, _ in extract_from_file("python", DELIVER.parent / "coverage.py", keywords=keywords)]
+    return {said if isinstance(said, tuple) else (said,) for said in found}
 
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])

@@ -20,13 +20,13 @@ from pipeline.adapters.smtp import SmtpMailer
 from pipeline.adapters.watchlist import import_lists
 from pipeline.deliver.links import Action, token
 from pipeline.deliver.render import Item, render
-from pipeline.errors import BadInput, MailUnavailable, NotFound
+from pipeline.errors import BadInput, DeliveryUnavailable, NotFound
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, find_alert, put_alert
 from pipeline.flow.once import Round, once
 from pipeline.flow.people import (
     NewGroup,
     NewRecipient,
-    checked_address,
+    checked_mail_address,
     put_group,
     put_recipient,
     remove_group,
@@ -172,21 +172,21 @@ NO_ADDRESSES = (
 @pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_what_is_no_mail_address_is_refused(address):
     with pytest.raises(BadInput, match="is no mail address"):
-        checked_address(address)
+        checked_mail_address(address)
 
 
 def test_the_case_of_a_domain_makes_no_other_recipient():
-    assert checked_address("Ana.O'Neill+news@Example.ORG") == "Ana.O'Neill+news@example.org"
+    assert checked_mail_address("Ana.O'Neill+news@Example.ORG") == "Ana.O'Neill+news@example.org"
 
 
 def test_a_domain_beyond_ascii_is_kept_as_the_dns_has_it():
-    assert checked_address("anna@Приклад.укр") == "anna@xn--80aikifvh.xn--j1amh"
+    assert checked_mail_address("anna@Приклад.укр") == "anna@xn--80aikifvh.xn--j1amh"
 
 
 @given(st.text(max_size=40) | st.emails() | st.from_regex(r"[a-z.\"]{1,5}@[a-z.\-]{1,9}", fullmatch=True))
 def test_an_address_that_is_accepted_can_stand_in_a_mail(text):
     try:
-        address = checked_address(text)
+        address = checked_mail_address(text)
     except BadInput:
         return
     mail = mail_to(address)
@@ -294,6 +294,34 @@ def test_a_bad_table_is_named_and_the_rest_goes_in(ports):
 def test_a_file_in_which_something_else_is_written_is_refused_whole(text, why):
     with pytest.raises(BadInput, match=why):
         alertfile.read(text.encode(), "x")
+
+
+def test_the_file_names_chats_as_it_names_people_and_refuses_one_that_can_not_be(ports, site):
+    chat = f"slack+{site.base}/services/T0/B0/xyz"
+    text = f"""
+        [[recipient]]
+        address = '{chat}'
+        quiet = '22:00-07:00'
+        [[recipient]]
+        address = 'slack+https://10.0.0.1/services/T0/B0/verysecretindeedxyz'
+        [[group]]
+        name = 'desk'
+        members = ['ana@example.org', '{chat}']
+        [[group]]
+        name = 'hooks'
+        members = ['webhook+{site.base}/unknown']
+        [[alert]]
+        name = 'a'
+        query = 'kursk'
+        to = ['@desk', '{chat}']
+    """
+    done = import_lists(ports, alertfile.read(text.encode(), "x"))
+    assert [(one.added, len(one.refused)) for one in done.values()] == [(1, 1), (1, 1), (1, 0)]
+    (private,), (secretless,) = done["recipients"].refused, done["groups"].refused
+    assert "its address 10.0.0.1 is private" in private
+    assert "secretindeed" not in private
+    assert "no secret is kept" in secretless
+    assert "`wirewatch channels add` it first" in secretless
 
 
 # -- what the flow makes of it
@@ -416,7 +444,7 @@ def test_a_server_that_refuses_our_password_is_tried_again():
     refusing = {"authenticator": lambda *_: AuthResult(success=False, handled=False), "auth_require_tls": False}
     with open_postbox(**refusing) as postbox:
         mailer = SmtpMailer(load({}, mail=postbox.url.replace("//", "//us@"), mail_password="wrong"))
-        with pytest.raises(MailUnavailable, match="535"):
+        with pytest.raises(DeliveryUnavailable, match="535"):
             mailer.send(mail_to(ANA))
         mailer.close()
 

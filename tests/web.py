@@ -35,7 +35,9 @@ class Site:
     base: str = ""
     answers: dict[str, Answer | Callable[[], Answer]] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    posts: list[tuple[str, bytes]] = field(default_factory=list)  # path and body of those requests that were POST
+    posts: list[tuple[str, bytes]] = field(
+        default_factory=list
+    )  # path and body of those requests that were POST or PUT
 
     def put(self, path: str, body: str | bytes, kind: str = HTML, status: int = 200, **headers: str) -> str:
         """Serve `body` at `path`; its address."""
@@ -87,6 +89,7 @@ def wait_for(port: int) -> None:
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
 
         def do_GET(self) -> None:
             site.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
@@ -103,6 +106,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             site.posts.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
             self.do_GET()
+
+        def do_PUT(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Quiet: the test looks at `requests`."""

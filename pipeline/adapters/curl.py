@@ -37,6 +37,14 @@ class Answer:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes out in the body of a request."""
+
+    method: str
+    body: bytes
+
+
 class Transfers:
     """Exchanges over connections that are kept and shared. Lives on one loop; `close` ends it."""
 
@@ -53,29 +61,35 @@ class Transfers:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
-    async def exchange(self, url: str, headers: Sequence[str], most: int, form: str = "") -> Answer:
-        """GET `url`, or POST `form` to it, with `headers` (whole lines), unpacking at most `most` bytes.
+    async def exchange(
+        self, url: str, headers: Sequence[str], most: int, sent: Sent | None = None, *, whole: bool = True
+    ) -> Answer:
+        """GET `url`, or have `sent` go to it, with `headers` (whole lines), unpacking at most `most` bytes.
 
-        Raises FetchUnavailable, or FetchRefused for what is too large or an address that may not be asked.
+        Unless the answer is to be had `whole`, a head that says 2xx is one, whatever comes after. Raises
+        FetchUnavailable, or FetchRefused for what is too large or an address that may not be asked.
         """
         handle = self._idle.pop() if self._idle else pycurl.Curl()
         coming = _Coming(url, most)
         guard = _Guard(self._settings.allow_private)
         self._prepare(handle, url, headers, coming, guard)
-        if form:
-            handle.setopt(pycurl.POSTFIELDS, form)
+        if sent:
+            handle.setopt(pycurl.CUSTOMREQUEST, sent.method)
+            handle.setopt(pycurl.POSTFIELDS, sent.body)
         done = self._waiting[handle] = self._loop.create_future()
         try:
             self._multi.add_handle(handle)
             await done
         except pycurl.error as error:
+            if not whole and coming.is_answered:
+                return coming.so_far()
             raise coming.error or guard.refusal(url) or self._translated(url, handle, error) from None
         finally:
             self._waiting.pop(handle, None)
             self._multi.remove_handle(handle)
             handle.reset()
             self._idle.append(handle)
-        return coming.answer()
+        return coming.answer() if whole else coming.so_far()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -94,7 +108,8 @@ class Transfers:
             pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS,  # HTTP/2 where TLS offers it
             pycurl.USERAGENT: self._agent,
-            pycurl.HTTPHEADER: [f"Accept-Encoding: {ACCEPTED}", *headers],
+            # No Expect: a server that does not know it costs a second of waiting.
+            pycurl.HTTPHEADER: [f"Accept-Encoding: {ACCEPTED}", "Expect:", *headers],
             pycurl.CAINFO: self._certificates,
             pycurl.PROXY: "",  # never that of the environment
             pycurl.NOSIGNAL: 1,
@@ -148,18 +163,19 @@ class Transfers:
     def _translated(self, url: str, handle: pycurl.Curl, error: pycurl.error) -> FetchUnavailable | FetchRefused:
         """The one place where libcurl's errors become ours."""
         code, words = error.args[0], str(error.args[1] or "no reason given")
+        unasked = not handle.getinfo(pycurl.REQUEST_SIZE)
         match code:
             case pycurl.E_COULDNT_RESOLVE_HOST:
-                return FetchUnavailable(url, "the name of its host is not found", nameless=True)
+                return FetchUnavailable(url, "the name of its host is not found", nameless=True, unasked=True)
             case pycurl.E_URL_MALFORMAT:
                 return FetchRefused(url, f"no usable address ({words})")
             case pycurl.E_OPERATION_TIMEDOUT:
-                return FetchUnavailable(url, self._which_time(handle))
+                return FetchUnavailable(url, self._which_time(handle), unasked=unasked)
             case pycurl.E_COULDNT_CONNECT:
-                return FetchUnavailable(url, f"can't be connected to ({words})")
+                return FetchUnavailable(url, f"can't be connected to ({words})", unasked=True)
             case pycurl.E_PEER_FAILED_VERIFICATION | pycurl.E_SSL_CONNECT_ERROR:
-                return FetchUnavailable(url, f"its TLS can't be trusted ({words})")
-        return FetchUnavailable(url, f"broke off ({words})")
+                return FetchUnavailable(url, f"its TLS can't be trusted ({words})", unasked=True)
+        return FetchUnavailable(url, f"broke off ({words})", unasked=unasked)
 
     def _which_time(self, handle: pycurl.Curl) -> str:
         if handle.getinfo(pycurl.TOTAL_TIME) >= self._settings.fetch_timeout:
@@ -217,10 +233,21 @@ class _Coming:
                 return
             piece = self._decode(b"", self._most + 1 - len(self._body))
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether a whole head has come that says 2xx."""
+        return self._head_ended and self._status in ANSWERED
+
+    def so_far(self) -> Answer:
+        """The head, and the beginning of the body, whatever became of its end."""
+        if not self._head_ended:
+            raise self._headless()
+        return Answer(self._status, self._headers, bytes(self._body[: walls.BEGINNING]))
+
     def answer(self) -> Answer:
         """The whole of it. A body that is gzip in itself may be refused or broken even now."""
         if not self._head_ended:
-            raise FetchUnavailable(self._url, "broke off (in the head of its answer)")
+            raise self._headless()
         if self._decode and not self._body:
             raise FetchUnavailable(self._url, "its body can't be unpacked")
         body = bytes(self._body)
@@ -235,6 +262,9 @@ class _Coming:
                 raise self._too_large()
             body = unpacked
         return Answer(self._status, self._headers, body)
+
+    def _headless(self) -> FetchUnavailable:
+        return FetchUnavailable(self._url, "broke off (in the head of its answer)")
 
     def _too_large(self) -> FetchRefused:
         return FetchRefused(self._url, f"larger than {self._most:,} bytes")
@@ -260,8 +290,12 @@ class _Guard:
         """Why the exchange came to nothing, when it was us."""
         if not self._refused:
             return None
-        cure = f"open it with WIREWATCH_ALLOW_PRIVATE={self._refused}"
-        return FetchRefused(url, f"its address {self._refused} is private: {cure}")
+        return private(url, self._refused)
+
+
+def private(url: str, address: str) -> FetchRefused:
+    """The error that says that `url` is at an address which may not be asked."""
+    return FetchRefused(url, f"its address {address} is private: open it with WIREWATCH_ALLOW_PRIVATE={address}")
 
 
 def may_connect(address: str, allowed: tuple[Network, ...]) -> bool:

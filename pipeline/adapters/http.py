@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import os
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
@@ -19,7 +21,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from w3lib.url import safe_url_string
 
 from pipeline.adapters.budget import HostBudget, LocalBudget, TurnTooFar
-from pipeline.adapters.curl import Answer, Transfers
+from pipeline.adapters.curl import Answer, Sent, Transfers, may_connect, private
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy
 from pipeline.model import FetchRequest, FetchResponse
 from pipeline.settings import Settings
@@ -65,6 +67,13 @@ class HttpFetcher:
                     break
             left -= len(group)
             yield group
+
+    def check(self, url: str) -> None:
+        """Look the host of `url` up, and raise FetchRefused where it may not be asked. One not found may be yet."""
+        with suppress(OSError, UnicodeError):
+            for *_, where in socket.getaddrinfo(_host(url), None, type=socket.SOCK_STREAM):
+                if not may_connect(str(where[0]), self._settings.allow_private):
+                    raise private(url, str(where[0]))
 
     def close(self) -> None:
         """Let go of the connections and end the thread."""
@@ -140,7 +149,7 @@ class _Client:
     async def _follow(self, request: FetchRequest) -> FetchResponse:
         redirects: list[tuple[int, str]] = []
         url = request.url
-        followed = REDIRECTS_OF_A_FORM if request.form else REDIRECTS
+        followed = _followed(request)
         while True:
             answer = await self._one(url, request)
             if answer.status not in followed or "location" not in answer.headers:
@@ -149,7 +158,7 @@ class _Client:
             url = redirects[-1][1]
             if len(redirects) > MAX_REDIRECTS or url in (request.url, *(to for _, to in redirects[:-1])):
                 raise FetchUnavailable(request.url, "sends in circles: too many redirects")
-        if answer.status != 304 and not 200 <= answer.status < 300:
+        if not 200 <= answer.status < 300 and (answer.status != 304 or request.body):
             raise await self._refusal(url, answer)
         return FetchResponse(
             url=url, status=answer.status, headers=answer.headers, body=answer.body, redirects=tuple(redirects)
@@ -161,7 +170,7 @@ class _Client:
         try:
             async with self._budget.turn(host), self._everybody:
                 return await self._transfers.exchange(
-                    safe_url_string(url), _headers(request), request.max_bytes, urlencode(request.form)
+                    safe_url_string(url), _headers(request), request.max_bytes, _sent(request), whole=not request.body
                 )
         except TurnTooFar as turn:
             raise HostBusy(url, f"its host is left alone for another {turn.seconds:.0f} s", turn.seconds) from None
@@ -192,12 +201,24 @@ def _host(url: str) -> str:
 
 def _headers(request: FetchRequest) -> list[str]:
     """The lines that make a request what it is. What a server once sent can't add lines of its own."""
-    lines = [f"Accept: {request.accept}"]
+    lines = [f"Accept: {request.accept}", *(f"{name}: {value}" for name, value in request.headers)]
     if request.etag:
         lines.append(f"If-None-Match: {request.etag}")
     if request.last_modified:
         lines.append(f"If-Modified-Since: {request.last_modified}")
     return [line.replace("\r", " ").replace("\n", " ") for line in lines]
+
+
+def _followed(request: FetchRequest) -> frozenset[int]:
+    """The redirects that a request follows. A body is for whom it was signed, and nobody else is told the secret."""
+    if request.body:
+        return frozenset()
+    return REDIRECTS_OF_A_FORM if request.form else REDIRECTS
+
+
+def _sent(request: FetchRequest) -> Sent | None:
+    body = request.body or urlencode(request.form).encode()
+    return Sent(request.method, body) if body else None
 
 
 def _phrase(status: int) -> str:

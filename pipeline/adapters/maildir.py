@@ -6,7 +6,7 @@ import os
 from email.message import EmailMessage
 from pathlib import Path
 
-from pipeline.errors import MailUnavailable
+from pipeline.errors import DeliveryUnavailable
 from pipeline.model import identify
 
 
@@ -17,7 +17,7 @@ class MaildirMailer:
         self._folder = folder
 
     def send(self, message: EmailMessage) -> str:
-        """Write the mail; the answer is the path of its file. Raises MailUnavailable."""
+        """Write the mail; the answer is the path of its file. Raises DeliveryUnavailable."""
         name = f"{identify('mail', str(message['Message-ID']))}.eml"
         try:
             for part in ("tmp", "new", "cur"):
@@ -29,5 +29,5 @@ class MaildirMailer:
                 os.fsync(file.fileno())
             draft.replace(place)
         except OSError as error:
-            raise MailUnavailable(str(message["To"]), f"{self._folder}: {error.strerror}") from None
+            raise DeliveryUnavailable(str(message["To"]), f"{self._folder}: {error.strerror}") from None
         return str(place)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import MailRefused, MailUnavailable, SettingError
+from pipeline.errors import DeliveryRefused, DeliveryUnavailable, SettingError
 from pipeline.settings import Settings
 
 PERMANENT = 500
@@ -33,7 +33,10 @@ class SmtpMailer:
         self._pid = 0
 
     def send(self, message: EmailMessage) -> str:
-        """Hand the mail over; the answer is the server's to the end of DATA. Raises MailUnavailable, MailRefused."""
+        """Hand the mail over; the answer is the server's to the end of DATA.
+
+        Raises DeliveryUnavailable or DeliveryRefused.
+        """
         recipient = message["To"].addresses[0].addr_spec
         with self._lock, self._translated(recipient):
             return self._hand_over(message, message["From"].addresses[0].addr_spec, recipient)
@@ -48,7 +51,7 @@ class SmtpMailer:
         server = self._begun(sender, options, recipient)
         try:
             self._expect(server.rcpt(recipient), recipient)
-        except (MailRefused, MailUnavailable):
+        except (DeliveryRefused, DeliveryUnavailable):
             server.rset()  # else the next mail would be nested in this one
             raise
         return self._expect(self._data(server, message.as_bytes(), recipient), recipient)
@@ -62,7 +65,7 @@ class SmtpMailer:
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             why = f"{self._address.hostname}: {error or type(error).__name__}"
-            raise MailUnavailable(recipient, why, uncertain=True) from error
+            raise DeliveryUnavailable(recipient, why, uncertain=True) from error
 
     def _begun(self, sender: str, options: list[str], recipient: str) -> smtplib.SMTP:
         """The open connection with a mail begun on it; a new one after a fork, or when the server has gone."""
@@ -74,12 +77,12 @@ class SmtpMailer:
         try:
             self._server, self._pid = self._open(), os.getpid()
             self._expect(self._server.mail(sender, options), recipient)
-        except MailRefused as error:
-            raise MailUnavailable(recipient, f"sender refused: {error.answer}") from error
+        except DeliveryRefused as error:
+            raise DeliveryUnavailable(recipient, f"sender refused: {error.answer}") from error
         except smtplib.SMTPResponseException as error:
             # A login that is refused, say: this is about us, and no recipient is to be given up for it.
             why = error.smtp_error if isinstance(error.smtp_error, str) else error.smtp_error.decode("utf-8", "replace")
-            raise MailUnavailable(recipient, f"{self._address.hostname}: {error.smtp_code} {why}") from error
+            raise DeliveryUnavailable(recipient, f"{self._address.hostname}: {error.smtp_code} {why}") from error
         return self._server
 
     def _open(self) -> smtplib.SMTP:
@@ -101,7 +104,7 @@ class SmtpMailer:
         encrypted = isinstance(server.sock, ssl.SSLSocket)
         if not encrypted and not _is_loopback(host):
             server.close()
-            raise MailUnavailable(host, "offers no encryption, so no password is sent: use smtps://")
+            raise DeliveryUnavailable(host, "offers no encryption, so no password is sent: use smtps://")
         server.login(unquote(self._address.username or ""), self._password)
 
     def _expect(self, answer: tuple[int, bytes | str], recipient: str) -> str:
@@ -110,8 +113,8 @@ class SmtpMailer:
         if code < 400:
             return line
         if code >= PERMANENT:
-            raise MailRefused(recipient, line)
-        raise MailUnavailable(recipient, line)
+            raise DeliveryRefused(recipient, line)
+        raise DeliveryUnavailable(recipient, line)
 
     @contextlib.contextmanager
     def _translated(self, recipient: str) -> Iterator[None]:
@@ -121,10 +124,12 @@ class SmtpMailer:
         except smtplib.SMTPResponseException as error:
             self._drop()
             self._expect((error.smtp_code, error.smtp_error or b""), recipient)
-            raise MailUnavailable(recipient, str(error)) from error
+            raise DeliveryUnavailable(recipient, str(error)) from error
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            raise MailUnavailable(recipient, f"{self._address.hostname}: {error or type(error).__name__}") from error
+            raise DeliveryUnavailable(
+                recipient, f"{self._address.hostname}: {error or type(error).__name__}"
+            ) from error
 
     def _drop(self) -> None:
         if self._server is not None and self._pid == os.getpid():

@@ -11,6 +11,7 @@ from pipeline.adapters import alertfile, opml
 from pipeline.adapters.alertfile import USUAL, Lists
 from pipeline.adapters.opml import Outlines
 from pipeline.address import address_key
+from pipeline.deliver.channel import shown
 from pipeline.errors import BadInput
 from pipeline.flow.manage import (
     KnownFeeds,
@@ -135,17 +136,20 @@ def import_lists(
 def _import_recipients(
     ports: Ports, recipients: Sequence[NewRecipient], *, replace_existing: bool, dry_run: bool
 ) -> Imported:
-    imported, now = Imported(), ports.clock.now()
+    imported = Imported()
     for new in recipients:
         try:
-            wanted = checked_recipient(new, None, now)
+            wanted = checked_recipient(ports, new)
         except BadInput as error:
-            imported.refused.append(f"recipient {new.address!r}: {error}")
+            imported.refused.append(f"recipient {shown(new.address)!r}: {error}")
             continue
         known = ports.stores.recipients.get([wanted.id]).get(wanted.id)
         there = known if known and is_described(known) else None
         same = there is not None and all(getattr(there, key) == getattr(wanted, key) for key in DESCRIBED)
-        if _counts(imported, there, wanted.address, same=same, replace_existing=replace_existing) and not dry_run:
+        if (
+            _counts(imported, there, shown(wanted.address), same=same, replace_existing=replace_existing)
+            and not dry_run
+        ):
             put_recipient(ports, new)
     return imported
 
@@ -154,13 +158,13 @@ def _import_groups(ports: Ports, groups: Sequence[NewGroup], *, replace_existing
     imported = Imported()
     for new in groups:
         try:
-            wanted = checked_group(new, ports.clock.now())
+            wanted = checked_group(ports, new)
         except BadInput as error:
             imported.refused.append(str(error))
             continue
         there = ports.stores.groups.get([wanted.id]).get(wanted.id)
         same = there is not None and there.members == wanted.members
-        line = f"@{wanted.name}: {', '.join(wanted.members)}"
+        line = f"@{wanted.name}: {', '.join(map(shown, wanted.members))}"
         if _counts(imported, there, line, same=same, replace_existing=replace_existing) and not dry_run:
             put_group(ports, new)
     return imported
@@ -171,7 +175,7 @@ def _names(ports: Ports, groups: Sequence[NewGroup]) -> list[str]:
     names = []
     for one in groups:
         with suppress(BadInput):
-            names.append(checked_group(one, ports.clock.now()).name)
+            names.append(checked_group(ports, one).name)
     return names
 
 

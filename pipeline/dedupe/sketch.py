@@ -57,7 +57,8 @@ _PARTICULARS_AT = _BANDS_AT + _BANDS.size
 
 # A capital after a word or a comma, not at the beginning of a sentence; and what holds a digit, but for times of day,
 # which forms have in their fixed parts. Each can only begin where a run does: 300 KB of one cost their length once.
-_NAME = re.compile(r"(?:(?<=[^\W\d_] )|(?<=[^\W\d_], ))[^\W\d_a-z]\w+")
+# The name's begins with one set of characters, which is searched for three times as fast as a look behind each.
+_NAME = re.compile(r"[^\W\d_a-z](?:(?<=[^\W\d_] .)|(?<=[^\W\d_], .))\w+")
 _FIGURE = re.compile(r"(?<![A-Za-z\d:])[A-Za-z]*\d+(?:[.,]\d+)*(?!\d|:\d)")
 
 

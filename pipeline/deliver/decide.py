@@ -2,11 +2,12 @@
 
     pending | held → sending → sent | failed | pending again (postponed)
     pending | held → suppressed
+    sent → failed (returned)
 
-`sent`, `suppressed` and `failed` are ends, but for what was suppressed as old and then comes as news: it is pending
-again. A delivery found `sending` after its lease ran out may have been accepted by the server before its worker died;
-it is sent again in the same mail, under the same Message-ID, and marked `repeated`. So is one whose connection broke
-before the server answered.
+`sent`, `suppressed` and `failed` are ends, but for what was suppressed as old and then comes as news (it is pending
+again), and for a mail that comes back. A delivery found `sending` after its lease ran out may have been accepted by the
+server before its worker died; it is sent again in the same mail, under the same Message-ID, and marked `repeated`. So
+is one whose connection broke before the server answered.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ def sent(delivery: Delivery, answer: str, message_id: str, now: datetime) -> Del
 def failed(delivery: Delivery, reason: str, now: datetime) -> Delivery:
     """It will not be had."""
     return _to(delivery, DeliveryState.FAILED, now, reason, reason=reason)
+
+
+def returned(delivery: Delivery, answer: str, now: datetime) -> Delivery | None:
+    """A server took it, and sent it back; None for what was not sent, or has been returned before."""
+    return failed(delivery, answer, now) if delivery.state is DeliveryState.SENT else None
 
 
 def suppressed(delivery: Delivery, reason: str, now: datetime) -> Delivery:

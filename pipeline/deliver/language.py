@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from io import BytesIO
 
-from babel.dates import format_date, format_time, get_day_names
+from babel.dates import format_date, format_skeleton, format_time, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -42,6 +42,10 @@ class Language:
         """A time as a reader in `zone` takes it in: Sunday, 1 March 2026, 12:00 UTC."""
         when, locale = when.astimezone(zone), _LOCALES[self.code]
         return f"{format_date(when, 'full', locale=locale)}, {format_time(when, 'short', locale=locale)} {when:%Z}"
+
+    def day_of_year(self, day: date) -> str:
+        """A day without its year, as it stands there: 28 February."""
+        return str(format_skeleton("MMMMd", day, locale=_LOCALES[self.code]))
 
     def time(self, at: time) -> str:
         """A time of the day."""

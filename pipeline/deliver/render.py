@@ -87,7 +87,7 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings, note
     """
     reader = reader_of(recipient, settings)
     message = _headed(items, reader)
-    said = _bounded(notes, reader.language)
+    said = bounded(notes, reader.language)
     kind, facts = (
         ("match", _match(items[0], reader, said)) if len(items) == 1 else ("digest", _digest(items, reader, said))
     )
@@ -98,7 +98,8 @@ def render(items: Sequence[Item], recipient: Recipient, settings: Settings, note
     return message
 
 
-def _bounded(notes: Sequence[str], said_in: Language) -> list[str]:
+def bounded(notes: Sequence[str], said_in: Language) -> list[str]:
+    """Notes as a message has them: so many, each on a line, and how many more there are."""
     lines = [one_line(note, LONGEST_NOTE) for note in notes[:MOST_NOTES]]
     more = len(notes) - len(lines)
     return [*lines, said_in.ngettext("and %(num)d more", "and %(num)d more", more)] if more else lines
@@ -135,7 +136,7 @@ def _about(items: Sequence[Item]) -> str:
 
 
 def subject(items: Sequence[Item], said_in: Language = ENGLISH) -> str:
-    """What the mail is about: the alert and the headline, of the most important story where it has many."""
+    """What a message is about: the alert and the headline, of the most important story where it has many."""
     first = items[0]
     alert = one_line(first.alert.name, LONGEST_IN_SUBJECT)
     if len(items) == 1:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline import match
 from pipeline.deliver import decide
+from pipeline.deliver.channel import channel_of
 from pipeline.deliver.plan import first
 from pipeline.flow.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Story, identify
@@ -111,7 +112,7 @@ def _deliveries(ports: Ports, matches: Sequence[Match], alerts: Mapping[str, Ale
     known = recipients_of(ports, [address for addresses in named.values() for address in addresses])
     for one in matches:
         for address in named[one.id]:
-            delivery = decide.delivery_for(one, address, now)
+            delivery = decide.delivery_for(one, address, now, channel_of(address))
             if why := silent.get(one.id, ""):
                 yield decide.suppressed(delivery, why, now)
             else:

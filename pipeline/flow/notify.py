@@ -15,14 +15,18 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from pipeline.coverage import notes
-from pipeline.deliver import decide, render
+from pipeline.coverage import Coverage, notes
+from pipeline.deliver import decide
+from pipeline.deliver.channel import shown
+from pipeline.deliver.item import Item
+from pipeline.deliver.language import language
 from pipeline.deliver.plan import DIGEST, HOUR, mail_id, plan
 from pipeline.deliver.policy import read_zone
-from pipeline.errors import BadInput, MailRefused, MailUnavailable
+from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.coverage import coverage_of
 from pipeline.flow.recipients import bounced, recipients_of
+from pipeline.flow.send import send
 from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, identify
 from pipeline.ports import Ports
 
@@ -78,7 +82,7 @@ def notify(ports: Ports, delivery_ids: Sequence[str], *, seconds: float = 1_000_
         try:
             _serve(turn, channel)
         except BadInput as error:
-            log.error("nothing can be sent to %s: %s", address, error)  # noqa: TRY400 -- one line says it
+            log.error("nothing can be sent to %s: %s", shown(address), error)  # noqa: TRY400 -- one line says it
     return report
 
 
@@ -186,31 +190,35 @@ def _sent(turn: _Turn, claimed: Sequence[Delivery], alerts: Mapping[str, Alert])
     return outcome
 
 
-def _answered(turn: _Turn, items: Sequence[render.Item]) -> list[Delivery]:
+def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
     """Render and send these; their deliveries after the server's answer."""
     ports, recipient, deliveries = turn.ports, turn.recipient, [one.delivery for one in items]
     found = coverage_of(ports, _in_digest(items))
     try:
-        said = notes(found, ports.clock.now(), read_zone(recipient.zone)) if found else []
-        message = render.render(items, recipient, ports.settings, said)
-        answer = ports.mailer.send(message)
-    except MailUnavailable as error:
+        taken = send(ports, items, recipient, _notes(found, recipient, ports.clock.now()))
+    except DeliveryUnavailable as error:
         now = ports.clock.now()
         until = decide.next_try(deliveries, now)
         return [decide.postponed(one, error.answer, now, until=until, uncertain=error.uncertain) for one in deliveries]
-    except MailRefused as error:
+    except DeliveryRefused as error:
         bounced(ports, recipient, error.answer)
         return [decide.failed(one, error.answer, ports.clock.now()) for one in deliveries]
+    except BadInput as error:
+        return [decide.failed(one, str(error), ports.clock.now()) for one in deliveries]
     except Exception as error:
         # A template or an address that fails is this mail's own trouble: recorded, and the rest goes on.
         log.exception("mail %s", deliveries[0].mail_id)
         return [decide.failed(one, f"{type(error).__name__}: {error}", ports.clock.now()) for one in deliveries]
     bounced(ports, recipient, "")
-    message_id = str(message["Message-ID"])
-    return [decide.sent(one, answer, message_id, ports.clock.now()) for one in deliveries]
+    return [decide.sent(one, taken.answer, taken.message_id, ports.clock.now()) for one in deliveries]
 
 
-def _in_digest(items: Sequence[render.Item]) -> list[Alert]:
+def _notes(found: Mapping[str, Coverage], recipient: Recipient, now: datetime) -> list[str]:
+    """What the recipient is told of the sources of alerts. Raises BadInput for a zone that there is not."""
+    return notes(found, now, read_zone(recipient.zone), language(recipient.language)) if found else []
+
+
+def _in_digest(items: Sequence[Item]) -> list[Alert]:
     """The alerts of which the mail is a digest. A mail that goes at once has no time to look at their sources."""
     held = {one.alert.id: one.alert for one in items if one.delivery.reason.startswith(DIGEST)}
     return list(held.values())
@@ -218,11 +226,11 @@ def _in_digest(items: Sequence[render.Item]) -> list[Alert]:
 
 def _items(
     ports: Ports, deliveries: Sequence[Delivery], alerts: Mapping[str, Alert]
-) -> tuple[list[render.Item], list[Delivery]]:
+) -> tuple[list[Item], list[Delivery]]:
     """What the mail says of each delivery; and those of which nothing can be said any more, suppressed."""
     stories = ports.stores.stories.get(list({one.story_id for one in deliveries}))
     matches = ports.stores.matches.get([one.match_id for one in deliveries])
-    items: list[render.Item] = []
+    items: list[Item] = []
     gone: list[Delivery] = []
     for one in deliveries:
         alert, story, match = alerts.get(one.alert_id), stories.get(one.story_id), matches.get(one.match_id)
@@ -230,7 +238,7 @@ def _items(
             missing = "alert" if alert is None else "story" if story is None else "match"
             gone.append(decide.suppressed(one, f"the {missing} is gone", ports.clock.now()))
         else:
-            items.append(render.Item(one, alert, story, match, tuple(elsewhere(ports, story))))
+            items.append(Item(one, alert, story, match, tuple(elsewhere(ports, story))))
     return items, gone
 
 
@@ -258,4 +266,5 @@ def _tell(report: NotifyReport, deliveries: Sequence[Delivery]) -> None:
         report.suppressed += delivery.state is DeliveryState.SUPPRESSED
         report.postponed += delivery.state is DeliveryState.PENDING
         if delivery.state in (DeliveryState.FAILED, DeliveryState.PENDING):
-            log.warning("delivery %s to %s: %s %s", delivery.id, delivery.recipient, delivery.state, delivery.reason)
+            to, state = shown(delivery.recipient), delivery.state
+            log.warning("delivery %s to %s: %s %s", delivery.id, to, state, delivery.reason)

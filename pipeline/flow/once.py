@@ -20,6 +20,7 @@ from pipeline.ports import Ports
 PAGE = 2_000
 """How many pending things are looked for at a time."""
 
+POLL_BATCH = 25
 INGEST_BATCH = 20
 NOTIFY_BATCH = 50
 
@@ -75,7 +76,7 @@ def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything:
     else:
         feeds = ports.stores.feeds.due(ports.clock.now(), 1_000_000)
 
-    forced, named = everything, by_host(feeds, 50)
+    forced, named = everything, by_host(feeds, POLL_BATCH)
     while named:
         put_off: dict[str, float] = {}
         for report in _in_parallel(pool, "poll", named, partial(poll, ports, forced=forced), progress):
@@ -85,7 +86,7 @@ def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything:
             outcome.entries += report.new
             outcome.changed += report.changed
             outcome.failed_feeds |= report.failed
-        forced, named = True, batches(list(put_off), 50)
+        forced, named = True, batches(list(put_off), POLL_BATCH)
         ports.clock.wait(max(put_off.values(), default=0.0))
 
 

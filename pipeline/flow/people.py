@@ -10,8 +10,10 @@ from datetime import datetime
 from babel import Locale
 from msgspec.structs import replace
 
+from pipeline.deliver.channel import Channel, channel_of, shown
 from pipeline.deliver.policy import read_policy, read_quiet, read_zone
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow.channels import check_channel
 from pipeline.flow.recipients import GROUP, change_recipient, group_id, recipient_id
 from pipeline.model import Group, Recipient
 from pipeline.ports import Ports
@@ -43,7 +45,15 @@ class NewGroup:
     members: tuple[str, ...]
 
 
-def checked_address(address: str) -> str:
+def checked_address(ports: Ports, address: str) -> str:
+    """`address` as it is kept: of mail, or a channel's. Raises BadInput."""
+    if channel_of(address) is Channel.MAIL:
+        return checked_mail_address(address)
+    check_channel(ports, address)
+    return address
+
+
+def checked_mail_address(address: str) -> str:
     """`address` with its domain as the DNS has it: lower case, IDNA. Raises BadInput for what is no mail address.
 
     The part before the @ has to be a dot-string of RFC 5321 (4.1.2) in ASCII: what needs quotes or SMTPUTF8 is refused.
@@ -54,7 +64,9 @@ def checked_address(address: str) -> str:
     except UnicodeError:
         named = ""
     if not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(named):
-        raise BadInput(f"{address!r} is no mail address: give one such as analyst@example.org")
+        raise BadInput(
+            f"{shown(address)!r} is no mail address: give one as analyst@example.org, or as docs/channels.md has it"
+        )
     return f"{local}@{named}"
 
 
@@ -68,7 +80,7 @@ def checked_recipients(ports: Ports, named: Sequence[str], *, also: Sequence[str
     for one in groups:
         if one not in known and one.removeprefix(GROUP) not in also:
             raise BadInput(f"there is no group {one}: make it first, wirewatch groups set {one[1:] or 'NAME'} ADDRESS")
-    return tuple(dict.fromkeys(one.lower() if one.startswith(GROUP) else checked_address(one) for one in named))
+    return tuple(dict.fromkeys(one.lower() if one.startswith(GROUP) else checked_address(ports, one) for one in named))
 
 
 def checked_policy(text: str) -> str:
@@ -77,10 +89,13 @@ def checked_policy(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def checked_recipient(new: NewRecipient, known: Recipient | None, now: datetime) -> Recipient:
-    """The recipient that `new` describes, of whom perhaps something is `known`. Raises BadInput."""
-    address = checked_address(new.address)
-    recipient = known or Recipient(id=recipient_id(address), address=address, updated_at=now)
+def checked_recipient(ports: Ports, new: NewRecipient) -> Recipient:
+    """The recipient that `new` describes, as if nothing else were known. Raises BadInput."""
+    address, now = checked_address(ports, new.address), ports.clock.now()
+    return _described(Recipient(id=recipient_id(address), address=address, updated_at=now), new, now)
+
+
+def _described(recipient: Recipient, new: NewRecipient, now: datetime) -> Recipient:
     said = {name: getattr(new, name) for name in DESCRIBED if getattr(new, name) is not None}
     described = replace(recipient, **said, updated_at=now)
     if not described.name.isprintable():
@@ -101,11 +116,10 @@ def put_recipient(ports: Ports, new: NewRecipient, *, reinstate: bool = False) -
 
     Raises BadInput.
     """
-    now = ports.clock.now()
-    made = checked_recipient(new, None, now)
+    now, made = ports.clock.now(), checked_recipient(ports, new)
 
     def described(known: Recipient) -> Recipient:
-        after = checked_recipient(new, known, now)
+        after = _described(known, new, now)
         return replace(after, bounces=0, bounced="") if reinstate else after
 
     return change_recipient(ports, made.address, described)
@@ -117,7 +131,7 @@ def is_described(recipient: Recipient) -> bool:
     return any(getattr(recipient, name) != getattr(usual, name) for name in DESCRIBED)
 
 
-def checked_group(new: NewGroup, now: datetime) -> Group:
+def checked_group(ports: Ports, new: NewGroup) -> Group:
     """The group that `new` describes. Raises BadInput for a name or a member that can't be, and for no members."""
     name = new.name.lower().removeprefix(GROUP)
     if not _GROUP_NAME.fullmatch(name):
@@ -125,15 +139,15 @@ def checked_group(new: NewGroup, now: datetime) -> Group:
     if not new.members:
         raise BadInput(f"group @{name} needs at least one address")
     try:
-        members = tuple(dict.fromkeys(map(checked_address, new.members)))
+        members = tuple(dict.fromkeys(checked_address(ports, one) for one in new.members))
     except BadInput as error:
         raise BadInput(f"group @{name}: {error}") from None
-    return Group(id=group_id(name), name=name, members=members, updated_at=now)
+    return Group(id=group_id(name), name=name, members=members, updated_at=ports.clock.now())
 
 
 def put_group(ports: Ports, new: NewGroup) -> Group:
     """Make or replace a group; alerts that name it go to its members from the next match on. Raises BadInput."""
-    group = checked_group(new, ports.clock.now())
+    group = checked_group(ports, new)
     ports.stores.groups.put([group])
     return group
 

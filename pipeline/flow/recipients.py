@@ -10,6 +10,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from pipeline.deliver.bounce import Bounce, gives_up, read_bounce
+from pipeline.deliver.channel import shown
 from pipeline.model import Recipient, identify
 from pipeline.ports import Ports
 
@@ -57,7 +58,7 @@ def change_recipient(ports: Ports, address: str, change: Callable[[Recipient], R
 
 
 def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:
-    """Count a refusal of the mail server's, or that it took a mail (no `answer`); an address may be given up for it.
+    """Count a refusal, or that a message was taken (no `answer`); an address may be given up for it.
 
     What says nothing of the address (deliver/bounce.py) leaves the count as it is.
     """
@@ -69,7 +70,7 @@ def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:
     counted = partial(_counted, answer=answer, now=ports.clock.now())
     for one in ports.stores.recipients.update([recipient.id], counted):
         if one.bounced:
-            log.warning("%s is given up: %s", one.address, one.bounced)
+            log.warning("%s is given up: %s", shown(one.address), one.bounced)
 
 
 def _counted(recipient: Recipient, answer: str, now: datetime) -> Recipient:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
 
+from pipeline.deliver.channel import shown
 from pipeline.deliver.reconcile import Account
 from pipeline.deliver.reconcile import reconcile as account_of
 from pipeline.model import Delivery, Match
@@ -43,7 +44,7 @@ def in_lines(ports: Ports, account: Account) -> Iterator[str]:
     for fault in account.faults:
         alert = alerts[fault.alert_id].name if fault.alert_id in alerts else fault.alert_id
         story = stories[fault.story_id].url if fault.story_id in stories else fault.story_id
-        whom = f", to {fault.recipient}" if fault.recipient else ""
+        whom = f", to {shown(fault.recipient)}" if fault.recipient else ""
         row = f", delivery {fault.delivery_id}" if fault.delivery_id else ""
         yield f"{fault.kind}: match {fault.match_id} of {alert!r} on {story}{whom}{row}"
     more = account.faulty.total() - len(account.faults)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
-from pipeline.errors import MailRefused, MailUnavailable, StoreError
+from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.health import health_of, urgency
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
@@ -155,10 +155,10 @@ def _told(ports: Ports, notice: Notice, operator: str) -> bool:
     """Send a notice to one operator; False when it is to be tried again."""
     try:
         ports.mailer.send(notice_mail(notice, operator, ports.settings))
-    except MailUnavailable as error:
+    except DeliveryUnavailable as error:
         log.warning("notice to %s: %s; tried again", operator, error)
         return False
-    except MailRefused as error:
+    except DeliveryRefused as error:
         log.error("notice to %s refused: %s: it was %r", operator, error, notice.subject)  # noqa: TRY400 -- foreseen
     except Exception:
         # Tried again it would fail again, and others would get theirs twice.

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline.adapters import alertfile, watchlist
+from pipeline.deliver.channel import shown
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
 from pipeline.flow.language import understood
@@ -164,7 +165,7 @@ def list_command(*, as_json: bool) -> None:
 def _row(alert: Alert, irrelevant: int) -> tuple[str, ...]:
     unwanted = f"{irrelevant} called not relevant" if irrelevant else ""
     trouble = "; ".join(filter(None, (alert.health, unwanted)))
-    return alert.state, alert.name, alert.query, ", ".join(alert.recipients), alert.policy, trouble
+    return alert.state, alert.name, alert.query, ", ".join(map(shown, alert.recipients)), alert.policy, trouble
 
 
 def _facts(alert: Alert, irrelevant: int) -> dict[str, object]:
@@ -173,7 +174,7 @@ def _facts(alert: Alert, irrelevant: int) -> dict[str, object]:
         "name": alert.name,
         "query": alert.query,
         "meaning": alert.meaning,
-        "to": list(alert.recipients),
+        "to": [shown(one) for one in alert.recipients],
         "policy": alert.policy,
         "throttle": alert.throttle,
         "urgent": alert.urgent,

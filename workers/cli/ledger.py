@@ -10,6 +10,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
+from pipeline.deliver.channel import shown
 from pipeline.errors import NotFound
 from pipeline.flow.manage import find_alert
 from pipeline.flow.reconcile import PAGE, in_lines, reconcile
@@ -71,7 +72,7 @@ def _facts(one: Delivery, alert: str, story: Story | None) -> dict[str, Any]:
         "alert": alert,
         "story": story.url if story else one.story_id,
         "title": story.title if story else "",
-        "recipient": one.recipient,
+        "recipient": shown(one.recipient),
         "channel": one.channel,
         "state": one.state,
         "held_until": one.due_at if one.state is DeliveryState.HELD else None,

@@ -1,4 +1,4 @@
-"""wirewatch recipients … and wirewatch groups …: who gets the mails, and when."""
+"""wirewatch recipients … and wirewatch groups …: who gets the messages, and when."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from pipeline.deliver.channel import shown
 from pipeline.flow.manage import find_alert
 from pipeline.flow.people import NewGroup, NewRecipient, checked_address, put_group, put_recipient, remove_group
 from pipeline.flow.preferences import set_subscribed
-from pipeline.model import EVERY_ALERT, Recipient
+from pipeline.model import EVERY_ALERT, Group, Recipient
 from workers import bootstrap
 from workers.cli import show
 
@@ -32,7 +33,7 @@ def set_command(*, reinstate: bool, **said: Any) -> None:
     ports = bootstrap.ports()
     ports.stores.prepare()
     one = put_recipient(ports, NewRecipient(**said), reinstate=reinstate)
-    click.echo(f"{one.address}: {one.policy or 'as the alerts say'}, {one.zone}, quiet {one.quiet or 'never'}")
+    click.echo(f"{shown(one.address)}: {one.policy or 'as the alerts say'}, {one.zone}, quiet {one.quiet or 'never'}")
 
 
 @recipients.command()
@@ -54,9 +55,9 @@ def subscribe(address: str, alert: str | None) -> None:
 def _set_subscribed(address: str, alert: str | None, *, subscribed: bool) -> None:
     ports = bootstrap.ports()
     what = find_alert(ports, alert).id if alert else EVERY_ALERT
-    one = set_subscribed(ports, checked_address(address), what, subscribed=subscribed)
+    one = set_subscribed(ports, checked_address(ports, address), what, subscribed=subscribed)
     names = {known.id: known.name for known in ports.stores.alerts.all()}
-    click.echo(f"{one.address}: unsubscribed from {', '.join(_unsubscribed(one, names)) or 'nothing'}")
+    click.echo(f"{shown(one.address)}: unsubscribed from {', '.join(_unsubscribed(one, names)) or 'nothing'}")
 
 
 @recipients.command("list")
@@ -77,12 +78,12 @@ def _row(one: Recipient, names: dict[str, str]) -> tuple[str, ...]:
     muted = [f"{names.get(alert_id, alert_id)} until {show.when(until)}" for alert_id, until in one.muted.items()]
     bounced = one.bounced or (f"{one.bounces} in a row" if one.bounces else "")
     unsubscribed = ", ".join(_unsubscribed(one, names))
-    return one.address, one.name, one.zone, one.policy, one.quiet, unsubscribed, ", ".join(muted), bounced
+    return shown(one.address), one.name, one.zone, one.policy, one.quiet, unsubscribed, ", ".join(muted), bounced
 
 
 def _facts(one: Recipient, names: dict[str, str]) -> dict[str, object]:
     return {
-        "address": one.address,
+        "address": shown(one.address),
         "name": one.name,
         "zone": one.zone,
         "language": one.language,
@@ -110,11 +111,11 @@ def groups() -> None:
 @click.argument("name")
 @click.argument("members", nargs=-1, required=True)
 def set_group(name: str, members: tuple[str, ...]) -> None:
-    """Make or replace the group NAME of mail addresses."""
+    """Make or replace the group NAME of addresses."""
     ports = bootstrap.ports()
     ports.stores.prepare()
     group = put_group(ports, NewGroup(name=name, members=members))
-    click.echo(f"@{group.name}: {', '.join(group.members)}")
+    click.echo(f"@{group.name}: {', '.join(map(shown, group.members))}")
 
 
 @groups.command("list")
@@ -123,9 +124,13 @@ def list_groups(*, as_json: bool) -> None:
     """List the groups."""
     found = sorted(bootstrap.ports().stores.groups.all(), key=lambda one: one.name)
     if as_json:
-        show.as_json([{"name": one.name, "members": list(one.members), "updated": one.updated_at} for one in found])
+        show.as_json([{"name": one.name, "members": _members(one), "updated": one.updated_at} for one in found])
         return
-    show.table(("GROUP", "MEMBERS"), [(f"@{one.name}", ", ".join(one.members)) for one in found])
+    show.table(("GROUP", "MEMBERS"), [(f"@{one.name}", ", ".join(_members(one))) for one in found])
+
+
+def _members(group: Group) -> list[str]:
+    return [shown(address) for address in group.members]
 
 
 @groups.command()

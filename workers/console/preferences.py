@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pipeline.deliver.channel import shown
 from pipeline.deliver.links import Action
 from pipeline.deliver.policy import read_zone
 from pipeline.deliver.render import moment
@@ -54,7 +55,7 @@ def _facts(found: Preferences, asked: Action | None = None, done: Action | None 
     until = found.muted_until
     return {
         "alert": found.alert.name if found.alert else "an alert that is gone",
-        "address": found.recipient.address,
+        "address": shown(found.recipient.address),
         "story": found.story.title if found.story else "",
         "muted_until": moment(until, read_zone(found.recipient.zone)) if until else "",
         "offers": [_offer(held, undone, stands) for held, undone, stands in _standing(found)],

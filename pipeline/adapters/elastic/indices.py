@@ -156,7 +156,7 @@ PROPERTIES: dict[Kind, Properties] = {
     Kind.OUTBOXES: {"id": _KEYWORD, "lease_until": _MOMENT, "asked": _FLAG, "sent": _KEPT_OBJECT},
     Kind.RECIPIENTS: {
         **_named("id address", _KEYWORD),
-        **_named("name zone language policy quiet unsubscribed bounced", _KEPT),
+        **_named("name zone language policy quiet secret unsubscribed bounced", _KEPT),
         "muted": _KEPT_OBJECT,
         "bounces": _COUNT,
         "updated_at": _MOMENT,

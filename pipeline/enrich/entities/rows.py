@@ -65,7 +65,7 @@ class _Word(NamedTuple):
     folded: str
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def tokens(name: str) -> tuple[str, ...]:
     """The folded tokens of a name: remembered, for the news names the same names all day."""
     plain = name.replace(".", "") if is_acronym(name) else name

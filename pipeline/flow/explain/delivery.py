@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
+from pipeline.deliver.channel import channel_of, shown
 from pipeline.deliver.plan import HOUR, unwanted
 from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_quiet, read_zone
 from pipeline.flow.explain.step import Step, at
+from pipeline.flow.mail import mail_of
 from pipeline.flow.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Match, Recipient, Story, identify
 from pipeline.ports import LedgerFilter, Ports
 
-LONGEST_DIGEST = timedelta(days=8)
 """What is in one mail was written within so long: a week, and a day for quiet hours and clocks that are set."""
 MOST_NAMED = 10
 _WELL = frozenset({DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.SENDING, DeliveryState.SENT})
@@ -24,7 +25,9 @@ def of_policy(ports: Ports, alert: Alert, address: str) -> Iterator[Step]:
     now = ports.clock.now()
     recipient = recipients_of(ports, [address])[address]
     if address not in members(ports, alert.recipients):
-        yield Step("policy", ok=False, said=f"alert {alert.name!r} does not name {address}, nor does a group of its")
+        yield Step(
+            "policy", ok=False, said=f"alert {alert.name!r} does not name {shown(address)}, nor does a group of its"
+        )
     if why := unwanted(alert, recipient, now):
         yield Step("policy", ok=False, said=why)
     yield Step("policy", ok=True, said=_pace(alert, recipient, now))
@@ -54,7 +57,7 @@ def _quiet(alert: Alert, recipient: Recipient, now: datetime) -> Step:
 
 
 def _throttle(ports: Ports, alert: Alert, address: str, now: datetime) -> Step:
-    key = identify("outbox", "mail", address)
+    key = identify("outbox", channel_of(address), address)
     outbox = ports.stores.outboxes.get([key]).get(key)
     sent = (
         [moment for alert_id, moment in outbox.sent if alert_id == alert.id and moment > now - HOUR] if outbox else []
@@ -78,7 +81,7 @@ def of_delivery(ports: Ports, alert: Alert, story: Story, address: str) -> Itera
 
 def _state(delivery: Delivery) -> str:
     until = f" until {at(delivery.due_at)}:" if delivery.state is DeliveryState.HELD else ""
-    return f"{delivery.recipient}: {delivery.state}{until} {delivery.reason or delivery.answer}".rstrip()
+    return f"{shown(delivery.recipient)}: {delivery.state}{until} {delivery.reason or delivery.answer}".rstrip()
 
 
 def _in_full(ports: Ports, delivery: Delivery) -> Iterator[Step]:
@@ -97,9 +100,7 @@ def _in_full(ports: Ports, delivery: Delivery) -> Iterator[Step]:
 
 def _company(ports: Ports, delivery: Delivery) -> str:
     """With what else it is in one mail."""
-    lately = LedgerFilter(recipient=delivery.recipient, since=delivery.created_at - LONGEST_DIGEST)
-    rows = (one for one in ports.stores.deliveries.ledger(lately) if one.mail_id == delivery.mail_id)
-    others = [one.story_id for one in rows if one.id != delivery.id]
+    others = [one.story_id for one in mail_of(ports, delivery) if one.id != delivery.id]
     if not others:
         return "alone in it"
     stories = ports.stores.stories.get(list(dict.fromkeys(islice(others, MOST_NAMED))))
@@ -117,7 +118,7 @@ def _unwritten(ports: Ports, alert: Alert, story: Story, address: str) -> Iterat
 
 def _why_unwritten(match: Match, address: str) -> str:
     if match.recipients is not None and address not in match.recipients:
-        return f"the alert did not name {address} when it fired"
+        return f"the alert did not name {shown(address)} when it fired"
     if not match.delivered:
         return f"the deliveries of match {match.id} are not written yet: the sweep completes them"
-    return f"match {match.id} is for {address} and has no row: see `wirewatch ledger --reconcile`"
+    return f"match {match.id} is for {shown(address)} and has no row: see `wirewatch ledger --reconcile`"
