@@ -11,7 +11,7 @@ import click
 from pipeline import settings as settings_table
 from pipeline.errors import BadInput, NotFound, SettingError, WirewatchError
 from workers import bootstrap
-from workers.cli import alerts, feeds, ledger, lists, people, reading, running, subscriptions, upkeep
+from workers.cli import alerts, feeds, ledger, lists, people, reading, running, subscriptions, upkeep, users
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -35,7 +35,7 @@ def cli(data: str | None, config: Path | None) -> None:
     bootstrap.set_up_logging("ERROR")
 
 
-for group in (running, feeds, subscriptions, alerts, people, lists, reading, ledger, upkeep):
+for group in (running, feeds, subscriptions, alerts, people, users, lists, reading, ledger, upkeep):
     for command in group.COMMANDS:
         cli.add_command(command)
 
