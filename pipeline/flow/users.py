@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec.structs import replace
 
+from pipeline.address import served_at
 from pipeline.deliver.notice import invitation_mail
 from pipeline.errors import BadInput, MailRefused, MailUnavailable, NotFound
 from pipeline.flow import audit
@@ -131,11 +132,7 @@ def mail_link(ports: Ports, user: User, link: str) -> str:
 
 def console_address(settings: Settings) -> str:
     """Where people reach the console, as far as the settings tell."""
-    host = settings.console_host
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 -- compared, not bound: such a console is reached at loopback too
-        host = "127.0.0.1"
-    own = f"http://{f'[{host}]' if ':' in host else host}:{settings.console_port}"
-    return settings.public_url or own
+    return settings.public_url or served_at(settings.console_host, settings.console_port)
 
 
 def link_address(base: str, secret: str) -> str:
