@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request
 
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import account, health, preferences, refusals, sessions, shell, users, websub
+from workers.console import account, api, health, preferences, refusals, sessions, shell, users, websub
 from workers.console.forms import checked_form
 
 
@@ -29,6 +29,7 @@ def make_app(
     app.include_router(sessions.make_router(ports))
     app.include_router(users.make_router(ports))
     app.include_router(account.make_router(ports))
+    app.mount(api.PREFIX, api.make_api(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:
