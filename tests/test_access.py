@@ -22,6 +22,7 @@ from tests.browser import Browser
 from tests.conftest import world
 from tests.consoles import console
 from tests.servers import free_port
+from workers.console import throttle
 from workers.console.access import sees
 from workers.console.sessions import local
 
@@ -144,6 +145,8 @@ def test_a_session_ends_with_another_role_and_another_password(office):
     assert [one.get("/account").status for one in (browser, other)] == [200, 303]
     change_user(office.ports, ROOT, ANA, role=Role.VIEWER)
     assert browser.get("/account").status == 303
+    assert browser.sign_in(ANA, GOOD * 2).status == 303  # with the cookie of the dead session still there
+    assert browser.get("/account").status == 200
 
 
 def test_an_unknown_address_and_a_wrong_password_are_answered_with_the_same_bytes(office):
@@ -176,6 +179,14 @@ def test_an_address_is_tried_ten_times_in_a_quarter_of_an_hour_whether_anybody_h
     assert "Too many tries" in browser.sign_in(ANA, GOOD).alert
     office.user(ROOT, Role.VIEWER)
     assert browser.sign_in(ROOT, GOOD).status == 303
+
+
+def test_a_client_that_tries_many_addresses_is_stopped_though_it_has_an_account_of_its_own(office, monkeypatch):
+    monkeypatch.setattr(throttle, "_OF_CLIENT", throttle.RateLimitItemPerMinute(5, 15))
+    office.user(ANA, Role.VIEWER)
+    browser = office.stranger()
+    assert [browser.sign_in(f"a{number}@example.org", GOOD).status for number in range(4)] == [422] * 4
+    assert [office.stranger().sign_in(ANA, GOOD).status for _ in range(2)] == [303, 429]
 
 
 @pytest.mark.parametrize(

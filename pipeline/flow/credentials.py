@@ -39,13 +39,16 @@ def make_link(ports: Ports, user: User | None) -> str:
     return _make(ports, user, CredentialKind.LINK, LINK_FOR)
 
 
-def make_token(ports: Ports, user: User, name: str, scopes: Sequence[Scope]) -> str:
-    """A token of the API for `user`. Raises BadInput for a name or scopes that can't be."""
+def make_token(ports: Ports, user: User, name: str, scopes: Sequence[Scope], who: str = "") -> str:
+    """A token of the API for `user`, who makes it unless somebody else (`who`) does.
+
+    Raises BadInput for a name or scopes that can't be.
+    """
     if not name.strip() or not name.isprintable():
         raise BadInput("a token needs a name that says what uses it, such as newsroom wall")
     if not scopes:
         raise BadInput(f"a token needs a scope at the least: {', '.join(Scope)}")
-    record(ports, user.address, "make token", name.strip(), None, None)
+    record(ports, who or user.address, "make token", f"{name.strip()} of {user.address}", None, None)
     return _make(ports, user, CredentialKind.TOKEN, TOKEN_FOR, name.strip(), tuple(dict.fromkeys(scopes)))
 
 
@@ -78,7 +81,7 @@ def revoke_token(ports: Ports, user: User, token_id: str) -> Credential:
     if token is None:
         raise NotFound("token", token_id)
     ports.stores.credentials.delete([token.id])
-    record(ports, user.address, "revoke token", token.name, None, None)
+    record(ports, user.address, "revoke token", f"{token.name} of {user.address}", None, None)
     return token
 
 

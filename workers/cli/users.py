@@ -105,7 +105,7 @@ def token(address: str, name: str, scopes: tuple[str, ...]) -> None:
     """Print a new token of the API that acts for ADDRESS (docs/api.md). It is shown this once."""
     ports = bootstrap.ports()
     user = people.find_user(ports, address)
-    click.echo(make_token(ports, user, name, [Scope(one) for one in scopes]))
+    click.echo(make_token(ports, user, name, [Scope(one) for one in scopes], audit.COMMAND_LINE))
 
 
 COMMANDS = (users,)

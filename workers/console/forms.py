@@ -15,6 +15,8 @@ SESSION = "wirewatch_session"
 """The cookie with the secret of a session."""
 OUTSIDE = ("/preferences/", "/websub/", "/api/")
 """Whose POSTs come from no form of ours, and are let in by what they carry: a signed link, a signature, a token."""
+STRANGERS = ("/sign-in", "/link/")
+"""Whose forms are made for another cookie, and checked where they are read: a dead session may have left its own."""
 STALE = "This form is too old, or was not sent by this site. Go back, load the page again, and try again."
 _CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
@@ -37,7 +39,7 @@ async def checked_form(request: Request) -> None:
     A request without the cookie has nothing that another site could make use of.
     """
     secret = request.cookies.get(SESSION, "")
-    if request.method in _CHANGES_NOTHING or not secret or request.url.path.startswith(OUTSIDE):
+    if request.method in _CHANGES_NOTHING or not secret or request.url.path.startswith(OUTSIDE + STRANGERS):
         return
     if not is_ours(secret, str((await request.form()).get("form_token", ""))):
         raise HTTPException(403, STALE)

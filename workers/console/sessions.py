@@ -65,7 +65,7 @@ def make_router(ports: Ports) -> APIRouter:
             status, error = refused or (422, _WRONG)
             said = {"next": local(next), "address": address, "error": error}
             return _for_stranger(ports, request, "sign-in.html", status, **said)
-        throttle.forget(request, address)
+        throttle.forget(address)
         return _signed_in(ports, user, local(next))
 
     @router.post("/sign-out")

@@ -14,20 +14,19 @@ _OF_CLIENT = RateLimitItemPerMinute(100, 15)
 
 
 class Throttle:
-    """Counts tries to sign in; those that succeed are forgotten."""
+    """Counts tries to sign in."""
 
     def __init__(self) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
 
     def admits(self, request: Request, address: str) -> bool:
         """Count a try; whether it may be made."""
-        of_client = self._windows.hit(_OF_CLIENT, client_of(request))
-        return self._windows.hit(_OF_ADDRESS, _named(address)) and of_client
+        # In this order: a client that is stopped uses up no more tries of other people's addresses.
+        return self._windows.hit(_OF_CLIENT, client_of(request)) and self._windows.hit(_OF_ADDRESS, _named(address))
 
-    def forget(self, request: Request, address: str) -> None:
-        """Somebody has got in there."""
+    def forget(self, address: str) -> None:
+        """Somebody has got in there. Their client's tries still count: it may have an account of its own, and guess."""
         self._windows.clear(_OF_ADDRESS, _named(address))
-        self._windows.clear(_OF_CLIENT, client_of(request))
 
 
 def client_of(request: Request) -> str:
