@@ -324,7 +324,9 @@ def test_what_nobody_foresaw_is_a_problem_that_tells_nothing(api, monkeypatch):
     assert (answer.status, answer.problem, "secret" in str(answer.body)) == (500, "unforeseen", False)
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PATCH", "/alerts", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nowhere", 404), ("PATCH", "/alerts", 405), ("GET", "/alerts/a%0Ab", 404)]
+)
 def test_an_address_or_method_that_is_not_there_is_a_problem_too(api, method, path, status):
     assert (api.ask(method, path).status, api.ask(method, path).problem) == (status, "blank")
 

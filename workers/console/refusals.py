@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from pipeline.errors import BadInput, NotFound, StoreError, Unavailable
 from workers.console import sessions, shell
+from workers.console.api import problems
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ def install(app: FastAPI) -> None:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)  # noqa: S101 -- for mypy
+    if request.url.path.startswith("/api/"):  # which its application did not get: a path with a line break, say
+        return problems.of_framework(request, error)
     if error.status_code == 401:
         return _to_sign_in(request)
     title, cure = _SAID.get(error.status_code, ("This did not work", ""))

@@ -60,13 +60,14 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def install(api: FastAPI) -> None:
     """Have every error answered by a problem."""
-    api.add_exception_handler(HTTPException, _of_framework)
+    api.add_exception_handler(HTTPException, of_framework)
     api.add_exception_handler(RequestValidationError, _of_validation)
     api.add_exception_handler(WirewatchError, _of_tree)
     api.add_exception_handler(Exception, _unforeseen)
 
 
-def _of_framework(_: Request, error: Exception) -> JSONResponse:
+def of_framework(_: Request, error: Exception) -> JSONResponse:
+    """The problem of an HTTPException."""
     assert isinstance(error, HTTPException)  # noqa: S101 -- for mypy
     return _problem(error.status_code, error.detail, headers=error.headers)
 
