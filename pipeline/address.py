@@ -63,3 +63,10 @@ def origin(url: str) -> str:
     """Scheme, host and port of `url` (RFC 6454): where robots.txt and the well-known paths stand."""
     parts = urlsplit(url)
     return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def served_at(host: str, port: int) -> str:
+    """The address of a server of ours that listens there; where it listens everywhere, on loopback."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 -- compared, not bound
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

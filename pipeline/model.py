@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -314,6 +315,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     policy: str = "immediate"  # when its mails go, as pipeline/deliver/policy.py reads it
     throttle: int = 0  # mails an hour and recipient at the most, the rest in the next one; 0: no bound
     urgent: bool = False  # quiet hours don't hold it
+    team: str = ""  # whose it is, in lower case: others don't see it in the console; empty: everybody's
     state: AlertState = AlertState.ACTIVE
     health: str = ""  # why it could not be evaluated the last time, in words; empty when all is well
     created_at: datetime
@@ -364,10 +366,63 @@ class User(Struct, frozen=True, kw_only=True):
     name: str = ""
     role: Role = Role.VIEWER
     teams: tuple[str, ...] = ()  # whose alerts they see, in lower case; an administrator sees all
+    password: str = ""  # its Argon2 hash (RFC 9106); empty until they have chosen one
+    version: int = 0  # goes up with each password and role: credentials of an earlier one hold no more
 
     def may(self, role: str) -> bool:
         """Whether they may do what `role` may."""
         return ROLES.index(self.role) >= ROLES.index(Role(role))
+
+
+class Scope(StrEnum):
+    """What a token of the API may be used for; its user has to be allowed it too."""
+
+    READ = "read"  # as a viewer
+    WRITE = "write"  # as an analyst
+    OPERATE = "operate"  # as an operator
+
+
+class CredentialKind(StrEnum):
+    """What a credential is for."""
+
+    SESSION = "session"  # a browser that has signed in
+    LINK = "link"  # one time, to choose a password
+    TOKEN = "token"  # of the API  # noqa: S105
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """What proves who somebody is. `id` is the SHA-256 of its secret, which is kept nowhere."""
+
+    id: str
+    kind: CredentialKind
+    user_id: str  # empty: a link for whoever becomes the first administrator
+    version: int  # of the user, when it was made; of a token any will do
+    name: str = ""  # what its owner calls it
+    scopes: tuple[Scope, ...] = ()
+    created_at: datetime
+    expires_at: datetime
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """That somebody changed something. Only ever added. `id` sorts the latest first."""
+
+    id: str
+    at: datetime
+    who: str  # address of the user; what stands there else is no address
+    did: str  # a verb and the kind of thing: change user
+    about: str  # its name
+    before: dict[str, Any] = {}  # the fields that changed, as they were; empty for what is new
+    after: dict[str, Any] = {}  # and as they are; empty for what is gone
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """What a request under an Idempotency-Key was answered. `id` is identify("reply", token's id, key)."""
+
+    id: str
+    request: str  # a hash of it: another one under the same key is refused
+    status: int = 0  # 0: the work is under way
+    body: str = ""  # JSON
+    expires_at: datetime
 
 
 class Group(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.model import (
     Alert,
     Article,
+    Audit,
+    Credential,
     Delivery,
     Entry,
     Feed,
@@ -27,9 +29,11 @@ from pipeline.model import (
     Match,
     Outbox,
     Recipient,
+    Reply,
     Story,
     Subscription,
     Takedown,
+    User,
     Watchdog,
     WordList,
 )
@@ -293,6 +297,10 @@ class Stores:
     groups: Records[Group]
     feedback: Records[Feedback]
     watchdogs: Records[Watchdog]
+    users: Records[User]
+    credentials: Records[Credential]
+    audits: Records[Audit]
+    replies: Records[Reply]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     close: Callable[[], None]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.model import Alert, Delivery, Entry, Feed, Match, Recipient, Story, Subscription, identify
+from msgspec.structs import replace
+
+from pipeline.model import Alert, Delivery, Entry, Feed, Match, Recipient, Reply, Story, Subscription, identify
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -103,3 +105,8 @@ def delivery(name: str = "a", **fields: Any) -> Delivery:
         "updated_at": NOON,
     }
     return Delivery(**known | fields)
+
+
+def under_way(reply: Reply, until: datetime) -> Reply:
+    """A reply as it is while the work goes on."""
+    return replace(reply, status=0, body="", expires_at=until)

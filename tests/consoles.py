@@ -15,9 +15,14 @@ from workers.console import make_app
 
 
 @contextmanager
-def console(ports: Ports, port: int, queued: list[str], visitor: User | None = None) -> Iterator[None]:
-    """The console for as long as the context lasts, for `visitor`; ids of entries end up in `queued`."""
-    app = make_app(ports, queued.extend, lambda _request: visitor)
+def console(
+    ports: Ports, port: int, queued: list[str], visitor: User | None = None, *, by_session: bool = False
+) -> Iterator[None]:
+    """The console for as long as the context lasts, for `visitor`, or `by_session` for those who sign in.
+
+    Ids of entries end up in `queued`.
+    """
+    app = make_app(ports, queued.extend, None if by_session else lambda _request: visitor)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

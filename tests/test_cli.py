@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -432,3 +433,29 @@ def test_no_list_shows_the_secret_in_an_address_and_the_export_takes_it_along(wi
     assert all("slack+http://127.0.0.1/" in one for one in (kept, grouped, left, *told[:-1]))
     assert not any("verysecret" in one for one in (kept, grouped, left, *told))
     assert wirewatch("alerts", "export").stdout.count(chat) == 3
+
+
+def test_users_are_made_listed_changed_and_removed(wirewatch):
+    link = wirewatch("users", "add", "Ana@Example.org", "--name", "Ana", "--role", "analyst", "--team", "World").stdout
+    assert re.fullmatch(r"http://127\.0\.0\.1:8070/link/[\w-]{43}\n", link)
+    wirewatch("users", "add", "root@example.org", "--role", "administrator")
+    ana = {"address": "ana@example.org", "name": "Ana", "role": "analyst", "teams": ["world"], "has_password": False}
+    assert json.loads(wirewatch("users", "list", "--json").stdout)[0] == ana
+    assert wirewatch("users", "role", "ana@example.org", "operator").stdout == "ana@example.org: operator\n"
+    assert wirewatch("users", "teams", "ana@example.org").stdout == "ana@example.org: no team\n"
+    assert wirewatch("users", "link", "ana@example.org", public_url="https://w.example").stdout[:23] == (
+        "https://w.example/link/"
+    )
+    assert wirewatch("users", "token", "ana@example.org", "--name", "wall").stdout.startswith("ww_")
+    wirewatch("users", "remove", "ana@example.org")
+    assert "only administrator" in said(wirewatch("users", "remove", "root@example.org", code=2))
+    assert "no user 'ana@example.org'" in said(wirewatch("users", "link", "ana@example.org", code=2))
+
+
+def test_an_alert_keeps_its_team_through_export_and_import(wirewatch, tmp_path):
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "ana@example.org", "--team", "World")
+    (tmp_path / "alerts.toml").write_text(wirewatch("alerts", "export").stdout)
+    assert "team = 'world'" in (tmp_path / "alerts.toml").read_text()
+    wirewatch("alerts", "remove", "kursk")
+    wirewatch("alerts", "import", str(tmp_path / "alerts.toml"))
+    assert json.loads(wirewatch("alerts", "list", "--json").stdout)[0]["team"] == "world"

@@ -14,7 +14,7 @@ from pipeline import flow
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.coverage import Coverage, coverage, in_words, notes, silent_since, sources, sources_of
 from pipeline.deliver.language import language
-from pipeline.flow.watchdog import COVERAGE, LEDGER, due_watchdogs, watch, watchdog_id
+from pipeline.flow.watchdog import COVERAGE, EXPIRY, LEDGER, due_watchdogs, watch, watchdog_id
 from pipeline.model import FeedState, Habits, Notice, Recipient, identify
 from pipeline.query.syntax import parse
 from pipeline.settings import load
@@ -226,7 +226,7 @@ def test_workers_at_once_tell_once(on_call, clock):
     ports, postbox = on_call
     outage(ports, 9)
     names = due_watchdogs(ports, clock.now())
-    assert sorted(names) == [COVERAGE, LEDGER]
+    assert sorted(names) == [COVERAGE, EXPIRY, LEDGER]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: watch(ports, COVERAGE), range(4)))
     assert len(postbox.mails) == 2
@@ -256,10 +256,10 @@ def notice_of(ports, before):
 
 
 def test_sweeps_name_a_watchdog_once_and_again_when_its_message_was_lost(ports, clock):
-    assert sorted(flow.sweep(ports).watchdogs) == [COVERAGE, LEDGER]
+    assert sorted(flow.sweep(ports).watchdogs) == [COVERAGE, EXPIRY, LEDGER]
     assert flow.sweep(ports).watchdogs == []
     clock.turn(ports.settings.lease)
-    assert sorted(flow.sweep(ports).watchdogs) == [COVERAGE, LEDGER]
+    assert sorted(flow.sweep(ports).watchdogs) == [COVERAGE, EXPIRY, LEDGER]
 
 
 def test_a_ledger_that_does_not_add_up_is_a_mail_a_day_and_one_that_does_is_none(on_call, site, clock):

@@ -23,6 +23,7 @@ USUAL: dict[str, Any] = {
     "policy": "immediate",
     "throttle": 0,
     "urgent": False,
+    "team": "",
 }
 """What an alert may say besides name, query and to; and what holds when it says nothing."""
 _KINDS = {bool: "true or false", str: "a text in quotes", int: "a whole number"}

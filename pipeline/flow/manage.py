@@ -12,7 +12,7 @@ from pipeline.address import address_key, is_web
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow.language import understood
 from pipeline.flow.lookback import look_back
-from pipeline.flow.people import checked_policy, checked_recipients
+from pipeline.flow.people import checked_policy, checked_recipients, checked_team
 from pipeline.flow.subscribe import end, follow
 from pipeline.model import Alert, AlertState, Feed, FeedState, Pages, identify
 from pipeline.ports import Ports
@@ -47,6 +47,7 @@ class NewAlert:
     policy: str = "immediate"
     throttle: int = 0
     urgent: bool = False
+    team: str = ""
 
 
 def feed_id(url: str) -> str:
@@ -187,13 +188,14 @@ def _moved(feed: Feed, url: str, now: datetime) -> Feed:
 def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = ()) -> Alert:
     """Make the alert that `new` describes; `groups` are some that are about to be made.
 
-    Raises QueryError, or BadInput for a name, a recipient, a policy or a throttle that can't be.
+    Raises QueryError, or BadInput for a name, a recipient, a policy, a throttle or a team that can't be.
     """
     if not new.name.strip():
         raise BadInput("an alert needs a name: give a short one")
     meaning = understood(ports, new.query, variants=new.variants).text
     try:
         recipients, policy = checked_recipients(ports, new.recipients, also=groups), checked_policy(new.policy)
+        team = checked_team(new.team) if new.team else ""
         if not 0 <= new.throttle <= MOST_THROTTLE:
             raise BadInput(
                 f"a throttle of {new.throttle}: give mails an hour, up to {MOST_THROTTLE}, or 0 for no bound"
@@ -213,6 +215,7 @@ def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = ()) ->
         policy=policy,
         throttle=new.throttle,
         urgent=new.urgent,
+        team=team,
         created_at=now,
         updated_at=now,
     )

@@ -18,7 +18,7 @@ from pipeline.flow.recipients import GROUP, change_recipient, group_id, recipien
 from pipeline.model import Group, Recipient
 from pipeline.ports import Ports
 
-_GROUP_NAME = re.compile(r"\w[\w-]{0,60}")
+_SHORT_NAME = re.compile(r"\w[\w-]{0,60}")
 _LOCAL = re.compile(r"(?=.{1,64}$)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 DESCRIBED = ("name", "zone", "language", "policy", "quiet")
@@ -89,6 +89,14 @@ def checked_policy(text: str) -> str:
     return " ".join(text.lower().split())
 
 
+def checked_team(name: str) -> str:
+    """A team's name as it is kept, in lower case. Raises BadInput."""
+    team = name.strip().lower()
+    if not _SHORT_NAME.fullmatch(team):
+        raise BadInput(f"{name!r} is no name of a team: use letters, digits and - without spaces")
+    return team
+
+
 def checked_recipient(ports: Ports, new: NewRecipient) -> Recipient:
     """The recipient that `new` describes, as if nothing else were known. Raises BadInput."""
     address, now = checked_address(ports, new.address), ports.clock.now()
@@ -134,7 +142,7 @@ def is_described(recipient: Recipient) -> bool:
 def checked_group(ports: Ports, new: NewGroup) -> Group:
     """The group that `new` describes. Raises BadInput for a name or a member that can't be, and for no members."""
     name = new.name.lower().removeprefix(GROUP)
-    if not _GROUP_NAME.fullmatch(name):
+    if not _SHORT_NAME.fullmatch(name):
         raise BadInput(f"{new.name!r} is no name of a group: use letters, digits and - without spaces")
     if not new.members:
         raise BadInput(f"group @{name} needs at least one address")

@@ -1,6 +1,7 @@
 """watchdog: standing looks at whether all is well, of which the operators hear by mail.
 
     ledger    once a day: whether the ledger adds up; a mail for each day on which it doesn't
+    expiry    once a day: what has an end (sessions, links, tokens, kept replies) is removed after it
     coverage  once a minute: whether too many feeds are silent or down; a mail when that begins and one when it is over
 
 A watchdog is one record. What it has to say is written into it in one step with what it saw, so a mail can't be lost.
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
+from pipeline.flow.credentials import forget_expired
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.health import health_of, urgency
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
@@ -27,7 +29,7 @@ from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
 
-LEDGER, COVERAGE = "ledger", "coverage"
+LEDGER, COVERAGE, EXPIRY = "ledger", "coverage", "expiry"
 MINUTE = timedelta(minutes=1)
 AGAIN = MINUTE
 """After which a mail is tried again that the server did not take."""
@@ -116,6 +118,12 @@ def _look_at_coverage(ports: Ports, before: Watchdog) -> Watchdog:
     return after
 
 
+def _look_for_expired(ports: Ports, before: Watchdog) -> Watchdog:
+    gone = forget_expired(ports)
+    log.info("expiry: %d credentials and replies removed", gone)
+    return replace(before, look_at=ports.clock.now() + timedelta(days=1))
+
+
 def _is_over(found: Coverage, alarm: float) -> bool:
     return found.share <= alarm * CLEAR
 
@@ -166,5 +174,9 @@ def _told(ports: Ports, notice: Notice, operator: str) -> bool:
     return True
 
 
-LOOKS: dict[str, Callable[[Ports, Watchdog], Watchdog]] = {LEDGER: _look_at_ledger, COVERAGE: _look_at_coverage}
+LOOKS: dict[str, Callable[[Ports, Watchdog], Watchdog]] = {
+    LEDGER: _look_at_ledger,
+    COVERAGE: _look_at_coverage,
+    EXPIRY: _look_for_expired,
+}
 """What each watchdog does, by name."""

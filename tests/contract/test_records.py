@@ -11,6 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.model import (
+    Audit,
+    Credential,
+    CredentialKind,
     DeliveryState,
     Enclosure,
     Entity,
@@ -22,7 +25,11 @@ from pipeline.model import (
     FeedState,
     Group,
     Notice,
+    Reply,
+    Role,
+    Scope,
     SubscriptionState,
+    User,
     Watchdog,
     WordList,
     identify,
@@ -100,7 +107,9 @@ FULL: dict[str, Any] = {
         version=3,
         content_hash="c",
     ),
-    "alerts": builders.alert('"mutual defence"', recipients=("a@example.org", "b@example.org"), health="slow"),
+    "alerts": builders.alert(
+        '"mutual defence"', recipients=("a@example.org", "b@example.org"), health="slow", team="world"
+    ),
     "lists": WordList(id="l", name="nato", members=("NATO", "北約", "north atlantic"), updated_at=NOON),
     "matches": builders.match(
         evidence=(Evidence(clause="kursk", field="body", start=1, end=6, text="Kursk"),),
@@ -141,6 +150,35 @@ FULL: dict[str, Any] = {
         trouble_since=later(-1),
         notices=(Notice(id="n", at=NOON, subject="“it”", text="one\ntwo", to=("a@example.org",)),),
     ),
+    "users": User(
+        id="u",
+        address="ana@example.org",
+        name="Ana Lyst",
+        role=Role.OPERATOR,
+        teams=("world", "süd"),
+        password="$argon2id$…",
+        version=2,
+    ),
+    "credentials": Credential(
+        id="c",
+        kind=CredentialKind.TOKEN,
+        user_id="u",
+        version=2,
+        name="newsroom wall",
+        scopes=(Scope.READ, Scope.OPERATE),
+        created_at=NOON,
+        expires_at=later(3.5),
+    ),
+    "audits": Audit(
+        id="a",
+        at=NOON,
+        who="ana@example.org",
+        did="change alert",
+        about="“kursk”",
+        before={"query": "kursk", "recipients": ["a@example.org"], "throttle": 0},
+        after={"query": "kursk AND pact", "recipients": [], "throttle": 3},
+    ),
+    "replies": Reply(id="r", request="abc", status=201, body='{"name": "ü"}' + " " * 40_000, expires_at=later(1)),
 }
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests import web
+from tests.browser import Browser
 from tests.fleet import BIN, Fleet
 from tests.hub import open_hub
 from tests.servers import free_port, wait_until
@@ -109,3 +112,26 @@ def test_a_process_killed_in_the_middle_takes_its_work_up_again(fleet, site):
         wait_until(lambda: len(mails(fleet)) == 1, 30, f"a mail came\n{fleet.logs()}")
     (row,) = fleet.wirewatch("ledger", "--json")
     assert (row["state"], row["repeated"]) == ("sent", False)
+
+
+def test_where_nobody_can_sign_in_the_first_administrator_gets_a_link_once(fleet):
+    log = fleet.folder / "up.log"
+    with up(fleet):
+        wait_until(lambda: log.exists() and "running;" in log.read_text(), 60, "it runs")
+        (link,) = re.findall(r"once: (http://127\.0\.0\.1:\d+/link/\S+)", log.read_text())
+        place = urlsplit(link)
+        browser = Browser(place.port)
+        wait_until(lambda: _listens(place.port), 30, "the console listens")
+        good = "correct horse battery"
+        entered = browser.fill(place.path, place.path, address="root@example.org", password=good, again=good)
+        assert entered.status == 303
+        assert browser.get("/users").status == 200
+    log.unlink()
+    with up(fleet):
+        wait_until(lambda: log.exists() and "running;" in log.read_text(), 60, "it runs again")
+        assert "/link/" not in log.read_text()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

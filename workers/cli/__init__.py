@@ -11,7 +11,20 @@ import click
 from pipeline import settings as settings_table
 from pipeline.errors import BadInput, NotFound, SettingError, WirewatchError
 from workers import bootstrap
-from workers.cli import alerts, bounces, channels, feeds, ledger, lists, people, reading, running, subscriptions, upkeep
+from workers.cli import (
+    alerts,
+    bounces,
+    channels,
+    feeds,
+    ledger,
+    lists,
+    people,
+    reading,
+    running,
+    subscriptions,
+    upkeep,
+    users,
+)
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -35,7 +48,7 @@ def cli(data: str | None, config: Path | None) -> None:
     bootstrap.set_up_logging("ERROR")
 
 
-for group in (running, feeds, subscriptions, alerts, people, channels, bounces, lists, reading, ledger, upkeep):
+for group in (running, feeds, subscriptions, alerts, people, channels, bounces, users, lists, reading, ledger, upkeep):
     for command in group.COMMANDS:
         cli.add_command(command)
 

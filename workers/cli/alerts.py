@@ -43,6 +43,7 @@ def alerts() -> None:
 @click.option("--policy", default="immediate", show_default=True, help="When mails go (docs/delivery.md).")
 @click.option("--throttle", default=0, metavar="N", help="Mails an hour at the most, the rest in the next one.")
 @click.option("--urgent", is_flag=True, help="Don't hold it in quiet hours.")
+@click.option("--team", default="", metavar="NAME", help="Whose it is: other teams don't see it in the console.")
 def add(**given: Any) -> None:
     """Save the alert NAME for QUERY; it fires on what is ingested from now on."""
     ports = bootstrap.ports()
@@ -178,6 +179,7 @@ def _facts(alert: Alert, irrelevant: int) -> dict[str, object]:
         "policy": alert.policy,
         "throttle": alert.throttle,
         "urgent": alert.urgent,
+        "team": alert.team,
         "irrelevant": irrelevant,
         "state": alert.state,
         "health": alert.health,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.adapters import watchlist
+from pipeline.errors import WirewatchError
 from pipeline.flow import language
 from pipeline.flow.once import Round, once
 from pipeline.flow.sweep import forget_queue
+from pipeline.flow.users import first_link
 from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import demo as demo_room
@@ -115,6 +117,7 @@ def up(watch: Path | None, threads: int) -> None:
     show.note(f"store   {settings.store}")
     show.note(f"mail    {settings.mail}")
     show.note(f"console {serve.address(listening)}")
+    invite_first(ports, serve.address(listening))
     show.note("running; stop with Ctrl-C, look with `wirewatch status`")
     beat = _beat(app)
     worker = app.Worker(
@@ -157,7 +160,19 @@ def console() -> None:
     bootstrap.set_up_logging(settings.log_level)
     listening = serve.bound(settings)
     show.note(f"console {serve.address(listening)}")
+    invite_first(bootstrap.ports(), serve.address(listening))
     serve.serve(listening)
+
+
+def invite_first(ports: Ports, address: str) -> None:
+    """Where there is no user yet, print the one-time link for the first administrator of the console at `address`."""
+    try:
+        link = first_link(ports, ports.settings.public_url or address)
+    except WirewatchError as error:  # the console may well be started before its store
+        show.note(f"whether there are users can't be told yet: {error}")
+        return
+    if link:
+        show.note(f"nobody can sign in yet; the first administrator chooses a password, once: {link}")
 
 
 @click.command()

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request
 
-from pipeline.errors import Unavailable
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import preferences, shell, websub
-
-log = logging.getLogger(__name__)
-
-
-def _nobody(_request: Request) -> User | None:
-    return None
+from workers.console import account, api, health, preferences, refusals, sessions, shell, users, websub
+from workers.console.forms import checked_form
 
 
 def make_app(
     ports: Ports,
     queue_entries: Callable[[Sequence[str]], None],
-    recognise: Callable[[Request], User | None] = _nobody,
+    recognise: Callable[[Request], User | None] | None = None,
 ) -> FastAPI:
-    """The application; `queue_entries` has entries of these ids ingested, `recognise` tells who is looking."""
-    app = FastAPI(title="Wirewatch", openapi_url=None)
-    app.state.recognise = recognise
-    app.add_exception_handler(Unavailable, _try_again)
-    app.add_api_route("/healthz", _health, methods=["GET"])
+    """The application; `queue_entries` has entries of these ids ingested.
+
+    `recognise` tells who is looking: by default, whose session it is.
+    """
+    app = FastAPI(title="Wirewatch", openapi_url=None, dependencies=[Depends(checked_form)])
+    app.state.recognise = recognise or sessions.recogniser(ports)
+    refusals.install(app)
+    app.include_router(health.make_router(ports))
     app.include_router(shell.make_static_router())
+    app.include_router(sessions.make_router(ports))
+    app.include_router(users.make_router(ports))
+    app.include_router(account.make_router(ports))
+    app.mount(api.PREFIX, api.make_api(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:
         app.include_router(preferences.make_router(ports))
     return app
-
-
-async def _try_again(request: Request, error: Exception) -> Response:
-    # Without the address: it may hold a token.
-    log.warning("console: %s of %s: %s", request.method, request.client and request.client.host, error)
-    return Response(status_code=503, headers={"Retry-After": "30"})
-
-
-def _health() -> dict[str, str]:
-    """That this process answers."""
-    return {"status": "ok"}

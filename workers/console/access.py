@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from pipeline.model import Role, User
+from pipeline.model import Alert, Role, User
 
 
 def visitor(request: Request) -> User | None:
@@ -28,6 +28,11 @@ def at_least(role: Role) -> Callable[[Request], User]:
         return user
 
     return admitted
+
+
+def sees(user: User, alert: Alert) -> bool:
+    """Whether an alert is shown to this user: it is their team's, or nobody's in particular. Administrators see all."""
+    return not alert.team or alert.team in user.teams or user.may(Role.ADMINISTRATOR)
 
 
 Viewer = Annotated[User, Depends(at_least(Role.VIEWER))]

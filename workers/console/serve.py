@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from pipeline.address import served_at
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from workers import bootstrap
@@ -31,7 +32,7 @@ def bound(settings: Settings) -> socket.socket:
 def address(listening: socket.socket) -> str:
     """The address of a bound console."""
     host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return served_at(host, port)
 
 
 def serve(listening: socket.socket) -> None:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from workers.console.access import visitor
+from workers.console.forms import SESSION, form_field
 
 TEMPLATES = Environment(
     loader=PackageLoader("workers.console"),
@@ -35,7 +36,9 @@ _A_DAY = {"Cache-Control": "max-age=86400", "X-Content-Type-Options": "nosniff"}
 
 def page(request: Request, template: str, status: int = 200, **facts: object) -> Response:
     """A page, or a part of one, out of a template that extends console.html or stands alone."""
-    known = {"visitor": visitor(request), "here": request.url.path, "form_token": ""}
+    known: dict[str, object] = {"here": request.url.path, "form_token": form_field(request.cookies.get(SESSION, ""))}
+    if "visitor" not in facts:
+        known["visitor"] = visitor(request)
     return Response(TEMPLATES.get_template(template).render(known | facts), status, HEADERS, "text/html")
 
 

@@ -48,6 +48,10 @@ class Kind(StrEnum):
     GROUPS = "groups"
     FEEDBACK = "feedback"
     WATCHDOGS = "watchdogs"
+    USERS = "users"
+    CREDENTIALS = "credentials"
+    AUDITS = "audits"
+    REPLIES = "replies"
 
 
 _KEYWORD = {"type": "keyword"}
@@ -125,7 +129,7 @@ PROPERTIES: dict[Kind, Properties] = {
     },
     Kind.IDENTITIES: {"key": _KEPT, "story_id": _KEYWORD},
     Kind.ALERTS: {
-        **_named("id name state", _KEYWORD),
+        **_named("id name state team", _KEYWORD),
         **_named("query meaning recipients policy health", _KEPT),
         **_named("variants copies updates urgent", _FLAG),
         "throttle": _COUNT,
@@ -168,6 +172,25 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("due_at look_at lease_until queued_until trouble_since", _MOMENT),
         "notices": _KEPT_OBJECT,
     },
+    Kind.USERS: {
+        **_named("id address", _KEYWORD),
+        **_named("name role teams password", _KEPT),
+        "version": _COUNT,
+    },
+    Kind.CREDENTIALS: {
+        **_named("id kind user_id", _KEYWORD),
+        **_named("name scopes", _KEPT),
+        "version": _COUNT,
+        **_named("created_at expires_at", _MOMENT),
+    },
+    Kind.AUDITS: {
+        "id": _KEYWORD,
+        "at": _MOMENT,
+        **_named("who did", _KEYWORD),
+        "about": _KEPT,
+        **_named("before after", _KEPT_OBJECT),
+    },
+    Kind.REPLIES: {"id": _KEYWORD, **_named("request body", _KEPT), "status": _COUNT, "expires_at": _MOMENT},
 }
 
 

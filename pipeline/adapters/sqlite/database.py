@@ -59,7 +59,13 @@ UPDATE deliveries SET match_id = json_extract(CAST(thing AS TEXT), '$.match_id')
 CREATE INDEX deliveries_match ON deliveries (match_id);
 CREATE TABLE watchdogs (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION)
+_USERS = """
+CREATE TABLE users (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE credentials (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE audits (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+CREATE TABLE replies (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 

@@ -1,0 +1,106 @@
+"""Queries that nobody has saved: how they are understood, and what they would have found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from pipeline.deliver.render import in_text
+from pipeline.flow.history import concerns, trial
+from pipeline.flow.language import understood
+from pipeline.ports import Ports
+from pipeline.query.presearch import filed_under
+from pipeline.query.render import render
+from pipeline.query.syntax import leaves
+from pipeline.query.variants import spellings
+from workers.console.api.callers import Reader
+
+QueryText = Annotated[str, Query(max_length=10_000, description="In the language of alerts (docs/query.md)")]
+WithVariants = Annotated[bool, Query(description="Look for other spellings of the words too")]
+
+
+class Clause(BaseModel):
+    """A part of a query that a story holds or does not."""
+
+    clause: str
+    variants: list[str]
+
+
+class Understood(BaseModel):
+    """A query as it is understood."""
+
+    query: str
+    understood: str
+    meaning: str
+    clauses: list[Clause]
+    warnings: list[str]
+    per_day: float = Field(description="How often a day it would have fired, over the last week")
+    cost: list[str] = Field(description="It is held against stories with one of these; empty: against all")
+
+
+class ExampleOut(BaseModel):
+    """A story that a query finds."""
+
+    id: str
+    url: str
+    title: str
+    sentences: list[str]
+
+
+class Preview(BaseModel):
+    """What a query would have found."""
+
+    days: int
+    stories: int
+    per_day: float
+    by_day: dict[str, int]
+    by_site: dict[str, int]
+    examples: list[ExampleOut]
+
+
+def make_router(ports: Ports) -> APIRouter:
+    """The resource."""
+    router = APIRouter(prefix="/queries", tags=["queries"])
+
+    @router.get("/check")
+    def check_query(_: Reader, q: QueryText, variants: WithVariants = True) -> Understood:
+        meant = understood(ports, q, variants=variants)
+        warnings, often = concerns(ports, q, meant)
+        found = [
+            Clause(clause=render(one, variants=False), variants=list(spellings(one))) for one in leaves(meant.root)
+        ]
+        return Understood(
+            query=q,
+            understood=render(meant.root, variants=False),
+            meaning=meant.text,
+            clauses=found,
+            warnings=warnings,
+            per_day=often,
+            cost=list(filed_under(meant)),
+        )
+
+    @router.get("/preview")
+    def preview_query(
+        _: Reader, q: QueryText, variants: WithVariants = True, days: Annotated[int, Query(ge=1, le=90)] = 30
+    ) -> Preview:
+        meant = understood(ports, q, variants=variants)
+        outcome = trial(ports, meant, ports.clock.now() - timedelta(days=days))
+        examples = [
+            ExampleOut(
+                id=one.story.id, url=one.story.url, title=one.story.title, sentences=list(map(in_text, one.excerpts))
+            )
+            for one in outcome.examples
+        ]
+        return Preview(
+            days=days,
+            stories=outcome.stories,
+            per_day=outcome.per_day,
+            by_day=dict(sorted(outcome.by_day.items())),
+            by_site=dict(outcome.by_site.most_common()),
+            examples=examples,
+        )
+
+    return router

@@ -1,0 +1,90 @@
+"""What is answered where a page can't be shown: one clear line, and no more of the store than its visitor may know."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from pipeline.errors import BadInput, NotFound, StoreError, Unavailable
+from workers.console import sessions, shell
+from workers.console.api import problems
+
+log = logging.getLogger(__name__)
+
+_SAID = {
+    403: ("You may not do this", "Ask an administrator for another role."),
+    404: ("There is no such page", "It was removed, or the address is incomplete."),
+    405: ("This page takes no such request", "Go back and try again."),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Have the errors of the tree and of the framework answered by pages."""
+    app.add_exception_handler(AnyHTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(BadInput, _bad)
+    app.add_exception_handler(NotFound, _missing)
+    app.add_exception_handler(Unavailable, _try_again)
+    app.add_exception_handler(StoreError, _broken)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AnyHTTPException)  # noqa: S101 -- for mypy
+    if request.url.path.startswith("/api/"):  # which its application did not get: a path with a line break, say
+        return problems.of_framework(request, error)
+    if error.status_code == 401:
+        return _to_sign_in(request)
+    title, cure = _SAID.get(error.status_code, ("This did not work", ""))
+    said = error.detail if isinstance(error, HTTPException) and error.status_code == 403 else ""
+    return refusal(request, error.status_code, title, cure if said in ("", "Forbidden") else said)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """A stranger goes to sign in, and then on to where they wanted; what they sent is lost."""
+    target = sessions.sign_in_path(request) if request.method == "GET" else "/sign-in"
+    if "HX-Request" in request.headers:  # a part of a page: the whole of it has to go
+        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+    return RedirectResponse(target, 303)
+
+
+def _unreadable(request: Request, _error: Exception) -> Response:
+    return refusal(
+        request, 422, "This can't be read", "A field is missing or is of another kind. Go back and try again."
+    )
+
+
+def _bad(request: Request, error: Exception) -> Response:
+    return refusal(request, 422, "This did not work", _sentence(str(error)))
+
+
+def _missing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotFound)  # noqa: S101 -- for mypy
+    return refusal(request, 404, f"There is no such {error.kind}", _SAID[404][1])
+
+
+def _try_again(request: Request, error: Exception) -> Response:
+    # Without the address: it may hold a token.
+    log.warning("console: %s of %s: %s", request.method, request.client and request.client.host, error)
+    answer = refusal(request, 503, "Not now", "The store does not answer. Try again in half a minute.")
+    answer.headers["Retry-After"] = "30"
+    return answer
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    log.error("console: %s: %s", request.method, error)
+    return refusal(request, 500, "The store is in trouble", "What it said is in the console's log.")
+
+
+def refusal(request: Request, status: int, title: str, cure: str) -> Response:
+    """The page that says what is wrong and what to do."""
+    # Who looks, as far as that is known: the store, which may be what is wrong, is not asked again.
+    known = getattr(request.state, "visitor", None)
+    return shell.page(request, "refusal.html", status, visitor=known, title=title, cure=cure)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,38 @@
+"""How often somebody may try to sign in: moving windows in the memory of this process, the only one of a console."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+_OF_ADDRESS = RateLimitItemPerMinute(10, 15)
+"""Tries for one address, whether anybody has it or not, in a quarter of an hour."""
+_OF_CLIENT = RateLimitItemPerMinute(100, 15)
+"""Tries from one client, which may be the proxy of a whole newsroom."""
+
+
+class Throttle:
+    """Counts tries to sign in."""
+
+    def __init__(self) -> None:
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+
+    def admits(self, request: Request, address: str) -> bool:
+        """Count a try; whether it may be made."""
+        # In this order: a client that is stopped uses up no more tries of other people's addresses.
+        return self._windows.hit(_OF_CLIENT, client_of(request)) and self._windows.hit(_OF_ADDRESS, _named(address))
+
+    def forget(self, address: str) -> None:
+        """Somebody has got in there. Their client's tries still count: it may have an account of its own, and guess."""
+        self._windows.clear(_OF_ADDRESS, _named(address))
+
+
+def client_of(request: Request) -> str:
+    """The address a request comes from; behind a proxy on loopback, what that says (uvicorn's proxy_headers)."""
+    return request.client.host if request.client else ""
+
+
+def _named(address: str) -> str:
+    return address.strip().lower()[:320]

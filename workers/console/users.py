@@ -1,0 +1,115 @@
+"""/users: who signs in, what they may do, and the audit log. For administrators."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from pipeline.errors import BadInput
+from pipeline.flow import users as people
+from pipeline.flow.audit import audits
+from pipeline.model import ROLES, Role
+from pipeline.ports import Ports
+from workers.console import shell
+from workers.console.access import Administrator
+
+SHOWN = 200
+"""Entries of the audit log on its page, the latest."""
+
+Text = Annotated[str, Form()]
+
+
+def make_router(ports: Ports) -> APIRouter:
+    """The pages of users."""
+    router = APIRouter(prefix="/users")
+
+    @router.get("")
+    def show(request: Request, _: Administrator, done: str = "") -> Response:
+        return _list(ports, request, done=done)
+
+    @router.post("")
+    def invite(
+        request: Request, who: Administrator, address: Text = "", name: Text = "", role: Text = "", teams: Text = ""
+    ) -> Response:
+        said = {"address": address, "name": name, "role": role, "teams": teams}
+        try:
+            made = people.invite(ports, who.address, address, name=name, role=_role(role), teams=_names(teams))
+        except BadInput as error:
+            return _list(ports, request, 422, said=said, error=str(error))
+        return _link(ports, request, who.address, made.address)
+
+    @router.get("/audit")
+    def log(request: Request, _: Administrator) -> Response:
+        return shell.page(request, "users-audit.html", audits=list(islice(audits(ports), SHOWN)), shown=SHOWN)
+
+    @router.get("/{user_id}")
+    def one(request: Request, _: Administrator, user_id: str, done: str = "") -> Response:
+        return _one(ports, request, user_id, done=done)
+
+    @router.post("/{user_id}")
+    def change(
+        request: Request, who: Administrator, user_id: str, name: Text = "", role: Text = "", teams: Text = ""
+    ) -> Response:
+        try:
+            people.change_user(ports, who.address, user_id, name=name, role=_role(role), teams=_names(teams))
+        except BadInput as error:
+            return _one(ports, request, user_id, 422, error=str(error))
+        return RedirectResponse(f"/users/{quote(user_id)}?done=saved", 303)
+
+    @router.post("/{user_id}/link")
+    def link(request: Request, who: Administrator, user_id: str) -> Response:
+        return _link(ports, request, who.address, user_id)
+
+    @router.post("/{user_id}/remove")
+    def remove(request: Request, who: Administrator, user_id: str) -> Response:
+        try:
+            people.remove_user(ports, who.address, user_id)
+        except BadInput as error:
+            return _one(ports, request, user_id, 422, error=str(error))
+        return RedirectResponse("/users?done=removed", 303)
+
+    return router
+
+
+def _list(
+    ports: Ports,
+    request: Request,
+    status: int = 200,
+    *,
+    done: str = "",
+    said: dict[str, str] | None = None,
+    error: str = "",
+) -> Response:
+    blank = {"address": "", "name": "", "role": Role.VIEWER, "teams": ""}
+    found = people.users(ports)
+    return shell.page(
+        request, "users.html", status, users=found, roles=ROLES, said=said or blank, error=error, done=done
+    )
+
+
+def _one(
+    ports: Ports, request: Request, user_id: str, status: int = 200, *, error: str = "", done: str = ""
+) -> Response:
+    user = people.find_user(ports, user_id)
+    return shell.page(request, "users-one.html", status, user=user, roles=ROLES, error=error, done=done)
+
+
+def _link(ports: Ports, request: Request, who: str, name: str) -> Response:
+    """The page that shows a new link: once, so there is no address to come back to."""
+    user = people.find_user(ports, name)
+    made = people.link_for(ports, who, user)
+    return shell.page(request, "users-link.html", user=user, link=made, mailed=people.mail_link(ports, user, made))
+
+
+def _role(name: str) -> Role:
+    if name not in ROLES:
+        raise BadInput(f"{name!r} is no role: choose one of {', '.join(ROLES)}")
+    return Role(name)
+
+
+def _names(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
