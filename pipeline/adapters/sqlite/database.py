@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.query.document import Field
@@ -95,6 +96,11 @@ class Database:
         if found != "ok":
             raise StoreError(f"{self.path} is damaged ({found}): restore it from a backup")
         return f"{self.path}: looked over, and sound"
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the file and of what is written beside it and not yet copied into it."""
+        files = [Path(self.path), Path(f"{self.path}-wal")]
+        return {file.name: file.stat().st_size for file in files if file.exists()}
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
@@ -34,6 +35,7 @@ from pipeline.model import (
 )
 from pipeline.ports import LedgerFilter, Stores
 
+_ALERT_ID = "json_extract(CAST(thing AS TEXT), '$.alert_id')"
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
 
 # A page goes on after the last row of the one before: with OFFSET each would read all before it again.
@@ -85,6 +87,7 @@ def open_stores(path: str) -> Stores:
         watchdogs=SqliteRecords(database, Table("watchdogs", Watchdog, {})),
         prepare=database.prepare,
         probe=database.probe,
+        sizes=database.sizes,
         close=database.close,
     )
 
@@ -137,6 +140,21 @@ class SqliteMatches(SqliteRecords[Match]):
     def undelivered(self, before: datetime) -> list[Match]:
         """Matches older than `before` whose deliveries were not all written."""
         return self.select("WHERE delivered = 0 AND matched_at < ? ORDER BY matched_at", (before.timestamp(),))
+
+    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
+        """How many matches each alert has had on each day from `since` on."""
+        query = f"""SELECT {_ALERT_ID}, CAST(floor(matched_at / 86400) AS INTEGER), count(*) FROM matches
+            WHERE matched_at >= ? GROUP BY 1, 2"""  # noqa: S608
+        with self.database.read() as connection:
+            rows = connection.execute(query, (since.timestamp(),)).fetchall()
+        return {(alert_id, date(1970, 1, 1) + timedelta(days=day)): count for alert_id, day, count in rows}
+
+    def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
+        """Matches of these alerts from `since` on, newest first."""
+        # As JSON, since a statement takes only so many values.
+        clauses = f"""WHERE matched_at >= ? AND {_ALERT_ID} IN (SELECT value FROM json_each(?))
+            ORDER BY matched_at DESC, id LIMIT ?"""  # noqa: S608 -- a constant
+        return self.select(clauses, (since.timestamp(), json.dumps(list(alert_ids)), limit))
 
 
 class SqliteDeliveries(SqliteRecords[Delivery]):
