@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI, Request, Response
 
-from pipeline.errors import Unavailable
+from pipeline.errors import BadInput, NotFound, Unavailable
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import preferences, shell, websub
+from workers.console import feeds, preferences, shell, websub
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,10 @@ def make_app(
     app.state.recognise = recognise
     app.add_exception_handler(Unavailable, _try_again)
     app.add_api_route("/healthz", _health, methods=["GET"])
+    app.add_exception_handler(NotFound, shell.say)
+    app.add_exception_handler(BadInput, shell.say)
     app.include_router(shell.make_static_router())
+    app.include_router(feeds.make_router(ports, queue_entries))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:

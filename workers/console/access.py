@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from pipeline.model import Role, User
+from pipeline.model import Alert, Role, User
 
 
 def visitor(request: Request) -> User | None:
@@ -28,6 +28,11 @@ def at_least(role: Role) -> Callable[[Request], User]:
         return user
 
     return admitted
+
+
+def sees(user: User, alert: Alert) -> bool:
+    """Whether `user` may see `alert` and what it matched."""
+    return bool(user and alert)
 
 
 Viewer = Annotated[User, Depends(at_least(Role.VIEWER))]

@@ -5,11 +5,17 @@ Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pipeline.errors import NotFound
 from workers.console.access import visitor
 
 TEMPLATES = Environment(
@@ -37,6 +43,35 @@ def page(request: Request, template: str, status: int = 200, **facts: object) ->
     """A page, or a part of one, out of a template that extends console.html or stands alone."""
     known = {"visitor": visitor(request), "here": request.url.path, "form_token": ""}
     return Response(TEMPLATES.get_template(template).render(known | facts), status, HEADERS, "text/html")
+
+
+async def say(request: Request, error: Exception) -> Response:
+    """What was asked for can't be done, and why: NotFound, or BadInput that has no place in a form."""
+    found = isinstance(error, NotFound)
+    line = f"There is no such {error.kind}." if isinstance(error, NotFound) else str(error)
+    return page(request, "trouble.html", 404 if found else 422, line=line)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a POST has done, as it says in the address it sends its visitor to (`seen`)."""
+
+    done: str = ""
+    count: int = 0
+
+    def said(self, sentences: Mapping[str, str]) -> str:
+        """The one of these sentences that says so; an address can't put other words on a page."""
+        return sentences.get(self.done, "").format(count=self.count)
+
+
+Finished = Annotated[Done, Depends()]
+
+
+def seen(request: Request, path: str, done: str = "", count: int | None = None) -> Response:
+    """What a POST answers: go and look at `path`, which says that this is done (and to how many)."""
+    told = {"done": done} | ({} if count is None else {"count": count})
+    query = f"?{urlencode(told)}" if done else ""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}{query}", 303, HEADERS)
 
 
 def make_static_router() -> APIRouter:
