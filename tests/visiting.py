@@ -35,7 +35,7 @@ class Page:
     @property
     def words(self) -> str:
         """What a person reads, in one line."""
-        return " ".join(self.tree.find(".//main").text_content().split())
+        return " ".join(" ".join(self.tree.find(".//main").itertext()).split())
 
 
 @dataclass(frozen=True, slots=True)
