@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from pipeline.errors import BadInput, NotFound, Unavailable
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import feeds, inbox, operations, preferences, shell, trends, websub
+from workers.console import feeds, home, inbox, operations, preferences, shell, trends, websub
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def make_app(
     app.include_router(operations.make_router(ports))
     app.include_router(inbox.make_router(ports))
     app.include_router(trends.make_router(ports))
+    app.include_router(home.make_router(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:
