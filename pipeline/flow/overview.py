@@ -14,6 +14,8 @@ from pipeline.model import Feed, FeedState
 from pipeline.ports import Ports
 
 PAGE = 500
+FINE = (FeedHealth.NEW, FeedHealth.QUIET, FeedHealth.WELL)
+"""In which nothing can be wrong."""
 WORST = 10
 
 
@@ -35,11 +37,11 @@ def overview(ports: Ports) -> Overview:
     def wrong() -> Iterator[tuple[Feed, Health]]:
         nonlocal failing
         for feed in ports.stores.feeds.all():
-            found = health_of(feed, now)
+            how = state_of(feed, now)
             states[feed.state] += 1
-            health[found.state] += 1
+            health[how] += 1
             failing += bool(feed.error)
-            if found.wrong:
+            if how not in FINE and (found := health_of(feed, now)).wrong:
                 yield feed, found
 
     worst = nsmallest(WORST, wrong(), key=lambda pair: urgency(pair[0], pair[1].state))

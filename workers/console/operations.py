@@ -27,7 +27,7 @@ from workers.console.times import times_of
 PAGE = 50
 MOST_PAGED = 10_000
 """Rows of the ledger that can be paged to: each page reads those before it. Beyond, the filters lead."""
-MOST_SHOWN = 200
+MOST_SHOWN = 50
 """Entries of the quarantine on a page."""
 MOST_RECONCILED = 50_000
 """Deliveries that are reconciled while somebody waits; more are for the command line, and the watchdog's daily look."""

@@ -60,7 +60,13 @@ UPDATE deliveries SET match_id = json_extract(CAST(thing AS TEXT), '$.match_id')
 CREATE INDEX deliveries_match ON deliveries (match_id);
 CREATE TABLE watchdogs (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION)
+_LATEST = """
+ALTER TABLE matches ADD COLUMN alert_id TEXT NOT NULL DEFAULT '';
+UPDATE matches SET alert_id = json_extract(CAST(thing AS TEXT), '$.alert_id');
+CREATE INDEX matches_latest ON matches (matched_at, alert_id);
+CREATE INDEX deliveries_latest_to ON deliveries (recipient, created_at);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _LATEST)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
