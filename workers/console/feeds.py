@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
 
-from pipeline import flow, walls
+from pipeline import flow
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow import opml
 from pipeline.flow.adding import Taken, add_documents, add_links, add_unread, found_at
@@ -41,7 +41,7 @@ DONE = {
     "nothing": "Nothing was chosen: tick the feeds first.",
 }
 CURES = {
-    FeedHealth.WALLED: walls.CURE,
+    FeedHealth.WALLED: "Ask its publisher to let our User-Agent in, or replace it by another address of the feed.",
     FeedHealth.DEAD: "Check it: that names its new address, if its site has one. Else remove it.",
     FeedHealth.GONE: "Check it: that names its successor, if its site has one. Else remove it.",
     FeedHealth.FAILING: "Nothing yet: it is tried again by itself.",
