@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -174,6 +175,22 @@ def test_the_ledger_is_filtered_by_alert_recipient_state_and_time_and_is_paged(v
     (older,) = first.tree.xpath("//a[@rel='next']/@href")
     assert len(visit.get(older).tree.xpath("//tbody/tr")) == 10
     assert visit.get("/operations/ledger", alert="nowhere").status == 422
+
+
+def test_the_ledger_comes_out_as_csv_whole_and_without_formulas(visit, ports):
+    name = '=HYPERLINK("https://evil.example")'
+    ports.stores.alerts.create([builders.alert("kursk", name=name)])
+    key = builders.alert("kursk", name=name).id
+    rows = [builders.delivery(str(number), alert_id=key, reason=f"@SUM({number})") for number in range(60)]
+    ports.stores.deliveries.create([*rows, builders.delivery("other", state=DeliveryState.SENT)])
+    (file,) = visit.get("/operations/ledger", state="pending").tree.xpath("//a[contains(@href, 'csv')]/@href")
+    answer = visit.get(file)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="ledger.csv"'
+    head, *found = csv.reader(answer.text.lstrip("\ufeff").splitlines())
+    assert head[:4] == ["created", "updated", "state", "alert"]
+    assert len(found) == 60
+    assert {row[3] for row in found} == {f"'{name}"}
+    assert all(row[6].startswith("'@SUM(") for row in found)
 
 
 def test_the_ledger_is_reconciled_on_a_page_and_faults_are_named(visit, ports):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import StreamingResponse
 
 from pipeline.errors import BadInput
 from pipeline.flow.quarantine import discard, quarantine, replay
@@ -20,11 +21,15 @@ from pipeline.model import Delivery, DeliveryState, Story
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force
 from workers import broker
+from workers.console import csvs
 from workers.console.access import Operator
-from workers.console.shell import Finished, page, seen
+from workers.console.shell import HEADERS, Finished, page, seen
 from workers.console.times import times_of
 
 PAGE = 50
+BATCH = 500
+"""Rows of a file whose stories are read at once."""
+COLUMNS = ("created", "updated", "state", "alert", "recipient", "story", "reason", "answer", "message_id")
 MOST_PAGED = 10_000
 """Rows of the ledger that can be paged to: each page reads those before it. Beyond, the filters lead."""
 MOST_SHOWN = 50
@@ -78,8 +83,15 @@ class Asked:
 
     def page(self, ahead: int) -> str:
         """The address of the page so many rows ahead."""
-        asked = {"alert": self.alert, "recipient": self.recipient, "state": self.state, "days": self.days}
-        return f"/operations/ledger?{urlencode(asked | {'start': max(0, self.first + ahead)})}"
+        return f"/operations/ledger?{urlencode(self._filters() | {'start': max(0, self.first + ahead)})}"
+
+    @property
+    def file(self) -> str:
+        """The address of all these rows, as CSV."""
+        return f"/operations/ledger.csv?{urlencode(self._filters())}"
+
+    def _filters(self) -> dict[str, object]:
+        return {"alert": self.alert, "recipient": self.recipient, "state": self.state, "days": self.days}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +178,7 @@ def _quarantine_page(
 def _add_ledger(router: APIRouter, ports: Ports) -> None:
     @router.get("/ledger")
     def ledger(request: Request, who: Operator, asked: Annotated[Asked, Depends()]) -> Response:
-        ids = {one.name: one.id for one in ports.stores.alerts.all()}
+        ids = _ids(ports)
         found = ports.stores.deliveries.ledger(asked.where(ids, ports.clock.now()))
         rows = list(islice(found, asked.first, asked.first + PAGE + 1))
         facts = {
@@ -177,6 +189,13 @@ def _add_ledger(router: APIRouter, ports: Ports) -> None:
         where = {"asked": asked, "size": PAGE, "states": list(DeliveryState), "spans": SPANS, "most": MOST_PAGED}
         return page(request, "operations_ledger.html", 200, **facts, **where, times=times_of(ports, who))
 
+    @router.get("/ledger.csv")
+    def export(_: Operator, asked: Annotated[Asked, Depends()]) -> Response:
+        ids = _ids(ports)
+        found = ports.stores.deliveries.ledger(asked.where(ids, ports.clock.now()))
+        headers = HEADERS | {"Content-Disposition": 'attachment; filename="ledger.csv"'}
+        return StreamingResponse(csvs.lines(COLUMNS, _cells(ports, found, ids)), 200, headers, "text/csv")
+
     @router.get("/ledger/reconciliation")
     def reconciliation(request: Request, _: Operator) -> Response:
         number = ports.stores.deliveries.count()
@@ -184,6 +203,21 @@ def _add_ledger(router: APIRouter, ports: Ports) -> None:
         lines = list(in_lines(ports, account)) if account else []
         facts = {"account": account, "lines": lines, "number": number, "most": MOST_RECONCILED}
         return page(request, "operations_reconciliation.html", 200, **facts)
+
+
+def _ids(ports: Ports) -> dict[str, str]:
+    """The ids of all alerts, by name."""
+    return {one.name: one.id for one in ports.stores.alerts.all()}
+
+
+def _cells(ports: Ports, deliveries: Iterator[Delivery], ids: dict[str, str]) -> Iterator[Sequence[object]]:
+    """The rows of the file, as they come; times in UTC."""
+    while some := list(islice(deliveries, BATCH)):
+        for row in _rows(ports, some, ids):
+            one, story = row.delivery, row.story
+            times = (one.created_at.isoformat(), one.updated_at.isoformat())
+            told = (one.reason, one.answer, one.message_id)
+            yield (*times, one.state, row.alert, one.recipient, story.url if story else "", *told)
 
 
 def _rows(ports: Ports, deliveries: Sequence[Delivery], ids: dict[str, str]) -> list[Row]:
