@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pipeline.adapters import opml
+from pipeline.flow import opml
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
 from pipeline.flow.once import Round, once
 from pipeline.model import Entry, EntryState, identify

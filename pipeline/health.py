@@ -52,17 +52,18 @@ class Health:
 
 def health_of(feed: Feed, now: datetime) -> Health:
     """How `feed` is at `now`."""
-    state = _state(feed, now)
+    state = state_of(feed, now)
     wrong, cure = _words(feed, state, now)
     return Health(state=state, wrong=wrong, cure=cure, pages=barred_pages(feed), pace=_pace(feed))
 
 
-def urgency(feed: Feed, health: Health) -> tuple[int, str]:
+def urgency(feed: Feed, state: FeedHealth) -> tuple[int, str]:
     """What to sort by, so that what needs a person comes first."""
-    return ORDER[health.state], feed.url
+    return ORDER[state], feed.url
 
 
-def _state(feed: Feed, now: datetime) -> FeedHealth:
+def state_of(feed: Feed, now: datetime) -> FeedHealth:
+    """How `feed` is at `now`, in a word."""
     if feed.state is FeedState.PAUSED:
         return FeedHealth.PAUSED
     if feed.state is FeedState.GONE:

@@ -163,6 +163,14 @@ class Arrival(StrEnum):
     REISSUED = "reissued"  # with its feed's back catalogue, under another identity
 
 
+class Discard(Struct, frozen=True, kw_only=True):
+    """That a person wants no more of an entry in quarantine."""
+
+    reason: str
+    by: str  # address
+    at: datetime
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """What a feed said of one story. `id` is identify("entry", feed_id, identity)."""
 
@@ -191,6 +199,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     queued_until: datetime | None = None
     error: str = ""
     failed_stage: str = ""
+    discarded: Discard | None = None  # of one in quarantine, which stays there
     story_id: str = ""
 
 

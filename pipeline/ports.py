@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from email.message import EmailMessage
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -199,6 +199,14 @@ class MatchStore(Records[Match], Protocol):
         """Matches older than `before` whose deliveries were not all written: a worker died in between."""
         ...
 
+    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
+        """How many matches each alert (by id) has had on each day, UTC, from `since` on."""
+        ...
+
+    def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
+        """Matches of these alerts from `since` on, newest first, `limit` of them at most."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFilter:
@@ -303,6 +311,7 @@ class Stores:
     replies: Records[Reply]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
+    sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
     close: Callable[[], None]
 
 

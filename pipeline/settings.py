@@ -302,6 +302,51 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A setting as it may be shown: `value` and `default` are text, without anything secret."""
+
+    name: str
+    value: str
+    default: str
+    meaning: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether somebody has set it."""
+        return self.value != self.default
+
+
+def in_force(settings: Settings) -> list[InForce]:
+    """Every setting as it is, for operators to look at: what is secret is said to be set, and no more."""
+    return [_in_force(item, getattr(settings, item.name), str(settings.data)) for item in fields(Settings)]
+
+
+def _in_force(item: Any, value: object, data: str) -> InForce:
+    default = item.metadata["default"].replace("{data}", data)
+    if item.metadata["secret"]:
+        return InForce(item.name, "set, not shown" if value else "", "", item.metadata["meaning"])
+    parsed = Path(data) if item.name == "data" else item.metadata["parse"](default)
+    return InForce(item.name, _shown(value), _shown(parsed), item.metadata["meaning"])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return _without_secrets(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _without_secrets(text: str) -> str:
+    """An address without the password in it, and without what its query says (where brokers take passwords too)."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        return text
+    place, _, query = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    shown = f"{user.partition(':')[0]}:…@{host}" if at and ":" in user else place
+    return f"{scheme}://{shown}" + ("?…" if query else "")
+
+
 def table() -> str:
     """Render all settings as the Markdown table of docs/settings.md."""
     lines = ["| setting | default | meaning |", "|-|-|-|"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.health import FeedHealth, health_of, silent_after, urgency
+from pipeline.health import FeedHealth, health_of, silent_after, state_of, urgency
 from pipeline.model import Feed, FeedState, Habits
 from tests import builders
 from tests.builders import NOON, later
@@ -85,7 +85,7 @@ def test_what_needs_a_person_comes_first():
         replace(builders.feed("b"), error="answers 500"),
         replace(builders.feed("c"), error="answers 403", wall="Akamai"),
     ]
-    ordered = sorted(feeds, key=lambda feed: urgency(feed, health_of(feed, NOON)))
+    ordered = sorted(feeds, key=lambda feed: urgency(feed, state_of(feed, NOON)))
     assert [health_of(feed, NOON).state for feed in ordered] == [
         FeedHealth.WALLED,
         FeedHealth.FAILING,

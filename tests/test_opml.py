@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.adapters import opml
 from pipeline.errors import BadInput
+from pipeline.flow import opml
 from pipeline.flow.manage import NewFeed
 from pipeline.model import Feed, FeedState, Pages
 from tests import builders

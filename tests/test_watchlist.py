@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.adapters import opml
-from pipeline.adapters.opml import Outlines
-from pipeline.adapters.watchlist import BATCH, import_feeds
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow import opml
 from pipeline.flow.check import Fate, check
 from pipeline.flow.discover import Document
+from pipeline.flow.imports import BATCH, import_feeds
 from pipeline.flow.manage import (
     NewFeed,
     add_feeds,
@@ -21,6 +20,7 @@ from pipeline.flow.manage import (
     set_feed_state,
 )
 from pipeline.flow.once import once
+from pipeline.flow.opml import Outlines
 from pipeline.model import FeedState, FetchResponse, ParsedFeed
 from tests import web
 from workers.cli.adding import tell_twin

@@ -12,6 +12,7 @@ from shlex import quote
 from msgspec.structs import replace
 
 from pipeline import discover, extract, health, schedule
+from pipeline.discover import FeedLink
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.discover import Document, Failure, read_feed, suggest
 from pipeline.flow.manage import feed_id, known_feeds
@@ -66,19 +67,24 @@ def check(ports: Ports, url: str) -> Check:
     """
     feed = known_feeds(ports).at(url)
     try:
-        document = read_feed(ports, feed.url if feed else url)
+        return look_over(ports, feed or unknown(ports, url), known=feed is not None)
     except (FetchUnavailable, FetchRefused, ParseError) as error:
         raise _with_cure(ports, feed, url, error) from None
+
+
+def look_over(ports: Ports, feed: Feed, *, known: bool = True) -> Check:
+    """As `check`, of a feed of the store (`known`) or one that `unknown` made; its errors without a cure."""
+    document = read_feed(ports, feed.url)
     content_type = document.response.headers.get("content-type", "")
-    fates = _fates(ports, feed, document)
+    fates = _fates(ports, feed if known else None, document)
     return Check(
         document=document,
         format=discover.format_of(document.response.body),
         encoding=discover.stated_encoding(document.response.body, content_type),
-        feed=feed,
+        feed=feed if known else None,
         fates=fates,
-        next_poll_at=_next_poll(ports, feed or _unknown(ports, url), document, fates),
-        pages=_pages(ports, feed),
+        next_poll_at=_next_poll(ports, feed, document, fates),
+        pages=_pages(ports, feed if known else None),
     )
 
 
@@ -94,7 +100,7 @@ def _pages(ports: Ports, feed: Feed | None) -> str:
 
 def _with_cure(ports: Ports, feed: Feed | None, url: str, error: Failure) -> Failure:
     """The error, its reason with what to do: to turn to the feed that the site names instead, if it names one."""
-    cure = _replacement(ports, feed, url, error) or _cure(error)
+    cure = _replacement(ports, feed, url, error) or cure_of(error)
     if not cure:
         return error
     explained = copy(error)
@@ -104,10 +110,7 @@ def _with_cure(ports: Ports, feed: Feed | None, url: str, error: Failure) -> Fai
 
 
 def _replacement(ports: Ports, feed: Feed | None, url: str, error: Failure) -> str:
-    """A server that does not answer now is not asked for more, unless its feed was given up."""
-    if isinstance(error, FetchUnavailable) and (feed is None or feed.state is not FeedState.DEAD):
-        return ""
-    named = suggest(ports, feed or _unknown(ports, url))
+    named = successor(ports, feed or unknown(ports, url), error)
     if named is None or named.url in error.reason:
         return ""
     if feed is None:
@@ -116,7 +119,18 @@ def _replacement(ports: Ports, feed: Feed | None, url: str, error: Failure) -> s
     return f"its site names {named.url} (`wirewatch feeds replace {quote(feed.url)} {quote(named.url)}`)"
 
 
-def _cure(error: Failure) -> str:
+def successor(ports: Ports, feed: Feed, error: Failure) -> FeedLink | None:
+    """The feed that the site of `feed` names instead, which can't be read for `error`; verified.
+
+    A server that does not answer now is not asked for more, unless its feed was given up.
+    """
+    if isinstance(error, FetchUnavailable) and feed.state is not FeedState.DEAD:
+        return None
+    return suggest(ports, feed)
+
+
+def cure_of(error: Failure) -> str:
+    """What a person can do about a feed that can't be read; empty where the error says it, or nothing is known."""
     if isinstance(error, ParseError):
         return ""  # says it already
     if isinstance(error, FetchUnavailable) and error.nameless:
@@ -124,7 +138,8 @@ def _cure(error: Failure) -> str:
     return _CURES.get(error.status or 0, "")
 
 
-def _unknown(ports: Ports, url: str) -> Feed:
+def unknown(ports: Ports, url: str) -> Feed:
+    """A feed that is not in the store, at `url`."""
     now = ports.clock.now()
     return Feed(id=feed_id(url), url=url, added_at=now, next_poll_at=now)
 

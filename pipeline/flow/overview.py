@@ -1,4 +1,4 @@
-"""overview: how all feeds are, for `wirewatch feeds list` and `status`; the feeds pass by, only their order is kept."""
+"""overview: how all feeds are, for lists of them and for `status`; the feeds pass by, only their order is kept."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from datetime import datetime
 from heapq import nsmallest
 from itertools import islice
 
-from pipeline.health import FeedHealth, Health, health_of, urgency
+from pipeline.health import FeedHealth, Health, health_of, state_of, urgency
 from pipeline.model import Feed, FeedState
 from pipeline.ports import Ports
 
 PAGE = 500
+FINE = (FeedHealth.NEW, FeedHealth.QUIET, FeedHealth.WELL)
+"""In which nothing can be wrong."""
 WORST = 10
 
 
@@ -35,20 +37,50 @@ def overview(ports: Ports) -> Overview:
     def wrong() -> Iterator[tuple[Feed, Health]]:
         nonlocal failing
         for feed in ports.stores.feeds.all():
-            found = health_of(feed, now)
+            how = state_of(feed, now)
             states[feed.state] += 1
-            health[found.state] += 1
+            health[how] += 1
             failing += bool(feed.error)
-            if found.wrong:
+            if how not in FINE and (found := health_of(feed, now)).wrong:
                 yield feed, found
 
-    worst = nsmallest(WORST, wrong(), key=lambda pair: urgency(*pair))
+    worst = nsmallest(WORST, wrong(), key=lambda pair: urgency(pair[0], pair[1].state))
     return Overview(
         states={state.value: states[state] for state in FeedState},
         health={state.value: health[state] for state in FeedHealth if health[state]},
         failing=failing,
         worst=worst,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of the feeds that were asked for, what needs a person first. `counts`, by health, are of all feeds."""
+
+    rows: list[tuple[Feed, Health]]
+    found: int  # of how many these are some
+    counts: dict[str, int]
+
+
+def page_by_urgency(ports: Ports, *, state: FeedHealth | None, text: str, start: int, size: int) -> Page:
+    """`size` feeds from place `start` on, of those in `state` whose address, title or tags hold `text` in any case."""
+    now, wanted, counts = ports.clock.now(), text.casefold(), Counter[str]()
+    found: list[tuple[int, str, str]] = []
+    for feed in ports.stores.feeds.all():
+        how = state_of(feed, now)
+        counts[how] += 1
+        if state in (None, how) and wanted in _said(feed):
+            found.append((*urgency(feed, how), feed.id))
+    known = ports.stores.feeds.get([key for _, _, key in nsmallest(start + size, found)[start:]])
+    return Page(
+        rows=[(feed, health_of(feed, now)) for feed in known.values()],
+        found=len(found),
+        counts={one.value: counts[one] for one in FeedHealth if counts[one]},
+    )
+
+
+def _said(feed: Feed) -> str:
+    return "\n".join((feed.url, feed.title, *feed.tags)).casefold()
 
 
 def by_urgency(ports: Ports, *, state: FeedHealth | None = None, limit: int = 0) -> Iterator[tuple[Feed, Health]]:
@@ -66,6 +98,6 @@ def by_urgency(ports: Ports, *, state: FeedHealth | None = None, limit: int = 0)
 
 def _places(ports: Ports, now: datetime, state: FeedHealth | None) -> Iterator[tuple[int, str, str]]:
     for feed in ports.stores.feeds.all():
-        found = health_of(feed, now)
-        if state in (None, found.state):
+        found = state_of(feed, now)
+        if state in (None, found):
             yield (*urgency(feed, found), feed.id)

@@ -6,7 +6,7 @@ Each step may be done again. What waits to be sent is held against it when it is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,15 +42,32 @@ def preferences(ports: Ports, token: str) -> Preferences:
 
 def change(ports: Ports, token: str, action: Action) -> Preferences:
     """Do what the reader of the mail that `token` comes from asks for; how things stand then. Raises BadInput."""
-    delivery = _delivery(ports, token)
+    return _preferences(ports, change_for(ports, _delivery(ports, token), action))
+
+
+def change_for(ports: Ports, delivery: Delivery, action: Action) -> Delivery:
+    """Do what the recipient of `delivery` asks for, of its alert or its match; it comes back as it is."""
     if action is Action.IRRELEVANT:
         ports.stores.feedback.create([_feedback(delivery, ports.clock.now())])
     elif action is Action.RELEVANT:
         ports.stores.feedback.delete([_feedback_id(delivery)])
     else:
-        changed, now = _CHANGES[action], ports.clock.now()
-        change_recipient(ports, delivery.recipient, lambda one: changed(one, delivery.alert_id, now))
-    return _preferences(ports, delivery)
+        change_alert_for(ports, delivery.recipient, delivery.alert_id, action)
+    return delivery
+
+
+def change_alert_for(ports: Ports, address: str, alert_id: str, action: Action) -> Recipient:
+    """Subscribe or mute an alert for somebody who gets it, or undo that. Raises BadInput for an action on a match."""
+    if action not in _CHANGES:
+        raise BadInput(f"{action} is said of a story, not of an alert")
+    changed, now = _CHANGES[action], ports.clock.now()
+    return change_recipient(ports, address, lambda one: changed(one, alert_id, now))
+
+
+def called_irrelevant(ports: Ports, deliveries: Sequence[Delivery]) -> set[str]:
+    """The ids of those deliveries whose recipient called their match not relevant."""
+    said = ports.stores.feedback.get([_feedback_id(one) for one in deliveries])
+    return {one.id for one in deliveries if _feedback_id(one) in said}
 
 
 def set_subscribed(ports: Ports, address: str, what: str = EVERY_ALERT, *, subscribed: bool) -> Recipient:

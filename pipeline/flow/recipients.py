@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.deliver.bounce import Bounce, gives_up, read_bounce
 from pipeline.deliver.channel import shown
-from pipeline.model import Recipient, identify
+from pipeline.model import Alert, Recipient, identify
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,13 @@ def members(ports: Ports, named: Sequence[str]) -> list[str]:
         elif group := groups.get(group_id(one)):
             found += group.members
     return list(dict.fromkeys(found))
+
+
+def alerts_for(ports: Ports, address: str) -> list[Alert]:
+    """The alerts that go to `address`, by themselves or through a group; by name."""
+    names = {address} | {GROUP + one.name for one in ports.stores.groups.all() if address in one.members}
+    found = (one for one in ports.stores.alerts.all() if not names.isdisjoint(one.recipients))
+    return sorted(found, key=lambda one: one.name.casefold())
 
 
 def change_recipient(ports: Ports, address: str, change: Callable[[Recipient], Recipient]) -> Recipient:

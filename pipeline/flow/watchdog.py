@@ -130,7 +130,9 @@ def _is_over(found: Coverage, alarm: float) -> bool:
 
 def _worst(ports: Ports, now: datetime) -> str:
     states = ((feed, health_of(feed, now)) for feed in ports.stores.feeds.all() if feed.state in POLLED)
-    wrong = nsmallest(MOST_NAMED, ((feed, how) for feed, how in states if how.wrong), key=lambda pair: urgency(*pair))
+    wrong = nsmallest(
+        MOST_NAMED, ((feed, how) for feed, how in states if how.wrong), key=lambda pair: urgency(pair[0], pair[1].state)
+    )
     return "\n".join(f"{how.state}: {_called(feed)}: {how.wrong}" for feed, how in wrong)
 
 

@@ -302,3 +302,37 @@ def test_wildcards_and_near_survive_a_dictionary_of_100000_terms_and_batches_of_
             if matches(parse(query), Document(story))
         ]
         assert len(found) == wanted
+
+
+# -- matches by day, and the latest
+
+
+def test_matches_are_counted_by_alert_and_day_and_none_is_left_out(every_stores):
+    kursk, nato = builders.alert("kursk").id, builders.alert("nato").id
+    day = timedelta(days=1)
+    every_stores.matches.create(
+        [
+            builders.match("a", alert_id=kursk, matched_at=NOON),
+            builders.match("b", alert_id=kursk, matched_at=later(1)),
+            builders.match("c", alert_id=kursk, matched_at=NOON - day),
+            builders.match("d", alert_id=nato, matched_at=NOON.replace(hour=23, minute=59, second=59)),
+            builders.match("too old", alert_id=nato, matched_at=NOON - 5 * day),
+        ]
+    )
+    today = NOON.date()
+    counted = {(kursk, today): 2, (kursk, today - day): 1, (nato, today): 1}
+    assert every_stores.matches.by_day(NOON - 4 * day) == counted
+
+
+def test_the_latest_matches_are_those_of_the_alerts_asked_about_newest_first(every_stores):
+    mine, other = builders.alert("kursk").id, builders.alert("nato").id
+    made = [builders.match(str(number), alert_id=mine, matched_at=later(number)) for number in range(4)]
+    every_stores.matches.create([*made, builders.match("other", alert_id=other, matched_at=later(9))])
+    assert every_stores.matches.latest([mine], later(1), 2) == [made[3], made[2]]
+    assert every_stores.matches.latest([mine], later(1), 9) == [made[3], made[2], made[1]]
+    assert every_stores.matches.latest([], NOON, 9) == []
+
+
+def test_a_store_says_how_large_it_is(every_stores):
+    every_stores.feeds.create([builders.feed()])
+    assert sum(every_stores.sizes().values()) > 0

@@ -9,6 +9,7 @@ import click
 from pipeline.discover import FeedLink, choices
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable
 from pipeline.flow import discover
+from pipeline.flow.adding import described
 from pipeline.flow.discover import Document, Site
 from pipeline.flow.manage import KnownFeeds, NewFeed, add_feeds, known_feeds, refuse_known
 from pipeline.model import Pages
@@ -40,10 +41,7 @@ def add(url: str, title: str, tags: tuple[str, ...], pages: str | None, *, every
     for document in documents:
         tell_twin(known, document, every=every)
         if known.at(document.url) is None:
-            parsed = document.parsed
-            named = parsed.title if every else title or parsed.title
-            new = NewFeed(url=document.url, title=named, tags=tags, pages=policy, site_url=parsed.site_url)
-            _add(ports, new)
+            _add(ports, described(document, title="" if every else title, tags=tags, pages=policy))
 
 
 def tell_twin(known: KnownFeeds, document: Document, *, every: bool) -> None:

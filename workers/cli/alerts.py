@@ -12,6 +12,7 @@ from pipeline.adapters import alertfile, watchlist
 from pipeline.deliver.channel import shown
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
+from pipeline.flow.imports import Imported
 from pipeline.flow.language import understood
 from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
 from pipeline.model import Alert, AlertState
@@ -135,7 +136,7 @@ def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json
         changes = [line for one in imported.values() for line in one.changes]
         click.echo("\n".join(["nothing is changed; this would be:", *changes]))
     for what, one in imported.items():
-        if one != watchlist.Imported() or what == "alerts":
+        if one != Imported() or what == "alerts":
             report(one, what, as_json=False)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.adapters import opml, watchlist
-from pipeline.flow import discover
+from pipeline.adapters import watchlist
+from pipeline.flow import discover, opml
+from pipeline.flow.imports import Imported, import_feeds
 from pipeline.flow.manage import remove_feed, replace_feed, set_feed_pages, set_feed_state
 from pipeline.model import FeedState, Pages
 from workers import bootstrap
@@ -36,11 +37,11 @@ def import_command(file: Path, *, as_json: bool) -> None:
     ports.stores.prepare()
     outlines = opml.read(watchlist.read(file), str(file))
     with show.bar(len(outlines.feeds), "importing") as advance:
-        imported = watchlist.import_feeds(ports, outlines, advance)
+        imported = import_feeds(ports, outlines, advance)
     report(imported, "feeds", as_json=as_json)
 
 
-def report(imported: watchlist.Imported, what: str, *, as_json: bool) -> None:
+def report(imported: Imported, what: str, *, as_json: bool) -> None:
     """Tell what an import came to."""
     if as_json:
         counts = {"added": imported.added, "changed": imported.changed, "known": imported.known}

@@ -8,13 +8,14 @@ from itertools import islice
 from typing import Any
 
 import click
-from msgspec.structs import replace
 
 from pipeline.deliver.channel import shown
 from pipeline.errors import NotFound
+from pipeline.flow import quarantine as flow
 from pipeline.flow.manage import find_alert
+from pipeline.flow.quarantine import quarantine as in_quarantine
 from pipeline.flow.reconcile import PAGE, in_lines, reconcile
-from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Story
+from pipeline.model import Delivery, DeliveryState, Story
 from pipeline.ports import LedgerFilter, Ports
 from workers import bootstrap
 from workers.cli import show
@@ -124,8 +125,8 @@ def quarantine() -> None:
 @quarantine.command("list")
 @show.json_option
 def list_command(*, as_json: bool) -> None:
-    """List them with what went wrong."""
-    found = list(bootstrap.ports().stores.entries.quarantined())
+    """List them with what went wrong, but for those that somebody has discarded."""
+    found = in_quarantine(bootstrap.ports()).waiting
     if as_json:
         show.as_json(
             [
@@ -142,15 +143,8 @@ def list_command(*, as_json: bool) -> None:
 def replay(entry_ids: tuple[str, ...]) -> None:
     """Try entries again, as if they were new; `all` names all of them."""
     ports = bootstrap.ports()
-    now = ports.clock.now()
-
-    def change(entry: Entry) -> Entry | None:
-        if entry.state is not EntryState.QUARANTINED:
-            return None
-        return replace(entry, state=EntryState.PENDING, attempts=0, error="", failed_stage="", due_at=now)
-
-    named = [one.id for one in ports.stores.entries.quarantined()] if entry_ids == ("all",) else list(entry_ids)
-    changed = ports.stores.entries.update(named, change)
+    named = [one.id for one in in_quarantine(ports).waiting] if entry_ids == ("all",) else list(entry_ids)
+    changed = flow.replay(ports, named)
     missing = [] if entry_ids == ("all",) else sorted(set(named) - {one.id for one in changed})
     click.echo(f"{len(changed)} entries will be tried again")
     if missing:

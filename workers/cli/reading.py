@@ -14,6 +14,7 @@ from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.explain import find_story
 from pipeline.flow.language import understood
 from pipeline.flow.overview import overview
+from pipeline.flow.quarantine import quarantine
 from pipeline.flow.related import related as relate
 from pipeline.model import Entity, EntryState, Story
 from pipeline.outlets import in_words
@@ -195,7 +196,7 @@ def status(*, as_json: bool) -> None:
         "entries": stores.entries.count(),
         "entries_waiting": len(waiting),
         "oldest_waiting": min((entry.due_at for entry in waiting if entry.state is EntryState.PENDING), default=None),
-        "quarantined": sum(1 for _ in stores.entries.quarantined()),
+        "quarantined": len(quarantine(ports).waiting),
         "stories": stores.stories.count(),
         "alerts": stores.alerts.count(),
         "alerts_in_trouble": sorted(alert.name for alert in stores.alerts.all() if alert.health),

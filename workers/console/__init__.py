@@ -8,7 +8,22 @@ from fastapi import Depends, FastAPI, Request
 
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import account, api, health, preferences, refusals, sessions, shell, users, websub
+from workers.console import (
+    account,
+    api,
+    feeds,
+    health,
+    home,
+    inbox,
+    operations,
+    preferences,
+    refusals,
+    sessions,
+    shell,
+    trends,
+    users,
+    websub,
+)
 from workers.console.forms import checked_form
 
 
@@ -30,6 +45,11 @@ def make_app(
     app.include_router(users.make_router(ports))
     app.include_router(account.make_router(ports))
     app.mount(api.PREFIX, api.make_api(ports))
+    app.include_router(feeds.make_router(ports, queue_entries))
+    app.include_router(operations.make_router(ports))
+    app.include_router(inbox.make_router(ports))
+    app.include_router(trends.make_router(ports))
+    app.include_router(home.make_router(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:

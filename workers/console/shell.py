@@ -5,9 +5,14 @@ Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from workers.console.access import visitor
@@ -40,6 +45,28 @@ def page(request: Request, template: str, status: int = 200, **facts: object) ->
     if "visitor" not in facts:
         known["visitor"] = visitor(request)
     return Response(TEMPLATES.get_template(template).render(known | facts), status, HEADERS, "text/html")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a POST has done, as it says in the address it sends its visitor to (`seen`)."""
+
+    done: str = ""
+    count: int = 0
+
+    def said(self, sentences: Mapping[str, str]) -> str:
+        """The one of these sentences that says so; an address can't put other words on a page."""
+        return sentences.get(self.done, "").format(count=self.count)
+
+
+Finished = Annotated[Done, Depends()]
+
+
+def seen(request: Request, path: str, done: str = "", count: int | None = None) -> Response:
+    """What a POST answers: go and look at `path`, which says that this is done (and to how many)."""
+    told = {"done": done} | ({} if count is None else {"count": count})
+    query = f"?{urlencode(told)}" if done else ""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}{query}", 303, HEADERS)
 
 
 def make_static_router() -> APIRouter:

@@ -110,6 +110,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("identity url title summary content authors tags language content_hash notes error", _KEPT),
         **_named("published updated first_seen_at due_at lease_until queued_until", _MOMENT),
         "enclosures": _KEPT_OBJECT,
+        "discarded": _KEPT_OBJECT,
         **_named("looks attempts", _COUNT),
         "ready_at": _EXACT_MOMENT,
     },
@@ -235,6 +236,13 @@ def _prepare(client: Elasticsearch, names: Names, kind: Kind, known: dict[str, A
     except BadRequestError as error:
         raise StoreError(_cure(alias, item_reason(error.info.get("error")))) from error
     return f"{alias}: ready"
+
+
+def sizes(client: Elasticsearch, names: Names) -> dict[str, int]:
+    """Bytes of each index on disk, with its replicas."""
+    with translated(client):
+        answer = client.indices.stats(index=f"{names.prefix}-*", metric="store")
+    return {name: int(one["total"]["store"]["size_in_bytes"]) for name, one in sorted(answer["indices"].items())}
 
 
 def mappings_of(kind: Kind) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from itertools import islice
 
@@ -45,6 +45,8 @@ from pipeline.model import (
 from pipeline.ports import LedgerFilter, Stores
 from pipeline.settings import Settings
 
+_BUCKETS = 10_000
+"""In one answer; Elasticsearch gives 65,536 at the most."""
 _LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
 
 
@@ -75,6 +77,7 @@ def open_stores(settings: Settings) -> Stores:
         replies=ElasticRecords(client, Shelf(names.alias(Kind.REPLIES), Reply, {})),
         prepare=partial(indices.prepare, client, names),
         probe=partial(probe, client, names),
+        sizes=partial(indices.sizes, client, names),
         close=client.close,
     )
 
@@ -127,6 +130,37 @@ class ElasticMatches(ElasticRecords[Match]):
         older = {"range": {"matched_at": {"lt": _moment(before)}}}
         query = {"bool": {"filter": [{"term": {"delivered": False}}, older]}}
         return list(self.search(query, [{"matched_at": "asc"}]))
+
+    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
+        """How many matches each alert has had on each day from `since` on."""
+        self.refresh()
+        sources = [
+            {"alert_id": {"terms": {"field": "alert_id"}}},
+            {"day": {"date_histogram": {"field": "matched_at", "calendar_interval": "day", "format": "yyyy-MM-dd"}}},
+        ]
+        counted: dict[tuple[str, date], int] = {}
+        after: Body = {}
+        while True:
+            buckets: Body = {"composite": {"sources": sources, "size": _BUCKETS, **after}}
+            with translated(self.client):
+                answer = self.client.search(
+                    index=self.shelf.alias,
+                    size=0,
+                    query={"range": {"matched_at": {"gte": _moment(since)}}},
+                    aggs={"days": buckets},
+                )
+            found = answer["aggregations"]["days"]
+            for one in found["buckets"]:
+                counted[one["key"]["alert_id"], date.fromisoformat(one["key"]["day"])] = one["doc_count"]
+            if "after_key" not in found:
+                return counted
+            after = {"after": found["after_key"]}
+
+    def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
+        """Matches of these alerts from `since` on, newest first."""
+        late = {"range": {"matched_at": {"gte": _moment(since)}}}
+        query: Body = {"bool": {"filter": [{"terms": {"alert_id": list(alert_ids)}}, late]}}
+        return list(self.search(query, [{"matched_at": "desc"}, {"id": "asc"}], limit))
 
 
 class ElasticDeliveries(ElasticRecords[Delivery]):

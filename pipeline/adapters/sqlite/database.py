@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.query.document import Field
@@ -65,7 +66,13 @@ CREATE TABLE credentials (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE audits (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 CREATE TABLE replies (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS)
+_LATEST = """
+ALTER TABLE matches ADD COLUMN alert_id TEXT NOT NULL DEFAULT '';
+UPDATE matches SET alert_id = json_extract(CAST(thing AS TEXT), '$.alert_id');
+CREATE INDEX matches_latest ON matches (matched_at, alert_id);
+CREATE INDEX deliveries_latest_to ON deliveries (recipient, created_at);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
@@ -101,6 +108,11 @@ class Database:
         if found != "ok":
             raise StoreError(f"{self.path} is damaged ({found}): restore it from a backup")
         return f"{self.path}: looked over, and sound"
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the file and of what is written beside it and not yet copied into it."""
+        files = [Path(self.path), Path(f"{self.path}-wal")]
+        return {file.name: file.stat().st_size for file in files if file.exists()}
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
@@ -93,6 +94,7 @@ def open_stores(path: str) -> Stores:
         replies=SqliteRecords(database, Table("replies", Reply, {})),
         prepare=database.prepare,
         probe=database.probe,
+        sizes=database.sizes,
         close=database.close,
     )
 
@@ -139,12 +141,31 @@ class SqliteMatches(SqliteRecords[Match]):
     """ports.MatchStore."""
 
     def __init__(self, database: Database) -> None:
-        columns = {"delivered": lambda match: int(match.delivered), "matched_at": lambda match: match.matched_at}
+        columns = {
+            "delivered": lambda match: int(match.delivered),
+            "matched_at": lambda match: match.matched_at,
+            "alert_id": lambda match: match.alert_id,
+        }
         super().__init__(database, Table("matches", Match, columns))
 
     def undelivered(self, before: datetime) -> list[Match]:
         """Matches older than `before` whose deliveries were not all written."""
         return self.select("WHERE delivered = 0 AND matched_at < ? ORDER BY matched_at", (before.timestamp(),))
+
+    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
+        """How many matches each alert has had on each day from `since` on."""
+        query = """SELECT alert_id, CAST(floor(matched_at / 86400) AS INTEGER), count(*) FROM matches
+            WHERE matched_at >= ? GROUP BY 1, 2"""
+        with self.database.read() as connection:
+            rows = connection.execute(query, (since.timestamp(),)).fetchall()
+        return {(alert_id, date(1970, 1, 1) + timedelta(days=day)): count for alert_id, day, count in rows}
+
+    def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
+        """Matches of these alerts from `since` on, newest first."""
+        # As JSON, since a statement takes only so many values.
+        clauses = """WHERE matched_at >= ? AND alert_id IN (SELECT value FROM json_each(?))
+            ORDER BY matched_at DESC, id LIMIT ?"""
+        return self.select(clauses, (since.timestamp(), json.dumps(list(alert_ids)), limit))
 
 
 class SqliteDeliveries(SqliteRecords[Delivery]):

@@ -1,0 +1,249 @@
+"""/feeds: how all feeds are, what needs a person first, and what a person can do about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
+
+from pipeline import flow
+from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
+from pipeline.flow import opml
+from pipeline.flow.adding import Taken, add_documents, add_links, add_unread, found_at
+from pipeline.flow.check import cure_of, look_over, successor
+from pipeline.flow.discover import Site, completed
+from pipeline.flow.imports import import_feeds
+from pipeline.flow.manage import find_feed, remove_feed, replace_feed, set_feed_state
+from pipeline.flow.overview import page_by_urgency
+from pipeline.health import FeedHealth, Health, health_of
+from pipeline.model import Feed, FeedState
+from pipeline.ports import Ports
+from workers.console.access import Operator
+from workers.console.shell import HEADERS, Finished, page, seen
+from workers.console.times import times_of
+
+PAGE = 50
+MOST_BYTES = 20_000_000
+"""Of an OPML file: 100,000 feeds have some 15 MB."""
+DONE = {
+    "added": "Added. It is polled at the next round.",
+    "polled": "Polled: {count} entries are new or changed.",
+    "busy": "Not polled: it is paused or ended, or is being polled just now.",
+    "pause": "Paused: {count}.",
+    "resume": "Resumed: {count}. They are polled at the next round.",
+    "remove": "Removed: {count}. Their stories stay.",
+    "poll": "Polled: {count} entries are new or changed.",
+    "replace": "It is polled at its new address from now on.",
+    "nothing": "Nothing was chosen: tick the feeds first.",
+}
+CURES = {
+    FeedHealth.WALLED: "Ask its publisher to let our User-Agent in, or replace it by another address of the feed.",
+    FeedHealth.DEAD: "Check it: that names its new address, if its site has one. Else remove it.",
+    FeedHealth.GONE: "Check it: that names its successor, if its site has one. Else remove it.",
+    FeedHealth.FAILING: "Nothing yet: it is tried again by itself.",
+    FeedHealth.SILENT: "Look at the site: the feed may have moved, or be made by nobody any more.",
+}
+
+Queue = Callable[[Sequence[str]], None]
+"""Has entries of these ids ingested."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which feeds are to be listed, as an address says it."""
+
+    health: str = ""
+    text: str = ""
+    start: int = 0
+
+    @property
+    def state(self) -> FeedHealth | None:
+        """That of `health`; None where it names none."""
+        return FeedHealth(self.health) if self.health in list(FeedHealth) else None
+
+    @property
+    def first(self) -> int:
+        """The place of the first one."""
+        return max(0, self.start)
+
+    def page(self, ahead: int) -> str:
+        """The address of the page so many feeds ahead."""
+        asked = {"health": self.state or "", "text": self.text, "start": max(0, self.first + ahead)}
+        return f"/feeds?{urlencode({name: value for name, value in asked.items() if value})}"
+
+
+class Deed(StrEnum):
+    """What can be done to one feed or to several."""
+
+    POLL = "poll"
+    PAUSE = "pause"
+    RESUME = "resume"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A feed in the list."""
+
+    feed: Feed
+    how: Health
+    cure: str
+
+
+def make_router(ports: Ports, queue_entries: Queue) -> APIRouter:
+    """The pages of feeds."""
+    router = APIRouter(prefix="/feeds")
+    _add_lists(router, ports, queue_entries)
+    _add_new(router, ports)
+    _add_one(router, ports, queue_entries)
+    return router
+
+
+def _add_lists(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
+    @router.get("")
+    def listed(request: Request, who: Operator, asked: Annotated[Asked, Depends()], done: Finished) -> Response:
+        found = page_by_urgency(ports, state=asked.state, text=asked.text.strip(), start=asked.first, size=PAGE)
+        facts = {"rows": [_row(*one) for one in found.rows], "found": found.found, "counts": found.counts}
+        where = {"asked": asked, "size": PAGE, "states": list(FeedHealth)}
+        return page(request, "feeds.html", 200, **facts, **where, times=times_of(ports, who), done=done.said(DONE))
+
+    @router.post("/bulk")
+    def bulk(
+        request: Request,
+        _: Operator,
+        deed: Annotated[Deed, Form()],
+        feed_ids: Annotated[list[str] | None, Form()] = None,
+    ) -> Response:
+        if not feed_ids:
+            return seen(request, "/feeds", "nothing")
+        return seen(request, "/feeds", deed, _do(ports, deed, feed_ids, queue_entries))
+
+    @router.get("/export.opml")
+    def export(_: Operator) -> Response:
+        headers = HEADERS | {"Content-Disposition": 'attachment; filename="feeds.opml"'}
+        return Response(opml.write(ports.stores.feeds.all()), 200, headers, "text/x-opml; charset=utf-8")
+
+
+def _add_new(router: APIRouter, ports: Ports) -> None:
+    @router.get("/new")
+    def new(request: Request, _: Operator) -> Response:
+        return _new_page(request)
+
+    @router.post("/new")
+    def add(
+        request: Request, _: Operator, url: Annotated[str, Form()] = "", unread: Annotated[bool, Form()] = False
+    ) -> Response:
+        try:
+            if unread:
+                return _at_feed(request, ports, add_unread(ports, url))
+            found = found_at(ports, url)
+        except BadInput as error:
+            return _new_page(request, 422, url=url, error=str(error))
+        except (FetchUnavailable, FetchRefused) as error:
+            return _new_page(request, 422, url=url, error=str(error), may_add_unread=True)
+        if isinstance(found, Site):
+            return _new_page(request, url=url, site=found)
+        return _taken_page(request, ports, add_documents(ports, [found]))
+
+    @router.post("/chosen")
+    def chosen(request: Request, _: Operator, urls: Annotated[list[str] | None, Form()] = None) -> Response:
+        if not urls:
+            return _new_page(request, 422, error="none was chosen: tick at least one feed of the site")
+        return _taken_page(request, ports, add_links(ports, urls))
+
+    @router.post("/import")
+    def take_in(request: Request, _: Operator, file: UploadFile) -> Response:
+        try:
+            content = file.file.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                raise BadInput(f"the file has more than {MOST_BYTES:,} bytes: split it")
+            imported = import_feeds(ports, opml.read(content, file.filename or "the file"))
+        except BadInput as error:
+            return _new_page(request, 422, file_error=str(error))
+        return _new_page(request, imported=imported)
+
+
+def _add_one(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
+    @router.get("/{feed_id}")
+    def one(request: Request, who: Operator, feed_id: str, done: Finished) -> Response:
+        return _feed_page(request, ports, who, find_feed(ports, feed_id), done=done.said(DONE))
+
+    @router.get("/{feed_id}/check")
+    def check(request: Request, who: Operator, feed_id: str) -> Response:
+        feed = find_feed(ports, feed_id)
+        try:
+            return _feed_page(request, ports, who, feed, check=look_over(ports, feed))
+        except (FetchUnavailable, FetchRefused, ParseError) as error:
+            named = successor(ports, feed, error)
+            cure = "its site names another feed: replace it by that one below" if named else cure_of(error)
+            trouble = f"{error.reason}: {cure}" if cure else error.reason
+            return _feed_page(request, ports, who, feed, trouble=trouble, address=named.url if named else feed.moved_to)
+
+    @router.post("/{feed_id}/replace")
+    def change(request: Request, who: Operator, feed_id: str, url: Annotated[str, Form()] = "") -> Response:
+        feed = find_feed(ports, feed_id)
+        try:
+            replace_feed(ports, feed.id, completed(url))
+        except BadInput as error:
+            return _feed_page(request, ports, who, feed, 422, address=url, error=str(error))
+        return seen(request, f"/feeds/{feed.id}", "replace")
+
+    @router.post("/{feed_id}/{deed}")
+    def do(request: Request, _: Operator, feed_id: str, deed: Deed) -> Response:
+        feed = find_feed(ports, feed_id)
+        if deed is Deed.POLL:
+            report = flow.poll(ports, [feed.id], forced=True)
+            queue_entries(report.entry_ids)
+            return seen(request, f"/feeds/{feed.id}", "polled" if report.polled else "busy", len(report.entry_ids))
+        count = _do(ports, deed, [feed.id], queue_entries)
+        return seen(request, "/feeds" if deed is Deed.REMOVE else f"/feeds/{feed.id}", deed, count)
+
+
+def _do(ports: Ports, deed: Deed, feed_ids: Sequence[str], queue_entries: Queue) -> int:
+    """Do it to those that are there; to how many, or how many entries a poll brought."""
+    there = list(ports.stores.feeds.get(feed_ids))
+    if deed is Deed.POLL:
+        report = flow.poll(ports, there, forced=True)
+        queue_entries(report.entry_ids)
+        return len(report.entry_ids)
+    for feed_id in there:
+        if deed is Deed.REMOVE:
+            remove_feed(ports, feed_id)
+        else:
+            set_feed_state(ports, feed_id, FeedState.PAUSED if deed is Deed.PAUSE else FeedState.ACTIVE)
+    return len(there)
+
+
+def _row(feed: Feed, how: Health) -> Row:
+    return Row(feed, how, CURES.get(how.state, "") if how.wrong else "")
+
+
+def _new_page(request: Request, status: int = 200, **facts: object) -> Response:
+    """The page on which feeds are added; `facts` are what came of a try."""
+    nothing: dict[str, object] = dict.fromkeys(("url", "error", "file_error"), "")
+    nothing |= dict.fromkeys(("site", "taken", "imported", "may_add_unread"))
+    return page(request, "feeds_new.html", status, **nothing | facts)
+
+
+def _taken_page(request: Request, ports: Ports, taken: Taken) -> Response:
+    """The page of the one feed that was added, or what became of each."""
+    if len(taken.added) == 1 and not taken.refused:
+        return _at_feed(request, ports, taken.added[0])
+    return _new_page(request, 200 if taken.added else 422, taken=taken)
+
+
+def _at_feed(request: Request, ports: Ports, url: str) -> Response:
+    return seen(request, f"/feeds/{find_feed(ports, url).id}", "added")
+
+
+def _feed_page(
+    request: Request, ports: Ports, who: Operator, feed: Feed, status: int = 200, **facts: object
+) -> Response:
+    """The page of a feed; `facts` are what came of what was done to it."""
+    row = _row(feed, health_of(feed, ports.clock.now()))
+    nothing = {"done": "", "check": None, "trouble": "", "address": feed.moved_to, "error": ""}
+    return page(request, "feed.html", status, feed=feed, row=row, times=times_of(ports, who), **nothing | facts)
