@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 
-from pipeline.errors import Unavailable
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import preferences, shell, websub
-
-log = logging.getLogger(__name__)
+from workers.console import alerts, preferences, shell, trouble, websub
 
 
 def _nobody(_request: Request) -> User | None:
@@ -27,20 +23,15 @@ def make_app(
     """The application; `queue_entries` has entries of these ids ingested, `recognise` tells who is looking."""
     app = FastAPI(title="Wirewatch", openapi_url=None)
     app.state.recognise = recognise
-    app.add_exception_handler(Unavailable, _try_again)
+    trouble.answer_errors(app)
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.include_router(shell.make_static_router())
+    app.include_router(alerts.make_router(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:
         app.include_router(preferences.make_router(ports))
     return app
-
-
-async def _try_again(request: Request, error: Exception) -> Response:
-    # Without the address: it may hold a token.
-    log.warning("console: %s of %s: %s", request.method, request.client and request.client.host, error)
-    return Response(status_code=503, headers={"Retry-After": "30"})
 
 
 def _health() -> dict[str, str]:
