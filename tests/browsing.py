@@ -64,8 +64,8 @@ def user(role: Role = Role.ANALYST, address: str = "ana@example.org") -> User:
 
 
 @contextmanager
-def browsing(ports: Ports, role: Role) -> Iterator[Browser]:
-    """A browser of somebody with this role, before the console of `ports`."""
+def browsing(ports: Ports, role: Role | None) -> Iterator[Browser]:
+    """A browser of somebody with this role (None: a stranger), before the console of `ports`."""
     port = free_port()
-    with console(ports, port, [], user(role)):
+    with console(ports, port, [], user(role) if role else None):
         yield Browser(ports, port)

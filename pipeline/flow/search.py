@@ -28,6 +28,14 @@ class Facets:
     entity: Counter[str] = field(default_factory=Counter)
     day: Counter[str] = field(default_factory=Counter)  # ISO dates
 
+    def count(self, story: Story) -> None:
+        """Take in a story that was found."""
+        self.stories += 1
+        self.site[story.site] += 1
+        self.language[story.language] += 1
+        self.day[story.published.date().isoformat()] += 1
+        self.entity.update({one.name for one in story.entities})
+
 
 WINDOWS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 """Back from now: engines sort what they find, and of the latest stories there are fewer to sort."""
@@ -89,9 +97,5 @@ def facets(stories: Iterable[Story]) -> Facets:
     """Count over all the stories found."""
     counted = Facets()
     for story in stories:
-        counted.stories += 1
-        counted.site[story.site] += 1
-        counted.language[story.language] += 1
-        counted.day[story.published.date().isoformat()] += 1
-        counted.entity.update({one.name for one in story.entities})
+        counted.count(story)
     return counted

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 
 from pipeline.model import User
 from pipeline.ports import Ports
-from workers.console import alerts, preferences, shell, trouble, websub
+from workers.console import alerts, explain, preferences, shell, stories, trouble, websub
 
 
 def _nobody(_request: Request) -> User | None:
@@ -27,6 +27,8 @@ def make_app(
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.include_router(shell.make_static_router())
     app.include_router(alerts.make_router(ports))
+    app.include_router(stories.make_router(ports))
+    app.include_router(explain.make_router(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:
