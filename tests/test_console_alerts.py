@@ -121,7 +121,7 @@ def test_the_next_mail_is_told_for_each_recipient_as_a_delivery_would_be_written
     assert "now@example.org: at once" in seen.words
     assert "out@example.org: never: unsubscribed" in seen.words
     later = stocked.post("/alerts/preview", form(recipients="now@example.org", policy="daily 08:00"))
-    assert re.search(r"now@example.org: \d+ \w+ \d{4}, 08:00 digest: daily 08:00", later.words)
+    assert re.search(r"now@example.org: \d{4}-\d\d-\d\d 08:00 digest: daily 08:00", later.words)
 
 
 @pytest.mark.parametrize(("policy", "most"), [("daily 08:00", 1), ("weekly mon 08:00", 1 / 7), ("hourly", 24)])

@@ -160,7 +160,7 @@ def test_a_story_shows_its_text_versions_copies_and_whom_it_was_mailed_to(desk):
     desk.ports.stores.deliveries.create([sent])
     page = desk.get(f"/stories/{story.id}")
     assert '<p dir="auto">One.</p>\n<p dir="auto">Two.</p>' in page.text
-    assert "Version 2, 1 Mar 2026, 12:00: +1 −1 sentences The headline was Before" in page.words
+    assert "Version 2, 2026-03-01 12:00: +1 −1 sentences The headline was Before" in page.words
     assert "In other outlets too Paper" in page.words
     assert "Alerts that fired kursk analyst@example.org: sent" in page.words
     assert f'<a href="{story.url}" rel="noopener noreferrer nofollow">' in page.text
@@ -174,10 +174,10 @@ def test_an_address_that_is_not_of_the_web_is_no_link(desk):
 
 def test_times_are_in_the_visitors_zone_where_it_is_known(desk):
     story = put(desk, "News", published=builders.NOON)
-    assert "1 Mar 2026, 12:00" in desk.get(f"/stories/{story.id}").words
+    assert "2026-03-01 12:00" in desk.get(f"/stories/{story.id}").words
     desk.ports.stores.recipients.put([builders.recipient("ana@example.org", zone="Asia/Tokyo")])
     page = desk.get(f"/stories/{story.id}").words
-    assert "1 Mar 2026, 21:00" in page
+    assert "2026-03-01 21:00" in page
     assert "Times are in Asia/Tokyo." in page
 
 

@@ -46,12 +46,12 @@ class Trial:
         """Stories a day: as many mails for each recipient. Of less than an hour, as many as in that hour, 24 times."""
         return self.stories / max(1 / 24, (self.until - self.since) / timedelta(days=1))
 
-    def count(self, query: Query, story: Story) -> None:
-        """Take in a story that `query` finds; the first are the examples."""
+    def count(self, query: Query, story: Story, *, telling: bool = True) -> None:
+        """Take in a story that `query` finds; the first are the examples, but for one that is not `telling`."""
         self.stories += 1
         self.by_day[story.published.date().isoformat()] += 1
         self.by_site[story.site] += 1
-        if len(self.examples) < EXAMPLES:
+        if telling and len(self.examples) < EXAMPLES:
             self.examples.append(example(query, story))
 
 

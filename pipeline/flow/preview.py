@@ -109,8 +109,9 @@ class _Reading:
         found, before = matches(new, document), bool(old and matches(old, document))
         self.read += found or not before  # what only the saved query finds is no candidate of the new one
         if found:
-            self.trial.count(new, story)
-            self.moments[story.id if copies else cluster_of(story)] = story.published
+            mailed = story.id if copies else cluster_of(story)
+            self.trial.count(new, story, telling=mailed not in self.moments)
+            self.moments[mailed] = story.published
         if self.difference is not None:
             self.difference.count(story, before=before, after=found)
 

@@ -23,7 +23,7 @@ from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
 from workers.console import plots
 from workers.console.access import Analyst, Viewer, sees
-from workers.console.forms import Fields, Form
+from workers.console.fields import Fields, Form
 from workers.console.shell import page
 from workers.console.times import times_of
 

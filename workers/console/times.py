@@ -1,12 +1,10 @@
-"""Moments as a visitor reads them: in their own zone where it is known, else in UTC, and the page says which."""
+"""Times as a visitor reads them: in their zone where they have said one, else in UTC."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
-
-from markupsafe import Markup
 
 from pipeline.deliver.policy import read_zone
 from pipeline.flow.recipients import recipients_of
@@ -16,23 +14,20 @@ from pipeline.ports import Ports
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Called with a moment, it writes it."""
+    """Called with a moment, says it in `zone`. A page that uses it says `name` once."""
 
     zone: ZoneInfo
 
-    def __call__(self, moment: datetime) -> Markup:
-        """A moment as a `time` element."""
-        local = moment.astimezone(self.zone)
-        return Markup('<time datetime="{}">{}</time>').format(
-            local.isoformat(timespec="seconds"), f"{local.day} {local:%b %Y, %H:%M}"
-        )
+    def __call__(self, moment: datetime) -> str:
+        """`moment` in the visitor's zone, to the minute."""
+        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
 
     @property
-    def said(self) -> str:
-        """In which zone a page's times are."""
-        return f"Times are in {self.zone.key}."
+    def name(self) -> str:
+        """The zone's, as IANA has it."""
+        return self.zone.key
 
 
 def times_of(ports: Ports, user: User) -> Times:
-    """In the zone of the recipient at the visitor's address."""
+    """Times for `user`, whose zone is that of the recipient at their address."""
     return Times(read_zone(recipients_of(ports, [user.address])[user.address].zone))

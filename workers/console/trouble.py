@@ -62,7 +62,7 @@ def _page(
     if "text/html" not in request.headers.get("accept", ""):
         return Response(status_code=status, headers=extra)
     facts = {"visitor": _visitor(request) if known else None, "here": request.url.path, "form_token": ""}
-    content = TEMPLATES.get_template("trouble.html").render(facts, heading=title, why=why)
+    content = TEMPLATES.get_template("lost.html").render(facts, heading=title, why=why)
     return Response(content, status, HEADERS | extra, "text/html")
 
 

@@ -1,11 +1,10 @@
-"""What a form of our pages sends: application/x-www-form-urlencoded, of a bounded size."""
+"""The fields of a form of ours, of a bounded size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import parse_qs
 
 from fastapi import Depends, HTTPException, Request
 
@@ -16,11 +15,11 @@ MOST_BYTES = 200_000
 class Fields:
     """The fields of a form; what was not sent is empty."""
 
-    values: Mapping[str, Sequence[str]]
+    values: Mapping[str, str]
 
     def text(self, name: str) -> str:
         """The text of a field, its line ends as one character."""
-        return self.values.get(name, [""])[0].replace("\r\n", "\n")
+        return self.values.get(name, "").replace("\r\n", "\n")
 
     def flag(self, name: str) -> bool:
         """Whether a box is ticked."""
@@ -28,12 +27,10 @@ class Fields:
 
 
 async def _read(request: Request) -> Fields:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413)
-    return Fields(parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True))
+    if int(request.headers.get("content-length", MOST_BYTES + 1)) > MOST_BYTES:
+        raise HTTPException(413)
+    sent = await request.form(max_files=0)
+    return Fields({name: value for name, value in sent.items() if isinstance(value, str)})
 
 
 Form = Annotated[Fields, Depends(_read)]
