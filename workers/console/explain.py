@@ -37,7 +37,7 @@ def _steps(ports: Ports, user: User, *, url: str, alert: str, recipient: str) ->
     if recipient and not alert:
         return [], "A recipient is of an alert: name it too."
     try:
-        name = visible_alert(ports, user, alert).name if alert else None
+        key = visible_alert(ports, user, alert).id if alert else None
     except NotFound:
         return [], f"There is no alert {alert!r}: see the list of alerts."
-    return explain(ports, url, name, recipient), ""
+    return explain(ports, url, key, recipient), ""
