@@ -26,7 +26,7 @@ EVERYTHING = Query("", And(()))
 ON_A_PAGE = 20
 BEST = 50
 PATIENCE = timedelta(milliseconds=60)
-LONGEST = timedelta(seconds=1)
+LONGEST = timedelta(milliseconds=500)
 """How long a page that is not full is read for; then it says how far it got."""
 TICK = timedelta(milliseconds=1)
 """The finest that every store keeps of a date."""

@@ -6,9 +6,10 @@ reach are estimated, and `bounded` says so. What was read is exact: the judge re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain
 
 from pipeline.deliver.plan import first
 from pipeline.deliver.policy import mails_made, most_a_day, read_zone
@@ -128,21 +129,26 @@ class _Reading:
         return dict(sorted(days.items()))
 
 
-def first_deliveries(ports: Ports, alert: Alert) -> list[Delivery]:
-    """What a match right now would be written as, for each recipient (MOST_TOLD at the most); nothing is written.
+def first_deliveries(ports: Ports, alerts: Sequence[Alert]) -> list[list[Delivery]]:
+    """For each alert what a match right now would be written as, a delivery for each recipient (MOST_TOLD at the most).
 
-    Pending goes at once, held at its `due_at`, suppressed never.
+    Nothing is written. Pending goes at once, held at its `due_at`, suppressed never.
     """
     now = ports.clock.now()
-    addresses = list(islice(members(ports, alert.recipients), MOST_TOLD))
-    known = recipients_of(ports, addresses)
-    return [first(_delivery(alert, address, now), alert, known[address], now) for address in addresses]
+    named = [members(ports, alert.recipients)[:MOST_TOLD] for alert in alerts]
+    known = recipients_of(ports, chain.from_iterable(named))
+    return [
+        [first(_delivery(alert, address, now), alert, known[address], now) for address in addresses]
+        for alert, addresses in zip(alerts, named, strict=True)
+    ]
 
 
-def next_mail(ports: Ports, alert: Alert) -> Delivery | None:
-    """The earliest of `first_deliveries`; None where nobody is told."""
-    waiting = first_deliveries(ports, alert)
-    return min(waiting, key=lambda one: (one.state is DeliveryState.SUPPRESSED, one.due_at), default=None)
+def next_mails(ports: Ports, alerts: Sequence[Alert]) -> list[Delivery | None]:
+    """The earliest of the `first_deliveries` of each alert; None where nobody is told."""
+    return [
+        min(waiting, key=lambda one: (one.state is DeliveryState.SUPPRESSED, one.due_at), default=None)
+        for waiting in first_deliveries(ports, alerts)
+    ]
 
 
 def _delivery(alert: Alert, address: str, now: datetime) -> Delivery:

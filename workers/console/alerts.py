@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -16,7 +15,7 @@ from pipeline.flow import manage
 from pipeline.flow.history import EXAMPLES
 from pipeline.flow.manage import NewAlert
 from pipeline.flow.preferences import irrelevant_stories
-from pipeline.flow.preview import Preview, first_deliveries, next_mail, preview
+from pipeline.flow.preview import Preview, first_deliveries, next_mails, preview
 from pipeline.model import Alert, AlertState, Delivery, Story, User
 from pipeline.ports import Ports
 from pipeline.query.document import Document
@@ -55,11 +54,11 @@ def make_router(ports: Ports) -> APIRouter:
     def listed(request: Request, user: Viewer, find: str = "", number: int = 1, done: str = "") -> Response:
         found = [one for one in visible(ports, user) if find.casefold() in f"{one.name}\n{one.query}".casefold()]
         first = (max(1, number) - 1) * ON_A_PAGE
-        rows = [(one, next_mail(ports, one)) for one in islice(found, first, first + ON_A_PAGE)]
+        shown = found[first : first + ON_A_PAGE]
         return page(
             request,
             "alerts.html",
-            rows=rows,
+            rows=zip(shown, next_mails(ports, shown), strict=True) if shown else [],
             count=len(found),
             find=find,
             done=DONE.get(done, ""),
@@ -209,7 +208,7 @@ def _next(ports: Ports, draft: NewAlert) -> tuple[Delivery, ...]:
         alert = manage.checked_alert(ports, replace(draft, name=draft.name.strip() or "new"))
     except BadInput:
         return ()
-    return tuple(first_deliveries(ports, alert))
+    return tuple(*first_deliveries(ports, [alert]))
 
 
 def _draft(form: Fields, saved: Alert | None) -> NewAlert:
