@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks.analysts [--stories 100000] [--alerts 1000] [--rounds 10]
 
 Stories of 500 words that follow Zipf's law (newsstream.py), spread over thirty days; queries of words from those in
-nearly every story to rare ones. Each page is asked for so many times. The bars are of issue 9, at the 95th percentile:
-150 ms for a page, 400 ms for a preview, 100 KB. A table goes to stderr, JSON to stdout; exits 1 when a bar is missed.
+nearly every story to rare ones. Each page is asked for once, and then so many times. The bars are of issue 9, at the
+95th percentile of the time that passes: 150 ms for a page, 400 ms for a preview, 100 KB. The processor's time, of both
+sides, is the median. A table goes to stderr, JSON to stdout; exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
@@ -100,19 +102,23 @@ def pages(ports: Ports) -> dict[str, list[Ask]]:
 
 def measured(name: str, browser: Browser, asks: list[Ask], rounds: int) -> dict[str, object]:
     """The 95th percentile of milliseconds and the most KB of a page."""
-    timed = sorted(_timed(browser, asks * rounds), key=lambda one: one[0])
-    spent, kilobytes = timed[-1 - len(timed) // 20][0], max(len(page.text.encode()) for _, page in timed) / 1024
+    list(_timed(browser, asks))
+    timed = list(_timed(browser, asks * rounds))
+    spent = sorted(one for one, _, _ in timed)[-1 - len(timed) // 20]
+    kilobytes = max(len(page.text.encode()) for _, _, page in timed) / 1024
+    cpu = median(one for _, one, _ in timed)
     bar = PREVIEW_MS if name.startswith("preview") else PAGE_MS
-    return {"page": name, "p95_ms": round(spent, 1), "kb": round(kilobytes, 1), "bar_ms": bar}
+    return {"page": name, "p95_ms": round(spent, 1), "cpu_ms": round(cpu, 1), "kb": round(kilobytes, 1), "bar_ms": bar}
 
 
-def _timed(browser: Browser, asks: list[Ask]) -> Iterator[tuple[float, Page]]:
+def _timed(browser: Browser, asks: list[Ask]) -> Iterator[tuple[float, float, Page]]:
+    """Milliseconds that passed, and those of the processor, of both sides."""
     for path, form in asks:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         page = browser.get(path) if form is None else browser.post(path, form)
-        spent = 1_000 * (time.perf_counter() - began)
+        spent, cpu = 1_000 * (time.perf_counter() - began), 1_000 * (time.process_time() - worked)
         assert page.status == 200, (path, page.status)
-        yield spent, page
+        yield spent, cpu, page
 
 
 def report(results: list[dict[str, object]]) -> None:
@@ -120,7 +126,10 @@ def report(results: list[dict[str, object]]) -> None:
     missed = [one for one in results if float(str(one["p95_ms"])) > float(str(one["bar_ms"])) or one["kb"] > PAGE_KB]  # type: ignore[operator]
     for one in results:
         sign = "  MISSED" if one in missed else ""
-        print(f"{one['page']:45} {one['p95_ms']:8} ms {one['kb']:7} KB{sign}", file=sys.stderr)
+        print(
+            f"{one['page']:45} {one['p95_ms']:8} ms {one['cpu_ms']:8} of the processor {one['kb']:7} KB{sign}",
+            file=sys.stderr,
+        )
     print(json.dumps(results, indent=1))
     sys.exit(1 if missed else 0)
 
