@@ -150,6 +150,10 @@ class StoryStore(Records[Story], Protocol):
         """
         ...
 
+    def narrowed_days(self, query: Query, where: StoryFilter) -> Mapping[str, int]:
+        """How many stories `narrow` would give, by the day they were published (UTC, as ISO date). Reads none."""
+        ...
+
 
 class Sketched(NamedTuple):
     """A story for a cluster: what its text comes down to (dedupe/sketch.py), and when it was first seen."""

@@ -21,3 +21,15 @@ class Clock:
 
     def turn(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
+
+
+class BusyClock(Clock):
+    """One by which every look at it takes `step` seconds, so that whoever has patience loses it."""
+
+    def __init__(self, at: datetime, step: float) -> None:
+        super().__init__(at)
+        self.step = step
+
+    def now(self) -> datetime:
+        self.turn(self.step)
+        return self.at

@@ -1,4 +1,6 @@
-"""The links of a mail to what its reader can change: signed, so that they work without login and nobody makes another.
+"""The links of a mail: to its story in the console, and to what its reader can change.
+
+The latter are signed, so that they work without login and nobody makes another.
 
 Each is `<public_url>/preferences/<token>/<action>`: a page that does nothing by itself (scanners follow links), with a
 button that does. The token names the delivery and the end of its time, under HMAC-SHA-256.
@@ -44,7 +46,7 @@ class Links:
     unsubscribe_all: str = ""
     mute: str = ""
     irrelevant: str = ""
-    story: str = ""  # until the console has a page for stories always empty
+    story: str = ""  # its page in the console, for those who may sign in
 
 
 def links(delivery: Delivery, settings: Settings) -> Links:
@@ -57,6 +59,7 @@ def links(delivery: Delivery, settings: Settings) -> Links:
         unsubscribe_all=f"{place}/{Action.UNSUBSCRIBE_ALL}",
         mute=f"{place}/{Action.MUTE}",
         irrelevant=f"{place}/{Action.IRRELEVANT}",
+        story=f"{settings.public_url.rstrip('/')}/stories/{delivery.story_id}",
     )
 
 

@@ -9,9 +9,12 @@ the clock (PEP 495, fold 0), at one that comes twice the first time.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
+from math import inf
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import BadInput
@@ -87,6 +90,28 @@ def next_digest(digest: Digest, zone: ZoneInfo, now: datetime) -> datetime:
         if day.weekday() in digest.days and moment > now:
             return moment
     raise AssertionError("a week has all its days")
+
+
+def mails_made(moments: Sequence[datetime], policy: str, throttle: int, zone: ZoneInfo) -> int:
+    """How many mails matches at these moments would have been for one recipient: quiet hours and bursts are left out.
+
+    Raises BadInput for a policy that can't be read.
+    """
+    digest = read_policy(policy)
+    if digest is not None:
+        return len({next_digest(digest, zone, one) for one in moments})
+    if not throttle:
+        return len(moments)
+    hours = Counter(one.replace(minute=0, second=0, microsecond=0) for one in moments)
+    return sum(min(count, throttle) for count in hours.values())
+
+
+def most_a_day(policy: str, throttle: int) -> float:
+    """How many mails a day a policy lets through to one recipient at the most. Raises BadInput."""
+    digest = read_policy(policy)
+    if digest is None:
+        return 24.0 * throttle if throttle else inf
+    return 24.0 if digest.at is None else len(digest.days) / 7
 
 
 def quiet_until(quiet: Quiet, zone: ZoneInfo, now: datetime) -> datetime | None:

@@ -43,8 +43,16 @@ class Trial:
 
     @property
     def per_day(self) -> float:
-        """Stories a day: as many mails for each recipient."""
-        return self.stories / max(1.0, (self.until - self.since).total_seconds() / 86_400)
+        """Stories a day: as many mails for each recipient. Of less than an hour, as many as in that hour, 24 times."""
+        return self.stories / max(1 / 24, (self.until - self.since) / timedelta(days=1))
+
+    def count(self, query: Query, story: Story, *, telling: bool = True) -> None:
+        """Take in a story that `query` finds; the first are the examples, but for one that is not `telling`."""
+        self.stories += 1
+        self.by_day[story.published.date().isoformat()] += 1
+        self.by_site[story.site] += 1
+        if telling and len(self.examples) < EXAMPLES:
+            self.examples.append(example(query, story))
 
 
 @dataclass(slots=True)
@@ -55,16 +63,18 @@ class Difference:
     added: list[Story] = field(default_factory=list)
     lost: list[Story] = field(default_factory=list)
 
+    def count(self, story: Story, *, before: bool, after: bool) -> None:
+        """Take in a story, as one query found it and the other does."""
+        self.kept += before and after
+        if before != after:
+            (self.added if after else self.lost).append(story)
+
 
 def trial(ports: Ports, query: Query, since: datetime) -> Trial:
     """Hold `query` against the stories published since then."""
     outcome = Trial(since, ports.clock.now())
     for story in search(ports, query, StoryFilter(since=since)):
-        outcome.stories += 1
-        outcome.by_day[story.published.date().isoformat()] += 1
-        outcome.by_site[story.site] += 1
-        if len(outcome.examples) < EXAMPLES:
-            outcome.examples.append(example(query, story))
+        outcome.count(query, story)
     return outcome
 
 
@@ -73,9 +83,14 @@ def concerns(ports: Ports, typed: str, meant: Query) -> tuple[list[str], float]:
     found = [str(one) for one in warnings(understood(ports, typed, variants=False).root)]
     since = ports.clock.now() - timedelta(days=COUNTED_DAYS)
     often = trial(ports, meant, since).per_day
-    if often >= OFTEN:
-        found.append(f"it would fire {often:.0f} times a day: add a word that narrows it, or a field such as title:")
-    return found, often
+    return [*found, *too_often(often)], often
+
+
+def too_often(per_day: float) -> list[str]:
+    """A warning where a query would fire questionably often."""
+    if per_day < OFTEN:
+        return []
+    return [f"it would fire {per_day:.0f} times a day: add a word that narrows it, or a field such as title:"]
 
 
 def example(query: Query, story: Story) -> Example:

@@ -48,6 +48,7 @@ class NewAlert:
     throttle: int = 0
     urgent: bool = False
     team: str = ""
+    state: AlertState = AlertState.ACTIVE  # of one that is new; what is replaced keeps its own
 
 
 def feed_id(url: str) -> str:
@@ -190,16 +191,12 @@ def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = ()) ->
 
     Raises QueryError, or BadInput for a name, a recipient, a policy, a throttle or a team that can't be.
     """
-    if not new.name.strip():
-        raise BadInput("an alert needs a name: give a short one")
+    _check_name(new)
     meaning = understood(ports, new.query, variants=new.variants).text
     try:
         recipients, policy = checked_recipients(ports, new.recipients, also=groups), checked_policy(new.policy)
         team = checked_team(new.team) if new.team else ""
-        if not 0 <= new.throttle <= MOST_THROTTLE:
-            raise BadInput(
-                f"a throttle of {new.throttle}: give mails an hour, up to {MOST_THROTTLE}, or 0 for no bound"
-            )
+        _check_throttle(new)
     except BadInput as error:
         raise BadInput(f"alert {new.name!r}: {error}") from None
     now = ports.clock.now()
@@ -216,9 +213,39 @@ def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = ()) ->
         throttle=new.throttle,
         urgent=new.urgent,
         team=team,
+        state=new.state,
         created_at=now,
         updated_at=now,
     )
+
+
+def _check_name(new: NewAlert) -> None:
+    if not new.name.strip():
+        raise BadInput("an alert needs a name: give a short one")
+
+
+def _check_throttle(new: NewAlert) -> None:
+    if not 0 <= new.throttle <= MOST_THROTTLE:
+        raise BadInput(f"a throttle of {new.throttle}: give mails an hour, up to {MOST_THROTTLE}, or 0 for no bound")
+
+
+def faults(ports: Ports, new: NewAlert) -> dict[str, BadInput]:
+    """All for which `checked_alert` would refuse an alert, by field: for a form, which tells it in its place."""
+    checks: dict[str, Callable[[], object]] = {
+        "name": lambda: _check_name(new),
+        "query": lambda: understood(ports, new.query, variants=new.variants),
+        "recipients": lambda: checked_recipients(ports, new.recipients),
+        "policy": lambda: checked_policy(new.policy),
+        "throttle": lambda: _check_throttle(new),
+        "team": lambda: checked_team(new.team) if new.team else "",
+    }
+    found: dict[str, BadInput] = {}
+    for field, check in checks.items():
+        try:
+            check()
+        except BadInput as error:
+            found[field] = error
+    return found
 
 
 def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) -> Alert:
@@ -256,8 +283,13 @@ def remove_alert(ports: Ports, name: str) -> Alert:
 
 
 def find_alert(ports: Ports, name: str) -> Alert:
-    """The alert called `name`. Raises NotFound."""
-    found = ports.stores.alerts.get([alert_id(name)])
+    """The alert of this name or id. Raises NotFound."""
+    found = ports.stores.alerts.get([alert_id(name), name])
     if not found:
         raise NotFound("alert", name)
     return next(iter(found.values()))
+
+
+def all_alerts(ports: Ports) -> Iterable[Alert]:
+    """Every alert."""
+    return ports.stores.alerts.all()

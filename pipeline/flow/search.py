@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from pipeline.flow.cluster import elsewhere
 from pipeline.model import Evidence, Story
@@ -26,6 +27,48 @@ class Facets:
     language: Counter[str] = field(default_factory=Counter)
     entity: Counter[str] = field(default_factory=Counter)
     day: Counter[str] = field(default_factory=Counter)  # ISO dates
+
+    def count(self, story: Story) -> None:
+        """Take in a story that was found."""
+        self.stories += 1
+        self.site[story.site] += 1
+        self.language[story.language] += 1
+        self.day[story.published.date().isoformat()] += 1
+        self.entity.update({one.name for one in story.entities})
+
+
+WINDOWS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+"""Back from now: engines sort what they find, and of the latest stories there are fewer to sort."""
+
+
+@dataclass(slots=True)
+class Reach:
+    """How far back a reading got that was bounded: to stories published after `since`; None when it read all."""
+
+    since: datetime | None = None
+
+
+def latest(ports: Ports, query: Query, where: StoryFilter) -> Iterator[Story]:
+    """Candidates as the store narrows them, in the same order, looked for day by day: the first come sooner."""
+    now = ports.clock.now()
+    edges = [edge for back in WINDOWS if (edge := now - back) < (where.until or now)]
+    until = where.until
+    for since in edges:
+        if where.since and since <= where.since:
+            break
+        yield from ports.stores.stories.narrow(query, replace(where, since=since, until=until))
+        until = since
+    yield from ports.stores.stories.narrow(query, replace(where, until=until))
+
+
+def within(ports: Ports, stories: Iterable[Story], patience: timedelta, reach: Reach) -> Iterator[Story]:
+    """`stories`, latest first, until `patience` is over; `reach` has then how far back they go."""
+    deadline = ports.clock.now() + patience
+    for story in stories:
+        if ports.clock.now() > deadline:
+            reach.since = story.published
+            return
+        yield story
 
 
 def search(ports: Ports, query: Query, where: StoryFilter, outlets: int = 1) -> Iterator[Story]:
@@ -54,9 +97,5 @@ def facets(stories: Iterable[Story]) -> Facets:
     """Count over all the stories found."""
     counted = Facets()
     for story in stories:
-        counted.stories += 1
-        counted.site[story.site] += 1
-        counted.language[story.language] += 1
-        counted.day[story.published.date().isoformat()] += 1
-        counted.entity.update({one.name for one in story.entities})
+        counted.count(story)
     return counted

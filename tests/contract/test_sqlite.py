@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
 from pipeline.adapters import sqlite
 from pipeline.adapters.codec import encode
+from pipeline.adapters.sqlite import stories
 from pipeline.adapters.sqlite.database import _STEPS, VERSION
 from pipeline.errors import StoreError
+from pipeline.ports import StoryFilter
+from pipeline.query.syntax import parse
 from tests import builders
+from tests.builders import NOON
 from tests.contract.test_clusters import told
 
 
@@ -47,3 +52,17 @@ def test_a_file_of_a_later_schema_is_refused(tmp_path):
     with pytest.raises(StoreError, match="later Wirewatch"):
         stores.prepare()
     stores.close()
+
+
+def test_common_words_are_looked_for_by_time_and_found_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(stories, "COMMON", 5)
+    made = sqlite.open_stores(str(tmp_path / "store.db"))
+    made.prepare()
+    made.stories.put(
+        [builders.story(str(day), title=f"kursk {day}", published=NOON + timedelta(days=day)) for day in range(20)]
+    )
+    where = StoryFilter(since=NOON + timedelta(days=3), until=NOON + timedelta(days=12))
+    found = [one.title for one in made.stories.narrow(parse("kursk"), where)]
+    assert found == [f"kursk {day}" for day in range(11, 2, -1)]
+    assert len(list(made.stories.narrow(parse("kursk"), StoryFilter()))) == 20
+    made.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -212,6 +213,20 @@ def test_stories_come_latest_first_within_the_days_asked_for(every_stores):
     assert narrowed(every_stores, "kursk") == ["kursk 3", "kursk 2", "kursk 1"]
     days = {"since": NOON + timedelta(days=2), "until": NOON + timedelta(days=3)}
     assert narrowed(every_stores, "kursk", **days) == ["kursk 2"]
+
+
+@pytest.mark.parametrize("query", ["kursk", "kursk NOT sudzha", "kursk OR sudzha", "belgorod", "ATLEAST/2 kursk"])
+@pytest.mark.parametrize("where", [StoryFilter(), StoryFilter(since=NOON, until=NOON + timedelta(days=4))])
+def test_the_days_of_what_is_narrowed_are_counted_as_it_would_be_read(every_stores, query, where):
+    every_stores.stories.put(
+        [
+            builders.story(f"{place} {hours}", title=place, published=NOON + timedelta(hours=hours))
+            for place in ("kursk", "sudzha", "kursk and sudzha")
+            for hours in range(0, 120, 7)
+        ]
+    )
+    read = Counter(one.published.date().isoformat() for one in every_stores.stories.narrow(parse(query), where))
+    assert every_stores.stories.narrowed_days(parse(query), where) == read
 
 
 def test_every_story_is_found_beyond_one_page(every_stores):

@@ -9,6 +9,7 @@ import click
 
 from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
+from pipeline.flow import export
 from pipeline.flow import search as finding
 from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.explain import find_story
@@ -16,12 +17,11 @@ from pipeline.flow.language import understood
 from pipeline.flow.overview import overview
 from pipeline.flow.quarantine import quarantine
 from pipeline.flow.related import related as relate
-from pipeline.model import Entity, EntryState, Story
+from pipeline.model import EntryState, Story
 from pipeline.outlets import in_words
 from pipeline.ports import StoryFilter
 from pipeline.query.filters import split
 from pipeline.query.syntax import Query
-from pipeline.reading import minutes
 from workers import bootstrap
 from workers.cli import show
 
@@ -66,7 +66,7 @@ def search(
         found = iter(finding.by_relevance(meant, found))
     page = islice(found, offset, offset + limit)
     if as_json:
-        stories = [_facts(story) | {"highlights": _highlights(meant, story)} for story in page]
+        stories = [export.facts(story) | {"highlights": _highlights(meant, story)} for story in page]
         show.as_json({"stories": stories, "facets": _counted(counts)} if with_facets else stories)
         return
     _print(meant, page)
@@ -84,37 +84,6 @@ def _counted(counts: finding.Facets) -> dict[str, dict[str, int]]:
         "language": dict(counts.language.most_common(20)),
         "entity": dict(counts.entity.most_common(20)),
         "day": dict(sorted(counts.day.items())),
-    }
-
-
-def _facts(story: Story) -> dict[str, object]:
-    return {
-        "id": story.id,
-        "url": story.url,
-        "title": story.title,
-        "published": story.published,
-        "site": story.site,
-        "language": story.language,
-        "authors": list(story.authors),
-        "body": story.body,
-        "entities": [_entity(one) for one in story.entities],
-        "sentiment": story.sentiment,
-        "words": story.word_count,
-        "minutes": minutes(story.word_count),
-        "text_from": story.text_from,
-        "text_reason": story.text_reason,
-        "version": story.version,
-        "copy_of": story.copy_of,
-    }
-
-
-def _entity(entity: Entity) -> dict[str, object]:
-    return {
-        "name": entity.name,
-        "kind": entity.kind,
-        "code": entity.code,
-        "mentions": entity.mentions,
-        "spans": [{"field": field, "start": start, "end": end} for field, start, end in entity.spans],
     }
 
 

@@ -10,7 +10,9 @@ from pipeline.model import User
 from pipeline.ports import Ports
 from workers.console import (
     account,
+    alerts,
     api,
+    explain,
     feeds,
     health,
     home,
@@ -20,6 +22,7 @@ from workers.console import (
     refusals,
     sessions,
     shell,
+    stories,
     trends,
     users,
     websub,
@@ -50,6 +53,9 @@ def make_app(
     app.include_router(inbox.make_router(ports))
     app.include_router(trends.make_router(ports))
     app.include_router(home.make_router(ports))
+    app.include_router(alerts.make_router(ports))
+    app.include_router(stories.make_router(ports))
+    app.include_router(explain.make_router(ports))
     if ports.settings.websub_callback:
         app.include_router(websub.make_router(ports, queue_entries))
     if ports.settings.public_url and ports.settings.links_secret:

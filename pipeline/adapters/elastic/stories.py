@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
+from pipeline.adapters.elastic.client import translated
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.dedupe import settle
@@ -70,13 +71,23 @@ class ElasticStories(ElasticRecords[Story]):
 
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first."""
-        return self.search(
-            {"bool": {"filter": [form(query).query, *_within(where)]}}, [{"published": "desc"}, {"id": "asc"}]
-        )
+        return self.search(_asked(query, where), [{"published": "desc"}, {"id": "asc"}])
+
+    def narrowed_days(self, query: Query, where: StoryFilter) -> Mapping[str, int]:
+        """How many candidates there are, by day."""
+        self.refresh()
+        days = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
+        with translated(self.client):
+            answer = self.client.search(index=self.shelf.alias, query=_asked(query, where), size=0, aggs={"days": days})
+        return {one["key_as_string"][:10]: one["doc_count"] for one in answer["aggregations"]["days"]["buckets"]}
 
     def _bound(self, keys: Sequence[str]) -> dict[str, str]:
         found = self._identities.get([_identity_id(key) for key in keys])
         return {one.key: one.story_id for one in found.values()}
+
+
+def _asked(query: Query, where: StoryFilter) -> Body:
+    return {"bool": {"filter": [form(query).query, *_within(where)]}}
 
 
 def _within(where: StoryFilter) -> list[Body]:

@@ -28,6 +28,10 @@ _ASKED_FOR: Mapping[str, Callable[[Story], datetime | str]] = {
     "copy_of": lambda story: story.copy_of,
 }
 _COLUMNS = ", ".join(field.value for field in Field)
+FIRST_PAGE = 50
+"""Candidates that are read at first; each page after it has twice as many, up to PAGE: who wants twenty waits less."""
+COMMON = 2_000
+"""Stories that hold what is asked for, from which on it is common."""
 _MARKS = ", ".join("?" * len(Field))
 
 
@@ -58,26 +62,21 @@ class SqliteStories(SqliteRecords[Story]):
 
     def narrow(self, query: Query, where: StoryFilter) -> Iterator[Story]:
         """Candidates, latest published first."""
-        needs = required(query.root)
-        rows = self._rows(match_expression(needs), where)
-        for start in range(0, len(rows), PAGE):
-            yield from self._at(rows[start : start + PAGE])
-
-    def _rows(self, expression: str, where: StoryFilter) -> list[int]:
-        clauses: list[str] = []
-        values: list[object] = []
-        if where.since:
-            clauses, values = [*clauses, "published >= ?"], [*values, where.since.timestamp()]
-        if where.until:
-            clauses, values = [*clauses, "published < ?"], [*values, where.until.timestamp()]
-        if where.ingested_since:
-            clauses, values = [*clauses, "updated_at >= ?"], [*values, where.ingested_since.timestamp()]
-        if expression:
-            clauses = [*clauses, "rowid IN (SELECT rowid FROM words WHERE words MATCH ?)"]
-        condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        sql = f"SELECT rowid FROM stories {condition} ORDER BY published DESC, id"  # noqa: S608
         with self.database.read() as connection:
-            return [row[0] for row in connection.execute(sql, [*values, *([expression] if expression else [])])]
+            condition, values = _condition(connection, query, where)
+            sql = f"SELECT rowid FROM stories {condition} ORDER BY published DESC, id"  # noqa: S608
+            rows = [row[0] for row in connection.execute(sql, values)]
+        start, size = 0, FIRST_PAGE
+        while start < len(rows):
+            yield from self._at(rows[start : start + size])
+            start, size = start + size, min(PAGE, 2 * size)
+
+    def narrowed_days(self, query: Query, where: StoryFilter) -> Mapping[str, int]:
+        """How many candidates there are, by day."""
+        with self.database.read() as connection:
+            condition, values = _condition(connection, query, where)
+            sql = f"SELECT date(published, 'unixepoch'), count(*) FROM stories {condition} GROUP BY 1"  # noqa: S608
+            return dict(connection.execute(sql, values).fetchall())
 
     def _at(self, rows: Sequence[int]) -> list[Story]:
         marks = ",".join("?" * len(rows))
@@ -101,6 +100,31 @@ class SqliteStories(SqliteRecords[Story]):
     def _removed(self, connection: sqlite3.Connection, thing: Story) -> None:
         row = connection.execute("SELECT rowid FROM stories WHERE id = ?", (thing.id,)).fetchone()[0]
         _unindex(connection, row, streams(thing))
+
+
+def _condition(connection: sqlite3.Connection, query: Query, where: StoryFilter) -> tuple[str, list[object]]:
+    """The WHERE clause of a search, and what stands in its places.
+
+    Where the words are common, the stories of the time asked for are gone through by their index, and not those of the
+    words (which a `+` keeps SQLite from): at 100,000 stories a day of a common word takes 40 ms in place of 300.
+    """
+    asked: list[tuple[str, object]] = []
+    if where.since:
+        asked.append(("published >= ?", where.since.timestamp()))
+    if where.until:
+        asked.append(("published < ?", where.until.timestamp()))
+    if where.ingested_since:
+        asked.append(("updated_at >= ?", where.ingested_since.timestamp()))
+    if expression := match_expression(required(query.root)):
+        sign = "+" if _is_common(connection, expression) else ""
+        asked.append((f"{sign}rowid IN (SELECT rowid FROM words WHERE words MATCH ?)", expression))  # noqa: S608
+    clauses = " AND ".join(clause for clause, _ in asked)
+    return (f"WHERE {clauses}" if asked else ""), [value for _, value in asked]
+
+
+def _is_common(connection: sqlite3.Connection, expression: str) -> bool:
+    beyond = connection.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1 OFFSET ?", (expression, COMMON))
+    return beyond.fetchone() is not None
 
 
 def _unindex(connection: sqlite3.Connection, row: int, indexed: Sequence[str]) -> None:

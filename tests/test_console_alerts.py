@@ -1,0 +1,237 @@
+"""The pages of alerts: the list, the editor and its preview, over real HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from pipeline.deliver.policy import most_a_day
+from pipeline.flow.manage import NewAlert, alert_id, put_alert
+from pipeline.model import Alert, AlertState, Feedback, Role
+from tests import builders
+from tests.browsing import Browser, browsing
+
+
+@pytest.fixture
+def desk(ports) -> Iterator[Browser]:
+    with browsing(ports, Role.ANALYST) as browser:
+        yield browser
+
+
+@pytest.fixture
+def stocked(desk) -> Browser:
+    """Twelve days with a story on Kursk each, in the text of which defence stands."""
+    now = desk.ports.clock.now()
+    desk.ports.stores.stories.put(
+        [
+            builders.story(
+                str(day),
+                title=f"Day {day}",
+                body=f"First. The defense of Kursk went on, day {day}. Last.",
+                published=now - timedelta(days=day, hours=1),
+            )
+            for day in range(12)
+        ]
+    )
+    return desk
+
+
+def form(**fields: str) -> dict[str, str]:
+    return {"name": "kursk", "query": "kursk", "recipients": "ana@example.org", "variants": "on"} | fields
+
+
+def saved(desk: Browser, **fields: object) -> Alert:
+    return put_alert(desk.ports, NewAlert(**({"name": "kursk", "query": "kursk"} | fields)))  # type: ignore[arg-type]
+
+
+# -- the preview
+
+
+def test_a_preview_says_how_a_query_is_understood_and_what_it_would_have_found(stocked):
+    seen = stocked.post("/alerts/preview", form(query='kursk (defence OR "mutual aid") -sport'))
+    assert seen.status == 200
+    words = seen.words
+    assert "all of these kursk" in words
+    assert "any of these defence also defense" in words
+    assert "not sport" in words
+    assert "About 3 mails a week for each recipient" in words
+    assert "12 stories" in words
+    assert "The <mark>defense</mark> of <mark>Kursk</mark> went on, day 0." in seen.text
+    assert seen.text.count("<rect") == 31
+    assert f"{stocked.ports.clock.now().date() - timedelta(days=20)}" in words  # the table behind the chart
+
+
+def test_a_refused_query_is_shown_with_a_mark_at_its_place_and_the_cure(stocked):
+    seen = stocked.post("/alerts/preview", form(query="kursk AND (belgorod"))
+    assert seen.status == 200
+    assert 'kursk AND <mark class="here">(</mark>belgorod' in seen.text
+    assert "At 11: the bracket opened at 11 is never closed. Close it." in seen.words
+
+
+def test_other_spellings_are_switched_off_by_a_button_that_needs_no_script(stocked):
+    place = re.search(r'name="exact" value="([0-9.]+)"', stocked.post("/alerts/preview", form(query="x defence")).text)
+    assert place
+    seen = stocked.post("/alerts/new", form(query="x defence", exact=place.group(1)))
+    assert (seen.status, "x =defence</textarea>" in seen.text) == (200, True)
+    assert stocked.ports.stores.alerts.count() == 0
+
+
+def test_a_spelling_is_not_switched_off_in_a_query_that_has_changed_since(stocked):
+    seen = stocked.post("/alerts/new", form(query="another defence", exact="2.9"))
+    assert ">another defence</textarea>" in seen.text
+
+
+def test_an_edit_says_what_it_gains_and_loses_with_examples_of_both(stocked):
+    stocked.ports.stores.stories.put(
+        [builders.story("b", title="Belgorod", published=stocked.ports.clock.now() - timedelta(days=1))]
+    )
+    alert = saved(stocked, query='kursk "day 3" OR kursk "day 4"')
+    seen = stocked.post("/alerts/preview", form(id=alert.id, query='kursk "day 3" OR belgorod'))
+    assert "Against what is saved: +1 −1 1 stay as they are. Gained Belgorod" in seen.words
+    assert "Lost Day 4" in seen.words
+
+
+def test_an_unchanged_alert_is_not_compared_with_itself(stocked):
+    alert = saved(stocked)
+    assert "Against what is saved" not in stocked.post("/alerts/preview", form(id=alert.id)).words
+
+
+def test_what_readers_called_not_relevant_says_whether_an_edit_still_finds_it(stocked):
+    alert, story = saved(stocked), next(iter(stocked.ports.stores.stories.all()))
+    stocked.ports.stores.feedback.put(
+        [
+            Feedback(
+                id="f", match_id="m", alert_id=alert.id, story_id=story.id, recipient="a@b.example", at=builders.NOON
+            )
+        ]
+    )
+    assert f"{story.title} a.example still found" in stocked.post("/alerts/preview", form(id=alert.id)).words
+    edited = stocked.post("/alerts/preview", form(id=alert.id, query="belgorod"))
+    assert f"{story.title} a.example no longer found" in edited.words
+
+
+def test_the_next_mail_is_told_for_each_recipient_as_a_delivery_would_be_written(stocked):
+    stocked.ports.stores.recipients.put(
+        [builders.recipient("out@example.org", unsubscribed=("*",)), builders.recipient("now@example.org")]
+    )
+    seen = stocked.post("/alerts/preview", form(recipients="now@example.org, out@example.org"))
+    assert "now@example.org: at once" in seen.words
+    assert "out@example.org: never: unsubscribed" in seen.words
+    later = stocked.post("/alerts/preview", form(recipients="now@example.org", policy="daily 08:00"))
+    assert re.search(r"now@example.org: \d{4}-\d\d-\d\d 08:00 digest: daily 08:00", later.words)
+
+
+@pytest.mark.parametrize(("policy", "most"), [("daily 08:00", 1), ("weekly mon 08:00", 1 / 7), ("hourly", 24)])
+def test_a_digest_sends_no_more_than_it_has_hours(policy, most):
+    assert most_a_day(policy, 0) == most
+
+
+# -- saving
+
+
+def test_an_alert_is_made_and_shown(desk):
+    answer = desk.post("/alerts/new", form(policy="daily 08:00", throttle="3", urgent="on"))
+    assert (answer.status, answer.headers["Location"]) == (303, f"/alerts/{alert_id('kursk')}?done=saved")
+    (alert,) = desk.ports.stores.alerts.all()
+    assert (alert.query, alert.recipients) == ("kursk", ("ana@example.org",))
+    assert (alert.policy, alert.throttle, alert.urgent, alert.copies) == ("daily 08:00", 3, True, False)
+    page = desk.get(answer.headers["Location"])
+    assert "Saved. It fires on what is ingested from now on." in page.words
+
+
+def test_all_that_is_wrong_with_an_alert_is_told_in_its_place(desk):
+    seen = desk.post("/alerts/new", form(name=" ", query="a AND", recipients="nobody", policy="soon", throttle="many"))
+    assert seen.status == 422
+    for field, said in (
+        ("name", "an alert needs a name"),
+        ("query", "the query ends where a word is wanted"),
+        ("recipients", "is no mail address"),
+        ("policy", "is no policy"),
+        ("throttle", "a throttle of -1"),
+    ):
+        assert re.search(rf'id="{field}-wrong" role="alert">[^<]*{said}', seen.text), field
+        assert f'aria-describedby="{field}-wrong"' in seen.text
+    assert desk.ports.stores.alerts.count() == 0
+
+
+def test_a_name_that_is_taken_is_refused_and_nothing_is_overwritten(desk):
+    saved(desk)
+    seen = desk.post("/alerts/new", form(query="belgorod"))
+    assert (seen.status, "there is an alert &#39;kursk&#39; already" in seen.text) == (422, True)
+    assert [one.query for one in desk.ports.stores.alerts.all()] == ["kursk"]
+
+
+def test_an_alert_is_edited_paused_and_resumed(desk):
+    path = f"/alerts/{saved(desk).id}"
+    assert desk.post(path, form(name="another", query="belgorod")).status == 303
+    assert desk.post(f"{path}/pause", {}).status == 303
+    (alert,) = desk.ports.stores.alerts.all()
+    assert (alert.name, alert.query, alert.state) == ("kursk", "belgorod", AlertState.PAUSED)
+    assert "Resume" in desk.get(path).words
+    desk.post(f"{path}/resume", {})
+    assert next(iter(desk.ports.stores.alerts.all())).state is AlertState.ACTIVE
+
+
+def test_a_duplicate_is_a_new_alert_with_the_same_fields(desk):
+    alert = saved(desk, policy="hourly", recipients=("ana@example.org",))
+    page = desk.get(f"/alerts/new?copy={alert.id}")
+    assert 'value="kursk (copy)"' in page.text
+    assert 'value="hourly"' in page.text
+    assert desk.post("/alerts/new", page.fields()).status == 303
+    assert {one.name for one in desk.ports.stores.alerts.all()} == {"kursk", "kursk (copy)"}
+
+
+@pytest.mark.parametrize("state", list(AlertState))
+def test_a_deleted_alert_is_put_back_as_it_was(desk, state):
+    alert = saved(desk, recipients=("a@example.org", "b@example.org"), throttle=2, updates=True, state=state)
+    page = desk.post(f"/alerts/{alert.id}/delete", {})
+    assert (page.status, desk.ports.stores.alerts.count()) == (200, 0)
+    assert desk.post("/alerts/new", page.fields()).status == 303
+    assert list(desk.ports.stores.alerts.all()) == [alert]
+
+
+# -- the list
+
+
+def test_the_list_says_how_each_alert_is_and_when_its_next_mail_comes(desk):
+    saved(desk, recipients=("ana@example.org",))
+    saved(desk, name="nobody", query="x")
+    saved(desk, name="still", query="y", state=AlertState.PAUSED)
+    words = desk.get("/alerts").words
+    assert "kursk kursk active at once" in words
+    assert "nobody x active nobody is told" in words
+    assert "still y paused none while paused" in words
+    assert "nobody" not in desk.get("/alerts?find=kur").words
+
+
+def test_a_thousand_alerts_are_listed_by_fifties(desk):
+    desk.ports.stores.alerts.create([builders.alert("x", f"alert {number:03}") for number in range(120)])
+    first, last = desk.get("/alerts"), desk.get("/alerts?number=3")
+    assert "120 alerts" in first.words
+    assert (first.text.count('scope="row"'), last.text.count('scope="row"')) == (50, 20)
+
+
+def test_an_empty_installation_says_what_to_do(desk):
+    assert "Make the first one: type a word" in desk.get("/alerts").words
+
+
+# -- who may
+
+
+def test_a_viewer_sees_alerts_and_changes_none(ports):
+    put_alert(ports, NewAlert(name="kursk", query="kursk"))
+    path = f"/alerts/{alert_id('kursk')}"
+    with browsing(ports, Role.VIEWER) as browser:
+        assert '<fieldset class="bare" disabled>' in browser.get(path).text
+        for action in ("", "/pause", "/delete"):
+            assert browser.post(path + action, form(query="other")).status == 403
+        assert browser.get("/alerts/new").status == 403
+    assert [one.query for one in ports.stores.alerts.all()] == ["kursk"]
+
+
+def test_an_alert_that_is_not_there_is_a_page_that_says_so(desk):
+    seen = desk.get("/alerts/0000")
+    assert (seen.status, "There is no alert '0000'" in seen.words) == (404, True)

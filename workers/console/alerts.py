@@ -1,0 +1,258 @@
+"""/alerts: the list, and the editor that shows what a query means and finds while it is typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from pipeline.errors import BadInput, NotFound, QueryError
+from pipeline.flow import manage
+from pipeline.flow.history import EXAMPLES
+from pipeline.flow.manage import NewAlert
+from pipeline.flow.preferences import irrelevant_stories
+from pipeline.flow.preview import Preview, first_deliveries, next_mails, preview
+from pipeline.model import Alert, AlertState, Delivery, Story, User
+from pipeline.ports import Ports
+from pipeline.query.document import Document
+from pipeline.query.evaluate import matches
+from workers.console import plots
+from workers.console.access import Analyst, Viewer, sees
+from workers.console.fields import Fields, Form
+from workers.console.shell import page
+from workers.console.times import times_of
+
+ON_A_PAGE = 50
+POLICIES = ("immediate", "hourly", "daily 08:00", "weekdays 08:00", "weekly mon 08:00")
+DONE = {
+    "saved": "Saved. It fires on what is ingested from now on.",
+    "paused": "Paused: it is not matched until you resume it.",
+    "resumed": "Resumed. It fires on what is ingested from now on.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What an editor shows beside the query: what it finds, or why it can't be asked; and whom it would tell when."""
+
+    found: Preview | None = None
+    refused: QueryError | None = None
+    a_day: float | None = None  # mails; None where the policy can't be read
+    next: tuple[Delivery, ...] = ()
+    unwanted: tuple[tuple[Story, bool], ...] = ()  # stories called not relevant, and whether they are still found
+
+
+def make_router(ports: Ports) -> APIRouter:
+    """The pages of alerts."""
+    router = APIRouter(prefix="/alerts")
+
+    @router.get("")
+    def listed(request: Request, user: Viewer, find: str = "", number: int = 1, done: str = "") -> Response:
+        found = [one for one in visible(ports, user) if find.casefold() in f"{one.name}\n{one.query}".casefold()]
+        first = (max(1, number) - 1) * ON_A_PAGE
+        shown = found[first : first + ON_A_PAGE]
+        return page(
+            request,
+            "alerts.html",
+            rows=zip(shown, next_mails(ports, shown), strict=True) if shown else [],
+            count=len(found),
+            find=find,
+            done=DONE.get(done, ""),
+            before=_page_link(find, number - 1) if first else "",
+            after=_page_link(find, number + 1) if first + ON_A_PAGE < len(found) else "",
+            times=times_of(ports, user),
+        )
+
+    @router.get("/new")
+    def new(request: Request, user: Analyst, query: str = "", copy: str = "") -> Response:
+        draft = _copied(visible_alert(ports, user, copy)) if copy else NewAlert(name="", query=query)
+        return _editor(ports, request, user, draft)
+
+    @router.post("/new")
+    def create(request: Request, user: Analyst, form: Form) -> Response:
+        return _saved(ports, request, user, form, None)
+
+    @router.post("/preview")
+    def previewed(request: Request, user: Analyst, form: Form) -> Response:
+        saved = visible_alert(ports, user, form.text("id")) if form.text("id") else None
+        draft = _draft(form, saved)
+        return page(request, "alerts_preview.html", 200, **_preview_facts(ports, user, draft, saved))
+
+    @router.get("/{alert_id}")
+    def edit(request: Request, user: Viewer, alert_id: str, done: str = "") -> Response:
+        alert = visible_alert(ports, user, alert_id)
+        return _editor(ports, request, user, _as_draft(alert), alert, done=DONE.get(done, ""))
+
+    @router.post("/{alert_id}")
+    def save(request: Request, user: Analyst, form: Form, alert_id: str) -> Response:
+        return _saved(ports, request, user, form, visible_alert(ports, user, alert_id))
+
+    @router.post("/{alert_id}/pause")
+    def pause(user: Analyst, alert_id: str) -> Response:
+        alert = manage.set_alert_state(ports, visible_alert(ports, user, alert_id).name, AlertState.PAUSED)
+        return _see(f"/alerts/{alert.id}?done=paused")
+
+    @router.post("/{alert_id}/resume")
+    def resume(user: Analyst, alert_id: str) -> Response:
+        alert = manage.set_alert_state(ports, visible_alert(ports, user, alert_id).name, AlertState.ACTIVE)
+        return _see(f"/alerts/{alert.id}?done=resumed")
+
+    @router.post("/{alert_id}/delete")
+    def delete(request: Request, user: Analyst, alert_id: str) -> Response:
+        alert = manage.remove_alert(ports, visible_alert(ports, user, alert_id).name)
+        # No redirect: only this page knows the alert any more, and its form puts it back.
+        return page(request, "alerts_deleted.html", draft=_as_draft(alert))
+
+    return router
+
+
+def visible(ports: Ports, user: User) -> list[Alert]:
+    """The alerts that a user sees, by name."""
+    return sorted((one for one in manage.all_alerts(ports) if sees(user, one)), key=lambda one: one.name.casefold())
+
+
+def visible_alert(ports: Ports, user: User, key: str) -> Alert:
+    """The alert of this id or name. Raises NotFound, also for one that the user does not see."""
+    alert = manage.find_alert(ports, key)
+    if not sees(user, alert):
+        raise NotFound("alert", key)
+    return alert
+
+
+def _see(path: str) -> Response:
+    return RedirectResponse(path, 303)
+
+
+def _page_link(find: str, number: int) -> str:
+    return "/alerts?" + urlencode({"find": find, "number": number})
+
+
+def _saved(ports: Ports, request: Request, user: User, form: Fields, saved: Alert | None) -> Response:
+    """Save what the form says, or show it again: with what is wrong, a spelling switched off, or only a look at it."""
+    draft = _draft(form, saved)
+    if form.flag("exact"):
+        return _editor(ports, request, user, _exact(draft, form.text("exact")), saved, look=True)
+    if form.flag("look"):
+        return _editor(ports, request, user, draft, saved, look=True)
+    wrong: Mapping[str, BadInput] = manage.faults(ports, draft)
+    if not wrong:
+        try:
+            alert = manage.put_alert(ports, draft, replace_existing=saved is not None)
+        except BadInput as error:
+            wrong = {"name": error}
+        else:
+            return _see(f"/alerts/{alert.id}?done=saved")
+    return _editor(ports, request, user, draft, saved, wrong=wrong, look=True)
+
+
+def _editor(
+    ports: Ports,
+    request: Request,
+    user: User,
+    draft: NewAlert,
+    saved: Alert | None = None,
+    *,
+    wrong: Mapping[str, BadInput] | None = None,
+    look: bool = False,
+    done: str = "",
+) -> Response:
+    facts = _preview_facts(ports, user, draft, saved) if look else {"shown": None, "draft": draft}
+    return page(
+        request,
+        "alerts_editor.html",
+        422 if wrong else 200,
+        saved=saved,
+        wrong=wrong or {},
+        done=done,
+        policies=POLICIES,
+        may_edit=user.may("analyst"),
+        **facts,
+    )
+
+
+def _preview_facts(ports: Ports, user: User, draft: NewAlert, saved: Alert | None) -> dict[str, object]:
+    shown = _shown(ports, user, draft, saved) if draft.query.strip() else Shown()
+    plot = plots.bars(list(shown.found.by_day.items()), label="Stories a day") if shown.found else ""
+    return {"draft": draft, "shown": shown, "plot": plot, "times": times_of(ports, user), "most": EXAMPLES}
+
+
+def _shown(ports: Ports, user: User, draft: NewAlert, saved: Alert | None) -> Shown:
+    meaning = saved.meaning if saved and (saved.query, saved.variants) != (draft.query, draft.variants) else None
+    try:
+        found = preview(ports, draft.query, variants=draft.variants, copies=draft.copies, saved=meaning)
+    except QueryError as error:
+        return Shown(refused=error)
+    unwanted = irrelevant_stories(ports, saved.id) if saved else []
+    return Shown(
+        found=found,
+        a_day=_a_day(found, draft, times_of(ports, user).zone.key),
+        next=_next(ports, draft),
+        unwanted=tuple((one, matches(found.meant, Document(one))) for one in unwanted[:EXAMPLES]),
+    )
+
+
+def _a_day(found: Preview, draft: NewAlert, zone: str) -> float | None:
+    try:
+        return found.mails_a_day(draft.policy, draft.throttle, zone)
+    except BadInput:
+        return None  # which the form says when it is saved
+
+
+def _next(ports: Ports, draft: NewAlert) -> tuple[Delivery, ...]:
+    """When mails would come now; nothing while recipients and policy are half typed."""
+    try:
+        alert = manage.checked_alert(ports, replace(draft, name=draft.name.strip() or "new"))
+    except BadInput:
+        return ()
+    return tuple(*first_deliveries(ports, [alert]))
+
+
+def _draft(form: Fields, saved: Alert | None) -> NewAlert:
+    """What a form says. The name of an alert that is saved stays: its id, and so its matches, hang on it."""
+    throttle = form.text("throttle").strip() or "0"
+    return NewAlert(
+        name=saved.name if saved else form.text("name"),
+        query=" ".join(form.text("query").split("\n")),
+        recipients=tuple(re.split(r"[\s,;]+", form.text("recipients").strip()))
+        if form.text("recipients").strip()
+        else (),
+        variants=form.flag("variants"),
+        copies=form.flag("copies"),
+        updates=form.flag("updates"),
+        policy=form.text("policy").strip() or "immediate",
+        throttle=int(throttle) if re.fullmatch(r"[0-9]{1,6}", throttle) else -1,  # which is refused as it stands
+        urgent=form.flag("urgent"),
+        state=AlertState.PAUSED if form.text("state") == AlertState.PAUSED else AlertState.ACTIVE,
+    )
+
+
+def _as_draft(alert: Alert) -> NewAlert:
+    return NewAlert(
+        name=alert.name,
+        query=alert.query,
+        recipients=alert.recipients,
+        variants=alert.variants,
+        copies=alert.copies,
+        updates=alert.updates,
+        policy=alert.policy,
+        throttle=alert.throttle,
+        urgent=alert.urgent,
+        state=alert.state,
+    )
+
+
+def _copied(alert: Alert) -> NewAlert:
+    return replace(_as_draft(alert), name=f"{alert.name} (copy)", state=AlertState.ACTIVE)
+
+
+def _exact(draft: NewAlert, place: str) -> NewAlert:
+    """With a = at `place`, given as offset.length of the query; as it was where the query has changed since."""
+    found = re.fullmatch(r"([0-9]{1,6})\.([0-9]{1,6})", place)
+    if found is None or int(found.group(2)) != len(draft.query):
+        return draft
+    at = int(found.group(1))
+    return replace(draft, query=f"{draft.query[:at]}={draft.query[at:]}")
