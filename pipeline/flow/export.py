@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from pipeline.flow import csvs
 from pipeline.model import Entity, Story
 from pipeline.outlets import outlet
 from pipeline.reading import minutes
 
 COLUMNS = ("published", "outlet", "title", "url", "language", "authors", "words", "sentiment", "copy_of", "id")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def facts(story: Story) -> dict[str, object]:
@@ -49,14 +47,7 @@ def as_json(stories: Iterable[Story]) -> Iterator[bytes]:
 
 def as_csv(stories: Iterable[Story]) -> Iterator[str]:
     """CSV (RFC 4180) with a header."""
-    yield _line(COLUMNS)
-    for story in stories:
-        yield _line([defused(cell) for cell in _row(story)])
-
-
-def defused(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: what begins as one gets an apostrophe before it (OWASP)."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return csvs.lines(COLUMNS, map(_row, stories))
 
 
 def _row(story: Story) -> tuple[str, ...]:
@@ -72,12 +63,6 @@ def _row(story: Story) -> tuple[str, ...]:
         story.copy_of,
         story.id,
     )
-
-
-def _line(cells: Iterable[str]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerow(cells)
-    return written.getvalue()
 
 
 def _entity(entity: Entity) -> dict[str, object]:

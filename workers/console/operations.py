@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pipeline.errors import BadInput
+from pipeline.flow import csvs
 from pipeline.flow.quarantine import discard, quarantine, replay
 from pipeline.flow.queues import looked_at, queues
 from pipeline.flow.reconcile import in_lines, reconcile
@@ -21,7 +22,6 @@ from pipeline.model import Delivery, DeliveryState, Story
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force
 from workers import broker
-from workers.console import csvs
 from workers.console.access import Operator
 from workers.console.shell import HEADERS, Finished, page, seen
 from workers.console.times import times_of
