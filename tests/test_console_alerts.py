@@ -234,4 +234,4 @@ def test_a_viewer_sees_alerts_and_changes_none(ports):
 
 def test_an_alert_that_is_not_there_is_a_page_that_says_so(desk):
     seen = desk.get("/alerts/0000")
-    assert (seen.status, "There is no alert '0000'" in seen.words) == (404, True)
+    assert (seen.status, "There is no such alert" in seen.words) == (404, True)

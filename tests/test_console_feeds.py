@@ -86,7 +86,7 @@ def test_an_address_that_is_no_link_of_the_web_is_no_link(visit, ports):
 def test_a_feed_that_is_not_there_is_a_page_that_says_so(visit):
     page = visit.get("/feeds/nowhere")
     assert page.status == 404
-    assert "There is no such feed." in page.words
+    assert "There is no such feed" in page.words
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ANALYST])

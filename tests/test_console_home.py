@@ -76,4 +76,4 @@ def test_an_operator_is_told_what_needs_them_and_an_analyst_is_not(ports):
 def test_a_stranger_is_sent_away(ports):
     port = free_port()
     with console(ports, port, []):
-        assert Visit(port).get("/").status == 401
+        assert Visit(port).get("/").url.endswith("/sign-in?next=%2F")

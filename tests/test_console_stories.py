@@ -217,7 +217,7 @@ def test_an_empty_installation_says_what_comes_next(desk):
 def test_what_is_not_there_is_a_page_that_says_so(desk, path):
     page = desk.get(path)
     assert page.status == 404
-    assert "Nothing here" in page.words
+    assert "There is no such" in page.words
 
 
 def test_a_stranger_gets_no_story(ports):
@@ -226,4 +226,5 @@ def test_a_stranger_gets_no_story(ports):
     with browsing(ports, None) as stranger:
         for path in ("/stories", "/stories.csv", f"/stories/{story.id}"):
             page = stranger.get(path)
-            assert (page.status, "Kursk" in page.text) == (401, False)
+            assert (page.status, "Kursk" in page.text) == (303, False)
+            assert page.headers["Location"].startswith("/sign-in?")

@@ -69,7 +69,12 @@ def _missing(request: Request, error: Exception) -> Response:
 def _try_again(request: Request, error: Exception) -> Response:
     # Without the address: it may hold a token.
     log.warning("console: %s of %s: %s", request.method, request.client and request.client.host, error)
-    answer = refusal(request, 503, "Not now", "The store does not answer. Try again in half a minute.")
+    answer = refusal(
+        request,
+        503,
+        "Not now",
+        "The store does not answer. Nothing is lost: what was not confirmed was not done. Try again in half a minute.",
+    )
     answer.headers["Retry-After"] = "30"
     return answer
 
