@@ -64,8 +64,8 @@ def user(role: Role = Role.ANALYST, address: str = "ana@example.org") -> User:
 
 
 @contextmanager
-def browsing(ports: Ports, role: Role | None) -> Iterator[Browser]:
-    """A browser of somebody with this role (None: a stranger), before the console of `ports`."""
+def browsing(ports: Ports, who: Role | User | None) -> Iterator[Browser]:
+    """A browser of this user, or of somebody with this role (None: a stranger), before the console of `ports`."""
     port = free_port()
-    with console(ports, port, [], user(role) if role else None):
+    with console(ports, port, [], user(who) if isinstance(who, Role) else who):
         yield Browser(ports, port)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.deliver.policy import most_a_day
+from pipeline.flow.audit import audits
 from pipeline.flow.manage import NewAlert, alert_id, put_alert
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
-from tests.browsing import Browser, browsing
+from tests.browsing import Browser, browsing, user
 
 
 @pytest.fixture
@@ -235,3 +237,45 @@ def test_a_viewer_sees_alerts_and_changes_none(ports):
 def test_an_alert_that_is_not_there_is_a_page_that_says_so(desk):
     seen = desk.get("/alerts/0000")
     assert (seen.status, "There is no such alert" in seen.words) == (404, True)
+
+
+# -- teams, and what is written down
+
+
+def test_an_alert_stays_with_its_team_and_goes_to_no_other_than_the_users_own(ports):
+    put_alert(ports, NewAlert(name="kursk", query="kursk", team="world"))
+    put_alert(ports, NewAlert(name="budget", query="budget", team="money"))
+    of_world = replace(user(), teams=("world",))
+    with browsing(ports, of_world) as desk:
+        desk.post(f"/alerts/{alert_id('kursk')}", form(query="kursk belgorod"))
+        refused = desk.post(f"/alerts/{alert_id('kursk')}", form(team="money"))
+        assert (refused.status, "you are not of team money" in refused.words) == (422, True)
+        assert desk.get(f"/alerts/{alert_id('budget')}").status == 404
+        assert desk.post(f"/alerts/{alert_id('budget')}/delete", {}).status == 404
+        desk.post("/alerts/new", form(name="new", team="world"))
+    kept = {one.name: (one.query, one.team) for one in ports.stores.alerts.all()}
+    assert kept == {"kursk": ("kursk belgorod", "world"), "budget": ("budget", "money"), "new": ("kursk", "world")}
+
+
+def test_who_changed_an_alert_and_what_is_in_the_audit_log_without_secrets(desk, site):
+    chat = f"slack+{site.base}/services/T0/B0/verysecret0123"
+    key = alert_id("kursk")
+    edited = form(recipients=chat, query="kursk belgorod")
+    for path, sent in (("new", form(recipients=chat)), (key, edited), (f"{key}/pause", {}), (f"{key}/delete", {})):
+        desk.post(f"/alerts/{path}", sent)
+        desk.ports.clock.wait(1)
+    written = list(audits(desk.ports))
+    assert [(one.who, one.did) for one in written] == [
+        ("ana@example.org", did) for did in ("remove alert", "change alert", "change alert", "add alert")
+    ]
+    assert (written[2].before["query"], written[2].after["query"]) == ("kursk", "kursk belgorod")
+    assert "verysecret" not in repr(written)
+
+
+def test_a_viewer_sees_no_secret_of_a_chat(ports, site):
+    chat = f"slack+{site.base}/services/T0/B0/verysecret0123"
+    put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=(chat,)))
+    with browsing(ports, Role.VIEWER) as viewer:
+        page = viewer.get(f"/alerts/{alert_id('kursk')}")
+    assert "slack+" in page.text
+    assert "verysecret" not in page.text

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pipeline.deliver.channel import shown
 from pipeline.model import Audit
 from pipeline.ports import Ports
 
@@ -16,6 +17,7 @@ COMMAND_LINE = "command line"
 """Who it was where nobody signed in: somebody on the machine."""
 _NEVER_TOLD = {"password", "version", "id", "updated_at"}
 """Fields that are secret, or say nothing that a person asks about."""
+_ADDRESSES = ("address", "recipients", "members")
 _LAST_MICROSECOND = 10**17  # of the year 5138, so that a later audit has the smaller id
 
 
@@ -41,7 +43,13 @@ def _facts(thing: Struct | None) -> dict[str, Any]:
     if thing is None:
         return {}
     facts: dict[str, Any] = msgspec.to_builtins(thing)
-    return {name: value for name, value in facts.items() if name not in _NEVER_TOLD}
+    told = {name: value for name, value in facts.items() if name not in _NEVER_TOLD}
+    return told | {name: _without_secret(told[name]) for name in _ADDRESSES if name in told}
+
+
+def _without_secret(value: Any) -> Any:
+    """An address, or a list of them, as lists show it: that of a chat holds its secret."""
+    return [shown(one) for one in value] if isinstance(value, list) else shown(value)
 
 
 def _differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from pipeline.deliver.channel import shown as shown_address
 from pipeline.errors import BadInput, NotFound, QueryError
 from pipeline.flow import manage
+from pipeline.flow.audit import record
 from pipeline.flow.history import EXAMPLES
 from pipeline.flow.manage import NewAlert
 from pipeline.flow.preferences import irrelevant_stories
 from pipeline.flow.preview import Preview, first_deliveries, next_mails, preview
-from pipeline.model import Alert, AlertState, Delivery, Story, User
+from pipeline.model import Alert, AlertState, Delivery, Role, Story, User
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
@@ -69,7 +71,11 @@ def make_router(ports: Ports) -> APIRouter:
 
     @router.get("/new")
     def new(request: Request, user: Analyst, query: str = "", copy: str = "") -> Response:
-        draft = _copied(visible_alert(ports, user, copy)) if copy else NewAlert(name="", query=query)
+        draft = (
+            _copied(visible_alert(ports, user, copy))
+            if copy
+            else NewAlert(name="", query=query, team=_first_team(user, None))
+        )
         return _editor(ports, request, user, draft)
 
     @router.post("/new")
@@ -79,7 +85,7 @@ def make_router(ports: Ports) -> APIRouter:
     @router.post("/preview")
     def previewed(request: Request, user: Analyst, form: Form) -> Response:
         saved = visible_alert(ports, user, form.text("id")) if form.text("id") else None
-        draft = _draft(form, saved)
+        draft = _draft(form, user, saved)
         return page(request, "alerts_preview.html", 200, **_preview_facts(ports, user, draft, saved))
 
     @router.get("/{alert_id}")
@@ -93,17 +99,18 @@ def make_router(ports: Ports) -> APIRouter:
 
     @router.post("/{alert_id}/pause")
     def pause(user: Analyst, alert_id: str) -> Response:
-        alert = manage.set_alert_state(ports, visible_alert(ports, user, alert_id).name, AlertState.PAUSED)
-        return _see(f"/alerts/{alert.id}?done=paused")
+        _set_state(ports, user, alert_id, AlertState.PAUSED)
+        return _see(f"/alerts/{alert_id}?done=paused")
 
     @router.post("/{alert_id}/resume")
     def resume(user: Analyst, alert_id: str) -> Response:
-        alert = manage.set_alert_state(ports, visible_alert(ports, user, alert_id).name, AlertState.ACTIVE)
-        return _see(f"/alerts/{alert.id}?done=resumed")
+        _set_state(ports, user, alert_id, AlertState.ACTIVE)
+        return _see(f"/alerts/{alert_id}?done=resumed")
 
     @router.post("/{alert_id}/delete")
     def delete(request: Request, user: Analyst, alert_id: str) -> Response:
         alert = manage.remove_alert(ports, visible_alert(ports, user, alert_id).name)
+        record(ports, user.address, "remove alert", alert.name, alert, None)
         # No redirect: only this page knows the alert any more, and its form puts it back.
         return page(request, "alerts_deleted.html", draft=_as_draft(alert))
 
@@ -123,6 +130,18 @@ def visible_alert(ports: Ports, user: User, key: str) -> Alert:
     return alert
 
 
+def _set_state(ports: Ports, user: User, key: str, state: AlertState) -> None:
+    before = visible_alert(ports, user, key)
+    after = manage.set_alert_state(ports, before.name, state)
+    record(ports, user.address, "change alert", after.name, before, after)
+
+
+def _teams(ports: Ports, user: User, alert: Alert | None) -> list[str]:
+    """The teams that a user may give an alert to: their own, for an administrator all; and the one it has."""
+    others = [team for one in ports.stores.users.all() for team in one.teams] if user.may(Role.ADMINISTRATOR) else []
+    return sorted({*user.teams, *others, alert.team if alert else ""} - {""})
+
+
 def _see(path: str) -> Response:
     return RedirectResponse(path, 303)
 
@@ -133,18 +152,21 @@ def _page_link(find: str, number: int) -> str:
 
 def _saved(ports: Ports, request: Request, user: User, form: Fields, saved: Alert | None) -> Response:
     """Save what the form says, or show it again: with what is wrong, a spelling switched off, or only a look at it."""
-    draft = _draft(form, saved)
+    draft = _draft(form, user, saved)
     if form.flag("exact"):
         return _editor(ports, request, user, _exact(draft, form.text("exact")), saved, look=True)
     if form.flag("look"):
         return _editor(ports, request, user, draft, saved, look=True)
     wrong: Mapping[str, BadInput] = manage.faults(ports, draft)
+    if draft.team and draft.team not in _teams(ports, user, saved):
+        wrong = {"team": BadInput(f"you are not of team {draft.team}: choose another, or none")}
     if not wrong:
         try:
             alert = manage.put_alert(ports, draft, replace_existing=saved is not None)
         except BadInput as error:
             wrong = {"name": error}
         else:
+            record(ports, user.address, "change alert" if saved else "add alert", alert.name, saved, alert)
             return _see(f"/alerts/{alert.id}?done=saved")
     return _editor(ports, request, user, draft, saved, wrong=wrong, look=True)
 
@@ -169,6 +191,9 @@ def _editor(
         wrong=wrong or {},
         done=done,
         policies=POLICIES,
+        teams=_teams(ports, user, saved),
+        # The address of a chat holds its secret: whoever can't change it need not see it.
+        named=draft.recipients if user.may("analyst") else tuple(map(shown_address, draft.recipients)),
         may_edit=user.may("analyst"),
         **facts,
     )
@@ -211,7 +236,7 @@ def _next(ports: Ports, draft: NewAlert) -> tuple[Delivery, ...]:
     return tuple(*first_deliveries(ports, [alert]))
 
 
-def _draft(form: Fields, saved: Alert | None) -> NewAlert:
+def _draft(form: Fields, user: User, saved: Alert | None) -> NewAlert:
     """What a form says. The name of an alert that is saved stays: its id, and so its matches, hang on it."""
     throttle = form.text("throttle").strip() or "0"
     return NewAlert(
@@ -226,8 +251,14 @@ def _draft(form: Fields, saved: Alert | None) -> NewAlert:
         policy=form.text("policy").strip() or "immediate",
         throttle=int(throttle) if re.fullmatch(r"[0-9]{1,6}", throttle) else -1,  # which is refused as it stands
         urgent=form.flag("urgent"),
+        team=form.text("team") if form.flag("team") else _first_team(user, saved),
         state=AlertState.PAUSED if form.text("state") == AlertState.PAUSED else AlertState.ACTIVE,
     )
+
+
+def _first_team(user: User, saved: Alert | None) -> str:
+    """The team of an alert as it stands, or that a new one begins with."""
+    return saved.team if saved else next(iter(user.teams), "")
 
 
 def _as_draft(alert: Alert) -> NewAlert:
@@ -241,6 +272,7 @@ def _as_draft(alert: Alert) -> NewAlert:
         policy=alert.policy,
         throttle=alert.throttle,
         urgent=alert.urgent,
+        team=alert.team,
         state=alert.state,
     )
 
