@@ -49,7 +49,7 @@ def _facts(thing: Struct | None) -> dict[str, Any]:
 
 def _without_secret(value: Any) -> Any:
     """An address, or a list of them, as lists show it: that of a chat holds its secret."""
-    return [shown(one) for one in value] if isinstance(value, list) else shown(value)
+    return shown(value) if isinstance(value, str) else [shown(one) for one in value]
 
 
 def _differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
