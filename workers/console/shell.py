@@ -5,6 +5,7 @@ Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -38,7 +39,15 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 _STATIC = {"htmx.min.js": "text/javascript", "console.css": "text/css"}
-_A_DAY = {"Cache-Control": "max-age=86400", "X-Content-Type-Options": "nosniff"}
+_FOR_LONG = {"Cache-Control": "max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+def _content(name: str) -> bytes:
+    return files("workers.console").joinpath("static", name).read_bytes()
+
+
+# In the addresses of style and script, so that no browser shows a page in the style of the release before.
+TEMPLATES.globals["edition"] = hashlib.sha256(b"".join(map(_content, _STATIC))).hexdigest()[:12]
 
 
 def page(request: Request, template: str, status: int = 200, **facts: object) -> Response:
@@ -79,7 +88,6 @@ def make_static_router() -> APIRouter:
     def static(name: str) -> Response:
         if name not in _STATIC:
             return Response(status_code=404)
-        content = files("workers.console").joinpath("static", name).read_bytes()
-        return Response(content, 200, _A_DAY, _STATIC[name])
+        return Response(_content(name), 200, _FOR_LONG, _STATIC[name])
 
     return router
