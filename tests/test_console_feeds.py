@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.flow.audit import audits
 from pipeline.flow.manage import NewFeed, add_feeds, feed_id
 from pipeline.model import FeedState, Role
 from pipeline.ports import Ports
@@ -151,6 +152,42 @@ def test_several_feeds_are_paused_resumed_and_removed_at_once(visit, ports):
     assert "Removed: 2." in visit.post("/feeds/bulk", [("deed", "remove"), *chosen]).words
     assert [one.id for one in ports.stores.feeds.all()] == [feeds[2].id]
     assert "Nothing was chosen" in visit.post("/feeds/bulk", {"deed": "remove"}).words
+
+
+def test_the_audit_log_says_who_changed_which_feeds_from_what_to_what(visit, ports, site):
+    url = site.put("/feed", web.rss(("One", f"{site.base}/one")), web.RSS)
+    other = builders.feed()
+    visit.post("/feeds/new", {"url": url})
+    visit.post(f"/feeds/{feed_id(url)}/poll")
+    visit.upload("/feeds/import", "file", f'<opml><body><outline xmlUrl="{other.url}"/></body></opml>'.encode())
+    both = [("feed_ids", feed_id(url)), ("feed_ids", feed_id(other.url)), ("feed_ids", "gone meanwhile")]
+    visit.post("/feeds/bulk", [("deed", "pause"), *both])
+    visit.post(f"/feeds/{feed_id(url)}/poll")  # which a paused one is not
+    visit.post(f"/feeds/{feed_id(url)}/replace", {"url": f"{site.base}/new"})
+    visit.post(f"/feeds/{feed_id(url)}/remove")
+    found = list(audits(ports))
+    assert {one.who for one in found} == {"ana@example.org"}
+    assert sorted((one.did, one.about) for one in found) == [
+        ("add feed", url),
+        ("import feeds", "1 from feeds.opml"),
+        *[("pause feed", one) for one in sorted([url, other.url])],
+        ("poll feed", url),
+        ("remove feed", f"{site.base}/new"),
+        ("replace feed", url),
+    ]
+    changes = {one.did: (one.before, one.after) for one in found}
+    assert changes["pause feed"] == ({"state": "active"}, {"state": "paused"})
+    assert changes["replace feed"] == ({"url": url}, {"url": f"{site.base}/new"})
+    assert (changes["remove feed"][0]["state"], changes["remove feed"][1]) == ("paused", {})
+
+
+def test_what_is_refused_is_not_in_the_audit_log(visit, ports):
+    ports.stores.feeds.create([builders.feed()])
+    visit.post("/feeds/new", {"url": builders.feed().url})
+    visit.post(f"/feeds/{builders.feed().id}/replace", {"url": "nonsense"})
+    visit.upload("/feeds/import", "file", b"nonsense")
+    visit.post("/feeds/bulk", [("deed", "remove"), ("feed_ids", "gone meanwhile")])
+    assert list(audits(ports)) == []
 
 
 def test_the_address_of_a_feed_adds_it_and_shows_it(visit, ports, site):

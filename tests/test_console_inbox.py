@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.flow.audit import audits
 from pipeline.flow.people import NewGroup, put_group
 from pipeline.flow.preferences import irrelevant_counts
 from pipeline.model import EVERY_ALERT, DeliveryState, Recipient, Role
@@ -140,6 +141,27 @@ def test_a_preference_that_can_t_be_is_refused_with_the_cure_and_stays_in_the_fo
     assert line in page.tree.xpath("string(//p[@id='error'])")
     assert page.tree.xpath(f"//input[@id='{name}']/@value") == [value]
     assert ports.stores.recipients.count() == 0
+
+
+def test_the_audit_log_says_what_a_visitor_changed_for_themselves(visit, ports):
+    ports.stores.alerts.create([KURSK])
+    ports.stores.recipients.create([builders.recipient(ANA, secret="hush")])
+    ports.stores.deliveries.create([builders.delivery("sent", recipient=ANA, alert_id=KURSK.id, story_id="a")])
+    for _ in range(2):  # of which the second changes nothing
+        visit.post("/inbox/preferences", {"zone": "Europe/Kyiv"})
+    ports.clock.turn(1)
+    visit.post(f"/inbox/alerts/{KURSK.id}/unsubscribe")
+    ports.clock.turn(1)
+    visit.post(f"/inbox/deliveries/{builders.delivery('sent').id}/irrelevant")
+    found = list(audits(ports))
+    assert [(one.who, one.did, one.about) for one in found] == [
+        (ANA, "call story irrelevant", "a"),
+        (ANA, "change preferences", ANA),
+        (ANA, "change preferences", ANA),
+    ]
+    assert (found[1].before, found[1].after) == ({"unsubscribed": []}, {"unsubscribed": [KURSK.id]})
+    assert (found[2].before["zone"], found[2].after["zone"]) == ("UTC", "Europe/Kyiv")
+    assert "hush" not in repr(found)
 
 
 def test_a_long_inbox_is_paged(visit, ports):

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from pipeline.flow.audit import audits
 from pipeline.flow.queues import queues
 from pipeline.flow.reconcile import reconcile
 from pipeline.flow.sweep import sweep
@@ -100,6 +101,20 @@ def test_what_is_replayed_is_tried_as_if_it_were_new_even_when_it_had_been_disca
     kept = ports.stores.entries.get([key])[key]
     assert (kept.state, kept.attempts, kept.error, kept.discarded) == (EntryState.PENDING, 0, "", None)
     assert "Nothing was chosen" in visit.post("/operations/quarantine", {"deed": "replay"}).words
+
+
+def test_the_audit_log_says_who_discarded_and_replayed_which_entries_and_why(visit, ports):
+    entry, moment = quarantined("a", attempts=4), ports.clock
+    ports.stores.entries.create([entry])
+    chosen = [("entry_ids", entry.id), ("entry_ids", "gone meanwhile")]
+    visit.post("/operations/quarantine", [("deed", "discard"), ("reason", " "), *chosen])
+    visit.post("/operations/quarantine", [("deed", "discard"), ("reason", "a login page"), *chosen])
+    moment.turn(1)
+    visit.post("/operations/quarantine", [("deed", "replay"), *chosen])
+    replayed, discarded = audits(ports)
+    assert (discarded.who, discarded.did, discarded.about) == ("ana@example.org", "discard entry", entry.url)
+    assert (discarded.before, discarded.after["discarded"]["reason"]) == ({"discarded": None}, "a login page")
+    assert (replayed.did, replayed.before["attempts"], replayed.after["attempts"]) == ("replay entry", 4, 0)
 
 
 def test_script_in_an_entry_is_text(visit, ports):
