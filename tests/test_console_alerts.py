@@ -12,17 +12,17 @@ from pipeline.deliver.policy import most_a_day
 from pipeline.flow.manage import NewAlert, alert_id, put_alert
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
-from tests.browsing import Browser, browsing
+from tests.browser import Desk, browsing
 
 
 @pytest.fixture
-def desk(ports) -> Iterator[Browser]:
+def desk(ports) -> Iterator[Desk]:
     with browsing(ports, Role.ANALYST) as browser:
         yield browser
 
 
 @pytest.fixture
-def stocked(desk) -> Browser:
+def stocked(desk) -> Desk:
     """Twelve days with a story on Kursk each, in the text of which defence stands."""
     now = desk.ports.clock.now()
     desk.ports.stores.stories.put(
@@ -43,7 +43,7 @@ def form(**fields: str) -> dict[str, str]:
     return {"name": "kursk", "query": "kursk", "recipients": "ana@example.org", "variants": "on"} | fields
 
 
-def saved(desk: Browser, **fields: object) -> Alert:
+def saved(desk: Desk, **fields: object) -> Alert:
     return put_alert(desk.ports, NewAlert(**({"name": "kursk", "query": "kursk"} | fields)))  # type: ignore[arg-type]
 
 
