@@ -108,12 +108,12 @@ def test_what_is_replayed_is_tried_as_if_it_were_new_even_when_it_had_been_disca
 
 
 def test_the_audit_log_says_who_discarded_and_replayed_which_entries_and_why(browser, ports):
-    entry, moment = quarantined("a", attempts=4), ports.clock
+    entry = quarantined("a", attempts=4)
     ports.stores.entries.create([entry])
     chosen = [("entry_ids", entry.id), ("entry_ids", "gone meanwhile")]
     browser.post("/operations/quarantine", [("deed", "discard"), ("reason", " "), *chosen])
     browser.post("/operations/quarantine", [("deed", "discard"), ("reason", "a login page"), *chosen])
-    moment.turn(1)
+    ports.clock.turn(1)
     browser.post("/operations/quarantine", [("deed", "replay"), *chosen])
     replayed, discarded = audits(ports)
     assert (discarded.who, discarded.did, discarded.about) == ("ana@example.org", "discard entry", entry.url)
