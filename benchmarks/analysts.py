@@ -30,7 +30,7 @@ from pipeline.adapters import sqlite
 from pipeline.adapters.clock import SystemClock
 from pipeline.model import Role
 from pipeline.ports import Ports, Stores
-from tests.browsing import Browser, Page, browsing
+from tests.browser import Browser, Page, browsing
 from tests.conftest import world
 
 DAYS = 30

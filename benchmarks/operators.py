@@ -25,11 +25,11 @@ from pipeline.model import Alert, Delivery, Entity, EntityKind, Entry, EntryStat
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders
-from tests.builders import NOON
+from tests.browser import Browser
+from tests.builders import NOON, user
 from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
-from tests.visiting import Visit, user
 from workers import bootstrap
 
 BATCH = 5_000
@@ -77,10 +77,10 @@ def measured(ports: Ports, rounds: int) -> dict[str, dict[str, float]]:
     port = free_port()
     results = {}
     with console(ports, port, [], visitor=user(Role.ADMINISTRATOR, "r1@example.org")):
-        visit = Visit(port)
+        browser = Browser(port)
         for path in PAGES:
-            size = len(visit.get(path).text.encode())
-            spent = [_seconds(visit, path) * 1000 for _ in range(rounds)]
+            size = len(browser.get(path).text.encode())
+            spent = [_seconds(browser, path) * 1000 for _ in range(rounds)]
             results[path] = {"p50_ms": median(spent), "p95_ms": quantiles(spent, n=20)[-1], "kb": size / 1000}
     return results
 
@@ -147,9 +147,9 @@ def _delivery(number: int, match: Match) -> Delivery:
     )
 
 
-def _seconds(visit: Visit, path: str) -> float:
+def _seconds(browser: Browser, path: str) -> float:
     began = time.perf_counter()
-    if visit.get(path).status != 200:
+    if browser.get(path).status != 200:
         sys.exit(f"{path} is no page")
     return time.perf_counter() - began
 

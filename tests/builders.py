@@ -7,7 +7,20 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.model import Alert, Delivery, Entry, Feed, Match, Recipient, Reply, Story, Subscription, identify
+from pipeline.model import (
+    Alert,
+    Delivery,
+    Entry,
+    Feed,
+    Match,
+    Recipient,
+    Reply,
+    Role,
+    Story,
+    Subscription,
+    User,
+    identify,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -79,6 +92,10 @@ def alert(query: str = "kursk", name: str | None = None, **fields: Any) -> Alert
 
 def recipient(address: str = "analyst@example.org", **fields: Any) -> Recipient:
     return Recipient(**{"id": identify("recipient", address), "address": address, "updated_at": NOON} | fields)
+
+
+def user(role: Role = Role.OPERATOR, address: str = "ana@example.org", **fields: Any) -> User:
+    return User(**{"id": identify("user", address), "address": address, "role": role} | fields)
 
 
 def match(name: str = "a", **fields: Any) -> Match:

@@ -77,7 +77,7 @@ def test_the_first_link_lets_one_administrator_in_and_then_nobody(office):
     assert browser.get("/users").status == 200
     again = office.stranger()
     assert (again.get(path).status, "was used" in again.get(path).text) == (422, True)
-    assert again.post(path, address=ANA, password=GOOD, again=GOOD).status == 422
+    assert again.post(path, {"address": ANA, "password": GOOD, "again": GOOD}).status == 422
     assert office.ports.stores.users.count() == 1
 
 
@@ -106,7 +106,7 @@ def test_a_stranger_is_sent_to_sign_in_and_then_on_to_where_they_wanted(office):
 
 
 def test_a_part_of_a_page_sends_the_whole_page_to_sign_in(office):
-    sent = office.stranger().get("/users", HX_Request="true")
+    sent = office.stranger().get("/users", headers={"HX-Request": "true"})
     assert (sent.status, sent.headers["HX-Redirect"]) == (401, "/sign-in")
 
 
@@ -211,15 +211,15 @@ def test_a_form_without_the_token_of_its_session_changes_nothing(office):
     browser, other = office.signed_in(ROOT), office.signed_in(ROOT)
     forged = {"missing": "", "made up": "0" * 64, "of another session": other.get("/users").token}
     for token in forged.values():
-        assert browser.post("/users", address=ANA, role="administrator", form_token=token).status == 403
-        assert browser.post("/sign-out", form_token=token).status == 403
+        assert browser.post("/users", {"address": ANA, "role": "administrator", "form_token": token}).status == 403
+        assert browser.post("/sign-out", {"form_token": token}).status == 403
     assert office.ports.stores.users.count() == 1
     assert browser.fill("/users", "/users", address=ANA, role="viewer").status == 200
 
 
 def test_no_other_site_signs_anybody_in(office):
     office.user(ANA, Role.VIEWER)
-    answer = office.stranger().post("/sign-in", address=ANA, password=GOOD)
+    answer = office.stranger().post("/sign-in", {"address": ANA, "password": GOOD})
     assert (answer.status, "wirewatch_session" in str(answer.headers)) == (403, False)
 
 

@@ -7,24 +7,23 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from msgspec.structs import replace
 
 from pipeline.deliver.policy import most_a_day
 from pipeline.flow.audit import audits
 from pipeline.flow.manage import NewAlert, alert_id, put_alert
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
-from tests.browsing import Browser, browsing, user
+from tests.browser import Desk, browsing
 
 
 @pytest.fixture
-def desk(ports) -> Iterator[Browser]:
+def desk(ports) -> Iterator[Desk]:
     with browsing(ports, Role.ANALYST) as browser:
         yield browser
 
 
 @pytest.fixture
-def stocked(desk) -> Browser:
+def stocked(desk) -> Desk:
     """Twelve days with a story on Kursk each, in the text of which defence stands."""
     now = desk.ports.clock.now()
     desk.ports.stores.stories.put(
@@ -45,7 +44,7 @@ def form(**fields: str) -> dict[str, str]:
     return {"name": "kursk", "query": "kursk", "recipients": "ana@example.org", "variants": "on"} | fields
 
 
-def saved(desk: Browser, **fields: object) -> Alert:
+def saved(desk: Desk, **fields: object) -> Alert:
     return put_alert(desk.ports, NewAlert(**({"name": "kursk", "query": "kursk"} | fields)))  # type: ignore[arg-type]
 
 
@@ -245,7 +244,7 @@ def test_an_alert_that_is_not_there_is_a_page_that_says_so(desk):
 def test_an_alert_stays_with_its_team_and_goes_to_no_other_than_the_users_own(ports):
     put_alert(ports, NewAlert(name="kursk", query="kursk", team="world"))
     put_alert(ports, NewAlert(name="budget", query="budget", team="money"))
-    of_world = replace(user(), teams=("world",))
+    of_world = builders.user(Role.ANALYST, teams=("world",))
     with browsing(ports, of_world) as desk:
         desk.post(f"/alerts/{alert_id('kursk')}", form(query="kursk belgorod"))
         refused = desk.post(f"/alerts/{alert_id('kursk')}", form(team="money"))

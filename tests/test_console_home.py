@@ -10,12 +10,12 @@ from pipeline.flow.sweep import sweep
 from pipeline.model import EntryState, Role
 from pipeline.ports import Ports
 from tests import builders
-from tests.builders import NOON
+from tests.browser import Browser, Page
+from tests.builders import NOON, user
 from tests.conftest import opened, world
 from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
-from tests.visiting import Page, Visit, user
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -32,7 +32,7 @@ def ports(request, tmp_path) -> Iterator[Ports]:
 def home(ports: Ports, role: Role) -> Page:
     port = free_port()
     with console(ports, port, [], visitor=user(role)):
-        return Visit(port).get("/")
+        return Browser(port, follows=True).get("/")
 
 
 def test_an_empty_installation_says_the_next_three_steps_to_those_who_can_take_them(ports):
@@ -76,4 +76,4 @@ def test_an_operator_is_told_what_needs_them_and_an_analyst_is_not(ports):
 def test_a_stranger_is_sent_away(ports):
     port = free_port()
     with console(ports, port, []):
-        assert Visit(port).get("/").url.endswith("/sign-in?next=%2F")
+        assert Browser(port, follows=True).get("/").url.endswith("/sign-in?next=%2F")

@@ -7,17 +7,18 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.flow.audit import audits
 from pipeline.flow.people import NewGroup, put_group
 from pipeline.flow.preferences import irrelevant_counts
 from pipeline.model import EVERY_ALERT, DeliveryState, Recipient, Role
 from pipeline.ports import Ports
 from tests import builders
-from tests.builders import NOON, later
+from tests.browser import Browser
+from tests.builders import NOON, later, user
 from tests.conftest import opened, world
 from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
-from tests.visiting import Visit, user
 
 ANA, BOB = "ana@example.org", "bob@example.org"
 HOSTILE = "<script>alert(1)</script>"
@@ -34,10 +35,10 @@ def ports(request, tmp_path) -> Iterator[Ports]:
 
 
 @pytest.fixture
-def visit(ports) -> Iterator[Visit]:
+def browser(ports) -> Iterator[Browser]:
     port = free_port()
     with console(ports, port, [], visitor=user(Role.VIEWER, ANA)):
-        yield Visit(port)
+        yield Browser(port, follows=True)
 
 
 def ana(ports: Ports) -> Recipient:
@@ -45,14 +46,14 @@ def ana(ports: Ports) -> Recipient:
     return one
 
 
-def test_an_empty_inbox_says_whether_any_alert_names_the_visitor(visit, ports):
-    assert f"No alert names {ANA}." in visit.get("/inbox").words
+def test_an_empty_inbox_says_whether_any_alert_names_the_visitor(browser, ports):
+    assert f"No alert names {ANA}." in browser.get("/inbox").words
     put_group(ports, NewGroup(name="desk", members=(ANA,)))
     ports.stores.alerts.create([builders.alert("nato", recipients=("@desk",)), builders.alert("x", recipients=(BOB,))])
-    assert "1 alerts name you" in visit.get("/inbox").words
+    assert "1 alerts name you" in browser.get("/inbox").words
 
 
-def test_the_inbox_holds_what_was_for_the_visitor_and_nothing_of_others(visit, ports):
+def test_the_inbox_holds_what_was_for_the_visitor_and_nothing_of_others(browser, ports):
     ports.stores.alerts.create([KURSK])
     ports.stores.stories.put([builders.story("a", title=f"Kursk {HOSTILE}")])
     row = {"alert_id": KURSK.id, "story_id": builders.story("a").id}
@@ -64,63 +65,63 @@ def test_the_inbox_holds_what_was_for_the_visitor_and_nothing_of_others(visit, p
             builders.delivery("other", recipient=BOB, state=DeliveryState.SENT, **row),
         ]
     )
-    page = visit.get("/inbox")
+    page = browser.get("/inbox")
     assert len(page.tree.xpath("//article")) == 3
     assert HOSTILE not in page.text
     assert f"Kursk {HOSTILE}" in page.words
-    held = visit.get("/inbox", state="held")
+    held = browser.get("/inbox", state="held")
     assert len(held.tree.xpath("//article")) == 1
     assert "until 2026-03-01 13:00" in held.words
-    assert "unsubscribed" in visit.get("/inbox", state="suppressed").words
-    assert "Nothing is so." in visit.get("/inbox", state="failed").words
+    assert "unsubscribed" in browser.get("/inbox", state="suppressed").words
+    assert "Nothing is so." in browser.get("/inbox", state="failed").words
 
 
-def test_a_story_is_called_not_relevant_and_relevant_again(visit, ports):
+def test_a_story_is_called_not_relevant_and_relevant_again(browser, ports):
     ports.stores.alerts.create([KURSK])
     row = builders.delivery("sent", recipient=ANA, alert_id=KURSK.id)
     ports.stores.deliveries.create([row])
-    assert "You called it not relevant." in visit.post(f"/inbox/deliveries/{row.id}/irrelevant").words
+    assert "You called it not relevant." in browser.post(f"/inbox/deliveries/{row.id}/irrelevant").words
     assert irrelevant_counts(ports) == {KURSK.id: 1}
-    assert "You called it not relevant." not in visit.post(f"/inbox/deliveries/{row.id}/relevant").words
+    assert "You called it not relevant." not in browser.post(f"/inbox/deliveries/{row.id}/relevant").words
     assert irrelevant_counts(ports) == {}
 
 
-def test_another_s_delivery_is_not_there_for_the_visitor(visit, ports):
+def test_another_s_delivery_is_not_there_for_the_visitor(browser, ports):
     row = builders.delivery("sent", recipient=BOB)
     ports.stores.deliveries.create([row])
-    assert visit.post(f"/inbox/deliveries/{row.id}/irrelevant").status == 404
+    assert browser.post(f"/inbox/deliveries/{row.id}/irrelevant").status == 404
     assert ports.stores.feedback.count() == 0
 
 
-def test_an_alert_is_unsubscribed_from_and_muted_and_both_are_undone(visit, ports):
+def test_an_alert_is_unsubscribed_from_and_muted_and_both_are_undone(browser, ports):
     ports.stores.alerts.create([KURSK])
     at = f"/inbox/alerts/{KURSK.id}"
-    assert "unsubscribed" in visit.post(f"{at}/unsubscribe").words
+    assert "unsubscribed" in browser.post(f"{at}/unsubscribe").words
     assert ana(ports).unsubscribed == (KURSK.id,)
-    assert "muted until 2026-03-02 12:00" in visit.post(f"{at}/mute").words
-    visit.post(f"{at}/subscribe")
-    visit.post(f"{at}/unmute")
+    assert "muted until 2026-03-02 12:00" in browser.post(f"{at}/mute").words
+    browser.post(f"{at}/subscribe")
+    browser.post(f"{at}/unmute")
     assert (ana(ports).unsubscribed, ana(ports).muted) == ((), {})
-    assert "unsubscribed from all alerts" in visit.post("/inbox/alerts/*/unsubscribe-all").words
+    assert "unsubscribed from all alerts" in browser.post("/inbox/alerts/*/unsubscribe-all").words
     assert ana(ports).unsubscribed == (EVERY_ALERT,)
-    visit.post("/inbox/alerts/*/subscribe-all")
+    browser.post("/inbox/alerts/*/subscribe-all")
     assert ana(ports).unsubscribed == ()
 
 
-def test_an_alert_that_does_not_name_the_visitor_can_t_be_asked_about(visit, ports):
+def test_an_alert_that_does_not_name_the_visitor_can_t_be_asked_about(browser, ports):
     other = builders.alert("secret", recipients=(BOB,))
     ports.stores.alerts.create([other])
-    assert visit.post(f"/inbox/alerts/{other.id}/mute").status == 404
-    assert "secret" not in visit.get("/inbox/preferences").words
+    assert browser.post(f"/inbox/alerts/{other.id}/mute").status == 404
+    assert "secret" not in browser.get("/inbox/preferences").words
 
 
-def test_preferences_are_kept_and_times_are_shown_in_the_zone_that_was_said(visit, ports):
+def test_preferences_are_kept_and_times_are_shown_in_the_zone_that_was_said(browser, ports):
     ports.stores.deliveries.create([builders.delivery("held", recipient=ANA, state=DeliveryState.HELD, due_at=NOON)])
     said = {"zone": "Europe/Kyiv", "language": "de", "quiet": "22:00-07:00", "policy": "daily 08:00"}
-    assert "Saved." in visit.post("/inbox/preferences", said).words
+    assert "Saved." in browser.post("/inbox/preferences", said).words
     kept = ana(ports)
     assert (kept.zone, kept.language, kept.quiet, kept.policy) == tuple(said.values())
-    page = visit.get("/inbox")
+    page = browser.get("/inbox")
     assert "Times are in Europe/Kyiv." in page.words
     assert "until 2026-03-01 14:00" in page.words
 
@@ -134,16 +135,37 @@ def test_preferences_are_kept_and_times_are_shown_in_the_zone_that_was_said(visi
         ("language", "xx", "'xx' is no language"),
     ],
 )
-def test_a_preference_that_can_t_be_is_refused_with_the_cure_and_stays_in_the_form(visit, ports, name, value, line):
-    page = visit.post("/inbox/preferences", {name: value})
+def test_a_preference_that_can_t_be_is_refused_with_the_cure_and_stays_in_the_form(browser, ports, name, value, line):
+    page = browser.post("/inbox/preferences", {name: value})
     assert page.status == 422
     assert line in page.tree.xpath("string(//p[@id='error'])")
     assert page.tree.xpath(f"//input[@id='{name}']/@value") == [value]
     assert ports.stores.recipients.count() == 0
 
 
-def test_a_long_inbox_is_paged(visit, ports):
+def test_the_audit_log_says_what_a_visitor_changed_for_themselves(browser, ports):
+    ports.stores.alerts.create([KURSK])
+    ports.stores.recipients.create([builders.recipient(ANA, secret="hush")])
+    ports.stores.deliveries.create([builders.delivery("sent", recipient=ANA, alert_id=KURSK.id, story_id="a")])
+    for _ in range(2):  # of which the second changes nothing
+        browser.post("/inbox/preferences", {"zone": "Europe/Kyiv"})
+    ports.clock.turn(1)
+    browser.post(f"/inbox/alerts/{KURSK.id}/unsubscribe")
+    ports.clock.turn(1)
+    browser.post(f"/inbox/deliveries/{builders.delivery('sent').id}/irrelevant")
+    found = list(audits(ports))
+    assert [(one.who, one.did, one.about) for one in found] == [
+        (ANA, "call story irrelevant", "a"),
+        (ANA, "change preferences", ANA),
+        (ANA, "change preferences", ANA),
+    ]
+    assert (found[1].before, found[1].after) == ({"unsubscribed": []}, {"unsubscribed": [KURSK.id]})
+    assert (found[2].before["zone"], found[2].after["zone"]) == ("UTC", "Europe/Kyiv")
+    assert "hush" not in repr(found)
+
+
+def test_a_long_inbox_is_paged(browser, ports):
     rows = [builders.delivery(str(n), recipient=ANA, created_at=NOON - timedelta(minutes=n)) for n in range(60)]
     ports.stores.deliveries.create(rows)
-    (older,) = visit.get("/inbox").tree.xpath("//a[@rel='next']/@href")
-    assert len(visit.get(older).tree.xpath("//article")) == 10
+    (older,) = browser.get("/inbox").tree.xpath("//a[@rel='next']/@href")
+    assert len(browser.get(older).tree.xpath("//article")) == 10

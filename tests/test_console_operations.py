@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from pipeline.flow.audit import audits
 from pipeline.flow.queues import queues
 from pipeline.flow.reconcile import reconcile
 from pipeline.flow.sweep import sweep
@@ -16,12 +17,12 @@ from pipeline.model import DeliveryState, EntryState, Event, Role
 from pipeline.ports import Ports
 from pipeline.settings import in_force, load
 from tests import builders
-from tests.builders import NOON
+from tests.browser import Browser
+from tests.builders import NOON, user
 from tests.conftest import opened, world
 from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
-from tests.visiting import Visit, user
 from workers import broker
 
 HOSTILE = "<script>alert(1)</script>"
@@ -38,10 +39,10 @@ def ports(request, tmp_path) -> Iterator[Ports]:
 
 
 @pytest.fixture
-def visit(ports) -> Iterator[Visit]:
+def browser(ports) -> Iterator[Browser]:
     port = free_port()
     with console(ports, port, [], visitor=user()):
-        yield Visit(port)
+        yield Browser(port, follows=True)
 
 
 def quarantined(name: str, **fields):
@@ -49,31 +50,31 @@ def quarantined(name: str, **fields):
     return builders.entry(name, **known | fields)
 
 
-def test_an_empty_installation_has_all_pages_and_says_that_nobody_works(visit):
+def test_an_empty_installation_has_all_pages_and_says_that_nobody_works(browser):
     for path in PAGES:
-        assert visit.get(f"/operations{path}").status == 200
-    assert "No worker has looked after the feeds yet" in visit.get("/operations").words
-    assert "Nothing waits here for a person." in visit.get("/operations/quarantine").words
+        assert browser.get(f"/operations{path}").status == 200
+    assert "No worker has looked after the feeds yet" in browser.get("/operations").words
+    assert "Nothing waits here for a person." in browser.get("/operations/quarantine").words
 
 
 def test_who_is_no_operator_sees_and_does_nothing_here(ports):
     port = free_port()
     ports.stores.entries.create([quarantined("a")])
     with console(ports, port, [], visitor=user(Role.ANALYST)):
-        visit = Visit(port)
-        assert [visit.get(f"/operations{path}").status for path in PAGES] == [403] * len(PAGES)
+        browser = Browser(port, follows=True)
+        assert [browser.get(f"/operations{path}").status for path in PAGES] == [403] * len(PAGES)
         fields = {"deed": "replay", "entry_ids": builders.entry("a").id}
-        assert visit.post("/operations/quarantine", fields).status == 403
+        assert browser.post("/operations/quarantine", fields).status == 403
     assert [one.state for one in ports.stores.entries.quarantined()] == [EntryState.QUARANTINED]
 
 
 # -- quarantine
 
 
-def test_discarding_keeps_the_entry_the_reason_and_who_said_so(visit, ports):
+def test_discarding_keeps_the_entry_the_reason_and_who_said_so(browser, ports):
     ports.stores.entries.create([quarantined("a"), quarantined("b")])
     fields = [("deed", "discard"), ("entry_ids", builders.entry("a").id), ("reason", f"a login page {HOSTILE}")]
-    page = visit.post("/operations/quarantine", fields)
+    page = browser.post("/operations/quarantine", fields)
     assert "1 discarded" in page.words
     assert f"a login page {HOSTILE}" in page.words
     assert HOSTILE not in page.text
@@ -83,28 +84,46 @@ def test_discarding_keeps_the_entry_the_reason_and_who_said_so(visit, ports):
     assert (kept.discarded.reason, kept.discarded.at) == (f"a login page {HOSTILE}", NOON)
 
 
-def test_discarding_without_a_reason_is_refused_and_what_was_ticked_stays_so(visit, ports):
+def test_discarding_without_a_reason_is_refused_and_what_was_ticked_stays_so(browser, ports):
     ports.stores.entries.create([quarantined("a"), quarantined("b")])
-    page = visit.post("/operations/quarantine", {"deed": "discard", "entry_ids": builders.entry("a").id, "reason": " "})
+    page = browser.post(
+        "/operations/quarantine", {"deed": "discard", "entry_ids": builders.entry("a").id, "reason": " "}
+    )
     assert page.status == 422
     assert "discarding needs a reason" in page.tree.xpath("string(//p[@id='reason-error'])")
     assert page.tree.xpath("//input[@checked]/@value") == [builders.entry("a").id]
     assert not any(one.discarded for one in ports.stores.entries.quarantined())
 
 
-def test_what_is_replayed_is_tried_as_if_it_were_new_even_when_it_had_been_discarded(visit, ports):
+def test_what_is_replayed_is_tried_as_if_it_were_new_even_when_it_had_been_discarded(browser, ports):
     key = builders.entry("a").id
     ports.stores.entries.create([quarantined("a", attempts=4)])
-    visit.post("/operations/quarantine", {"deed": "discard", "entry_ids": key, "reason": "a login page"})
-    assert "1 will be tried again." in visit.post("/operations/quarantine", {"deed": "replay", "entry_ids": key}).words
+    browser.post("/operations/quarantine", {"deed": "discard", "entry_ids": key, "reason": "a login page"})
+    assert (
+        "1 will be tried again." in browser.post("/operations/quarantine", {"deed": "replay", "entry_ids": key}).words
+    )
     kept = ports.stores.entries.get([key])[key]
     assert (kept.state, kept.attempts, kept.error, kept.discarded) == (EntryState.PENDING, 0, "", None)
-    assert "Nothing was chosen" in visit.post("/operations/quarantine", {"deed": "replay"}).words
+    assert "Nothing was chosen" in browser.post("/operations/quarantine", {"deed": "replay"}).words
 
 
-def test_script_in_an_entry_is_text(visit, ports):
+def test_the_audit_log_says_who_discarded_and_replayed_which_entries_and_why(browser, ports):
+    entry = quarantined("a", attempts=4)
+    ports.stores.entries.create([entry])
+    chosen = [("entry_ids", entry.id), ("entry_ids", "gone meanwhile")]
+    browser.post("/operations/quarantine", [("deed", "discard"), ("reason", " "), *chosen])
+    browser.post("/operations/quarantine", [("deed", "discard"), ("reason", "a login page"), *chosen])
+    ports.clock.turn(1)
+    browser.post("/operations/quarantine", [("deed", "replay"), *chosen])
+    replayed, discarded = audits(ports)
+    assert (discarded.who, discarded.did, discarded.about) == ("ana@example.org", "discard entry", entry.url)
+    assert (discarded.before, discarded.after["discarded"]["reason"]) == ({"discarded": None}, "a login page")
+    assert (replayed.did, replayed.before["attempts"], replayed.after["attempts"]) == ("replay entry", 4, 0)
+
+
+def test_script_in_an_entry_is_text(browser, ports):
     ports.stores.entries.create([quarantined("a", title=HOSTILE, summary=HOSTILE, error=HOSTILE, url="javascript:x")])
-    page = visit.get("/operations/quarantine")
+    page = browser.get("/operations/quarantine")
     assert HOSTILE not in page.text
     assert HOSTILE in page.words
     assert not page.tree.xpath("//a[starts-with(@href, 'javascript')]")
@@ -113,7 +132,7 @@ def test_script_in_an_entry_is_text(visit, ports):
 # -- queues
 
 
-def test_a_queue_tells_what_is_due_what_a_message_names_and_since_when(visit, ports):
+def test_a_queue_tells_what_is_due_what_a_message_names_and_since_when(browser, ports):
     ports.stores.entries.create(
         [
             builders.entry("waiting", due_at=NOON - timedelta(hours=2)),
@@ -124,12 +143,12 @@ def test_a_queue_tells_what_is_due_what_a_message_names_and_since_when(visit, po
     ingest = queues(ports)[1]
     assert (ingest.task, ingest.waiting, ingest.named, ingest.taken) == ("ingest", 2, 1, 0)
     assert ingest.oldest == NOON - timedelta(hours=3)
-    assert "ingest 2 1 0 2026-03-01 09:00 (3 h ago)" in visit.get("/operations").words
+    assert "ingest 2 1 0 2026-03-01 09:00 (3 h ago)" in browser.get("/operations").words
 
 
-def test_a_sweep_shows_that_somebody_works(visit, ports):
+def test_a_sweep_shows_that_somebody_works(browser, ports):
     sweep(ports)
-    assert "A worker looked after the feeds" in visit.get("/operations").words
+    assert "A worker looked after the feeds" in browser.get("/operations").words
 
 
 @pytest.mark.redis
@@ -153,7 +172,7 @@ def test_a_broker_that_does_not_answer_is_said_to_be_so():
 # -- ledger
 
 
-def test_the_ledger_is_filtered_by_alert_recipient_state_and_time_and_is_paged(visit, ports):
+def test_the_ledger_is_filtered_by_alert_recipient_state_and_time_and_is_paged(browser, ports):
     ports.stores.alerts.create([builders.alert("kursk")])
     kursk = builders.alert("kursk").id
     many = [builders.delivery(str(number), alert_id=kursk, recipient="many@example.org") for number in range(60)]
@@ -162,29 +181,29 @@ def test_the_ledger_is_filtered_by_alert_recipient_state_and_time_and_is_paged(v
     )
     old = builders.delivery("old", recipient="old@example.org", created_at=NOON - timedelta(days=20))
     ports.stores.deliveries.create([*many, odd, old])
-    failed = visit.get("/operations/ledger", state="failed")
+    failed = browser.get("/operations/ledger", state="failed")
     assert len(failed.tree.xpath("//tbody/tr")) == 1
     assert HOSTILE not in failed.text
     assert "an alert that is gone" in failed.words
-    assert "old@example.org" not in visit.get("/operations/ledger", recipient="old@example.org").words
-    assert "old@example.org" in visit.get("/operations/ledger", recipient="old@example.org", days="").tree.xpath(
+    assert "old@example.org" not in browser.get("/operations/ledger", recipient="old@example.org").words
+    assert "old@example.org" in browser.get("/operations/ledger", recipient="old@example.org", days="").tree.xpath(
         "string(//tbody)"
     )
-    first = visit.get("/operations/ledger", alert="kursk")
+    first = browser.get("/operations/ledger", alert="kursk")
     assert len(first.tree.xpath("//tbody/tr")) == 50
     (older,) = first.tree.xpath("//a[@rel='next']/@href")
-    assert len(visit.get(older).tree.xpath("//tbody/tr")) == 10
-    assert visit.get("/operations/ledger", alert="nowhere").status == 422
+    assert len(browser.get(older).tree.xpath("//tbody/tr")) == 10
+    assert browser.get("/operations/ledger", alert="nowhere").status == 422
 
 
-def test_the_ledger_comes_out_as_csv_whole_and_without_formulas(visit, ports):
+def test_the_ledger_comes_out_as_csv_whole_and_without_formulas(browser, ports):
     name = '=HYPERLINK("https://evil.example")'
     ports.stores.alerts.create([builders.alert("kursk", name=name)])
     key = builders.alert("kursk", name=name).id
     rows = [builders.delivery(str(number), alert_id=key, reason=f"@SUM({number})") for number in range(60)]
     ports.stores.deliveries.create([*rows, builders.delivery("other", state=DeliveryState.SENT)])
-    (file,) = visit.get("/operations/ledger", state="pending").tree.xpath("//a[contains(@href, 'csv')]/@href")
-    answer = visit.get(file)
+    (file,) = browser.get("/operations/ledger", state="pending").tree.xpath("//a[contains(@href, 'csv')]/@href")
+    answer = browser.get(file)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="ledger.csv"'
     head, *found = csv.reader(answer.text.lstrip("\ufeff").splitlines())
     assert head[:4] == ["created", "updated", "state", "alert"]
@@ -193,11 +212,11 @@ def test_the_ledger_comes_out_as_csv_whole_and_without_formulas(visit, ports):
     assert all(row[6].startswith("'@SUM(") for row in found)
 
 
-def test_the_ledger_is_reconciled_on_a_page_and_faults_are_named(visit, ports):
-    assert "Yes." in visit.get("/operations/ledger/reconciliation").words
+def test_the_ledger_is_reconciled_on_a_page_and_faults_are_named(browser, ports):
+    assert "Yes." in browser.get("/operations/ledger/reconciliation").words
     sent = (Event(at=NOON, state=DeliveryState.SENT),)
     ports.stores.deliveries.create([builders.delivery("stray", state=DeliveryState.SENT, answer="250", history=sent)])
-    page = visit.get("/operations/ledger/reconciliation")
+    page = browser.get("/operations/ledger/reconciliation")
     assert not reconcile(ports).adds_up
     assert "No." in page.words
     assert "stray: match" in page.words
@@ -228,7 +247,7 @@ def test_secrets_stand_nowhere_on_the_page_of_settings(request, tmp_path):
     with opened("sqlite", request) as stores:
         ports, port = world(stores, tmp_path, Clock(), **chosen), free_port()
         with console(ports, port, [], visitor=user()):
-            page = Visit(port).get("/operations/settings")
+            page = Browser(port, follows=True).get("/operations/settings")
         ports.fetcher.close()
         ports.extractor.close()
     assert [secret for secret in SECRETS if secret in page.text] == []

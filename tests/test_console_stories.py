@@ -15,19 +15,19 @@ from pipeline.flow import csvs
 from pipeline.flow.manage import NewAlert, put_alert
 from pipeline.model import Changes, DeliveryState, Entity, EntityKind, Revision, Role, Story
 from tests import builders
-from tests.browsing import Browser, browsing
+from tests.browser import Desk, browsing
 
 SCRIPT = "<script>alert(1)</script>"
 LONG = "Long headline " * 22
 
 
 @pytest.fixture
-def desk(ports) -> Iterator[Browser]:
+def desk(ports) -> Iterator[Desk]:
     with browsing(ports, Role.ANALYST) as browser:
         yield browser
 
 
-def put(desk: Browser, name: str, hours: float = 1, **fields: object) -> Story:
+def put(desk: Desk, name: str, hours: float = 1, **fields: object) -> Story:
     """A story of some hours ago."""
     at = desk.ports.clock.now() - timedelta(hours=hours)
     story = builders.story(name, **{"title": name, "published": at} | fields)

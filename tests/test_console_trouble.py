@@ -20,14 +20,14 @@ from pipeline.model import Role
 from pipeline.ports import Claim, Ports
 from pipeline.settings import load
 from tests import builders
-from tests.browsing import Browser, browsing
+from tests.browser import Desk, browsing
 from tests.conftest import world
 from tests.fakes import BusyClock
 from tests.servers import free_port
 
 
 @pytest.fixture
-def desk(ports) -> Iterator[Browser]:
+def desk(ports) -> Iterator[Desk]:
     with browsing(ports, Role.VIEWER) as browser:
         yield browser
 
@@ -35,7 +35,7 @@ def desk(ports) -> Iterator[Browser]:
 # -- explain
 
 
-def explained(desk: Browser, **fields: str) -> str:
+def explained(desk: Desk, **fields: str) -> str:
     return desk.get(f"/explain?{urlencode(fields)}").words
 
 

@@ -36,6 +36,7 @@ from pipeline.flow.users import (
 from pipeline.flow.watchdog import EXPIRY, due_watchdogs, watch
 from pipeline.model import CredentialKind, Role, Scope, User
 from pipeline.ports import Ports
+from tests import builders
 
 ROOT, ANA = "root@example.org", "ana@example.org"
 GOOD = "correct horse battery"
@@ -206,6 +207,25 @@ def test_the_audit_log_says_who_changed_what_and_holds_no_secret(ports, clock):
     assert (changed.before, changed.after) == ({"role": "viewer"}, {"role": "analyst"})
     assert [one.at for one in found] == sorted((one.at for one in found), reverse=True)
     assert "argon2" not in repr(found)
+
+
+def test_the_audit_log_holds_no_key_of_a_channel(ports):
+    key = "slack+https://hooks.slack.com/services/T0/B0/hush-hush-hush"
+    alert = builders.alert("kursk", recipients=(ANA, key))
+    channel = builders.recipient(key, secret="signing-key")
+    audit.record(ports, ROOT, "add alert", alert.name, None, alert)
+    audit.record(ports, ROOT, "remove channel", "slack", channel, None)
+    found = repr(list(audit.audits(ports)))
+    assert "slack+https://hooks.slack.com/…" in found
+    assert "hush-hush" not in found
+    assert "signing-key" not in found
+    assert ANA in found
+
+
+def test_what_is_done_to_many_things_is_an_audit_for_each_of_500_and_a_count_of_the_rest(ports):
+    audit.record_all(ports, ROOT, "pause feed", [audit.Changed(f"feed {number}") for number in range(600)])
+    about = {one.about for one in audit.audits(ports)}
+    assert about == {*(f"feed {number}" for number in range(500)), "100 more"}
 
 
 def test_a_token_is_revoked_by_its_owner_alone(ports):

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
+from msgspec import Struct
 
 from pipeline import flow
-from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
-from pipeline.flow import opml
+from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, NotFound, ParseError
+from pipeline.flow import audit, opml
 from pipeline.flow.adding import Taken, add_documents, add_links, add_unread, found_at
 from pipeline.flow.check import cure_of, look_over, successor
 from pipeline.flow.discover import Site, completed
-from pipeline.flow.imports import import_feeds
+from pipeline.flow.imports import Imported, import_feeds
 from pipeline.flow.manage import find_feed, remove_feed, replace_feed, set_feed_state
 from pipeline.flow.overview import page_by_urgency
+from pipeline.flow.poll import PollReport
 from pipeline.health import FeedHealth, Health, health_of
-from pipeline.model import Feed, FeedState
+from pipeline.model import Feed, FeedState, Pages, User
 from pipeline.ports import Ports
 from workers.console.access import Operator
 from workers.console.shell import HEADERS, Finished, page, seen
@@ -94,6 +97,16 @@ class Row:
     cure: str
 
 
+class Described(Struct, frozen=True, kw_only=True):
+    """What the audit log tells of a feed: what people decide, and nothing that polls learn."""
+
+    url: str
+    title: str
+    tags: tuple[str, ...]
+    state: FeedState
+    pages: Pages | None
+
+
 def make_router(ports: Ports, queue_entries: Queue) -> APIRouter:
     """The pages of feeds."""
     router = APIRouter(prefix="/feeds")
@@ -114,13 +127,16 @@ def _add_lists(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     @router.post("/bulk")
     def bulk(
         request: Request,
-        _: Operator,
+        who: Operator,
         deed: Annotated[Deed, Form()],
         feed_ids: Annotated[list[str] | None, Form()] = None,
     ) -> Response:
         if not feed_ids:
             return seen(request, "/feeds", "nothing")
-        return seen(request, "/feeds", deed, _do(ports, deed, feed_ids, queue_entries))
+        feeds = ports.stores.feeds.get(feed_ids)
+        if deed is Deed.POLL:
+            return seen(request, "/feeds", deed, len(_poll(ports, who, feeds, queue_entries).entry_ids))
+        return seen(request, "/feeds", deed, _do(ports, who, deed, feeds))
 
     @router.get("/export.opml")
     def export(_: Operator) -> Response:
@@ -135,11 +151,11 @@ def _add_new(router: APIRouter, ports: Ports) -> None:
 
     @router.post("/new")
     def add(
-        request: Request, _: Operator, url: Annotated[str, Form()] = "", unread: Annotated[bool, Form()] = False
+        request: Request, who: Operator, url: Annotated[str, Form()] = "", unread: Annotated[bool, Form()] = False
     ) -> Response:
         try:
             if unread:
-                return _at_feed(request, ports, add_unread(ports, url))
+                return _taken_page(request, ports, who, Taken(added=[add_unread(ports, url)], refused=[]))
             found = found_at(ports, url)
         except BadInput as error:
             return _new_page(request, 422, url=url, error=str(error))
@@ -147,21 +163,18 @@ def _add_new(router: APIRouter, ports: Ports) -> None:
             return _new_page(request, 422, url=url, error=str(error), may_add_unread=True)
         if isinstance(found, Site):
             return _new_page(request, url=url, site=found)
-        return _taken_page(request, ports, add_documents(ports, [found]))
+        return _taken_page(request, ports, who, add_documents(ports, [found]))
 
     @router.post("/chosen")
-    def chosen(request: Request, _: Operator, urls: Annotated[list[str] | None, Form()] = None) -> Response:
+    def chosen(request: Request, who: Operator, urls: Annotated[list[str] | None, Form()] = None) -> Response:
         if not urls:
             return _new_page(request, 422, error="none was chosen: tick at least one feed of the site")
-        return _taken_page(request, ports, add_links(ports, urls))
+        return _taken_page(request, ports, who, add_links(ports, urls))
 
     @router.post("/import")
-    def take_in(request: Request, _: Operator, file: UploadFile) -> Response:
+    def take_in(request: Request, who: Operator, file: UploadFile) -> Response:
         try:
-            content = file.file.read(MOST_BYTES + 1)
-            if len(content) > MOST_BYTES:
-                raise BadInput(f"the file has more than {MOST_BYTES:,} bytes: split it")
-            imported = import_feeds(ports, opml.read(content, file.filename or "the file"))
+            imported = _imported(ports, who, file)
         except BadInput as error:
             return _new_page(request, 422, file_error=str(error))
         return _new_page(request, imported=imported)
@@ -187,35 +200,64 @@ def _add_one(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     def change(request: Request, who: Operator, feed_id: str, url: Annotated[str, Form()] = "") -> Response:
         feed = find_feed(ports, feed_id)
         try:
-            replace_feed(ports, feed.id, completed(url))
+            after = replace_feed(ports, feed.id, completed(url))
         except BadInput as error:
             return _feed_page(request, ports, who, feed, 422, address=url, error=str(error))
+        audit.record(ports, who.address, "replace feed", feed.url, _described(feed), _described(after))
         return seen(request, f"/feeds/{feed.id}", "replace")
 
     @router.post("/{feed_id}/{deed}")
-    def do(request: Request, _: Operator, feed_id: str, deed: Deed) -> Response:
+    def do(request: Request, who: Operator, feed_id: str, deed: Deed) -> Response:
         feed = find_feed(ports, feed_id)
         if deed is Deed.POLL:
-            report = flow.poll(ports, [feed.id], forced=True)
-            queue_entries(report.entry_ids)
+            report = _poll(ports, who, {feed.id: feed}, queue_entries)
             return seen(request, f"/feeds/{feed.id}", "polled" if report.polled else "busy", len(report.entry_ids))
-        count = _do(ports, deed, [feed.id], queue_entries)
+        count = _do(ports, who, deed, {feed.id: feed})
         return seen(request, "/feeds" if deed is Deed.REMOVE else f"/feeds/{feed.id}", deed, count)
 
 
-def _do(ports: Ports, deed: Deed, feed_ids: Sequence[str], queue_entries: Queue) -> int:
-    """Do it to those that are there; to how many, or how many entries a poll brought."""
-    there = list(ports.stores.feeds.get(feed_ids))
-    if deed is Deed.POLL:
-        report = flow.poll(ports, there, forced=True)
-        queue_entries(report.entry_ids)
-        return len(report.entry_ids)
-    for feed_id in there:
-        if deed is Deed.REMOVE:
-            remove_feed(ports, feed_id)
-        else:
-            set_feed_state(ports, feed_id, FeedState.PAUSED if deed is Deed.PAUSE else FeedState.ACTIVE)
-    return len(there)
+def _imported(ports: Ports, who: User, file: UploadFile) -> Imported:
+    """Import a file of OPML. Raises BadInput."""
+    name, content = file.filename or "the file", file.file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise BadInput(f"the file has more than {MOST_BYTES:,} bytes: split it")
+    imported = import_feeds(ports, opml.read(content, name))
+    if imported.added:
+        audit.record(ports, who.address, "import feeds", f"{imported.added} from {name}", None, None)
+    return imported
+
+
+def _poll(ports: Ports, who: User, feeds: Mapping[str, Feed], queue_entries: Queue) -> PollReport:
+    """Poll these feeds, by their ids, now; the log names those that were not paused, ended or just being polled."""
+    report = flow.poll(ports, list(feeds), forced=True)
+    queue_entries(report.entry_ids)
+    after = ports.stores.feeds.get(list(feeds)).values()
+    polled = [audit.Changed(one.url) for one in after if one.polled_at != feeds[one.id].polled_at]
+    audit.record_all(ports, who.address, "poll feed", polled)
+    return report
+
+
+def _do(ports: Ports, who: User, deed: Deed, feeds: Mapping[str, Feed]) -> int:
+    """Do to these feeds, by their ids, what is no poll; to how many. One that somebody has removed stops no other."""
+    done = []
+    for feed in feeds.values():
+        with suppress(NotFound):
+            done.append(audit.Changed(feed.url, _described(feed), _done_to(ports, deed, feed)))
+    audit.record_all(ports, who.address, f"{deed} feed", done)
+    return len(done)
+
+
+def _done_to(ports: Ports, deed: Deed, feed: Feed) -> Described | None:
+    """The feed as it is after it; None for one that is removed. Raises NotFound."""
+    if deed is Deed.REMOVE:
+        remove_feed(ports, feed.id)
+        return None
+    state = FeedState.PAUSED if deed is Deed.PAUSE else FeedState.ACTIVE
+    return _described(set_feed_state(ports, feed.id, state))
+
+
+def _described(feed: Feed) -> Described:
+    return Described(url=feed.url, title=feed.title, tags=feed.tags, state=feed.state, pages=feed.pages)
 
 
 def _row(feed: Feed, how: Health) -> Row:
@@ -229,15 +271,12 @@ def _new_page(request: Request, status: int = 200, **facts: object) -> Response:
     return page(request, "feeds_new.html", status, **nothing | facts)
 
 
-def _taken_page(request: Request, ports: Ports, taken: Taken) -> Response:
-    """The page of the one feed that was added, or what became of each."""
+def _taken_page(request: Request, ports: Ports, who: User, taken: Taken) -> Response:
+    """Log what was added; the page of the one feed that was, or what became of each."""
+    audit.record_all(ports, who.address, "add feed", [audit.Changed(url) for url in taken.added])
     if len(taken.added) == 1 and not taken.refused:
-        return _at_feed(request, ports, taken.added[0])
+        return seen(request, f"/feeds/{find_feed(ports, taken.added[0]).id}", "added")
     return _new_page(request, 200 if taken.added else 422, taken=taken)
-
-
-def _at_feed(request: Request, ports: Ports, url: str) -> Response:
-    return seen(request, f"/feeds/{find_feed(ports, url).id}", "added")
 
 
 def _feed_page(

@@ -13,10 +13,12 @@ from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Form, Request, Response
+from msgspec.structs import replace
 
 from pipeline.deliver.language import LANGUAGES
 from pipeline.deliver.links import Action
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow import audit
 from pipeline.flow.people import NewRecipient, put_recipient
 from pipeline.flow.preferences import called_irrelevant, change_alert_for, change_for
 from pipeline.flow.recipients import alerts_for, recipients_of
@@ -124,10 +126,12 @@ def _add_deeds(router: APIRouter, ports: Ports) -> None:
         policy: Annotated[str, Form()] = "",
     ) -> Response:
         said = NewRecipient(address=who.address, language=language, zone=zone, quiet=quiet, policy=policy)
+        before = recipients_of(ports, [who.address])[who.address]
         try:
-            put_recipient(ports, said)
+            after = put_recipient(ports, said)
         except BadInput as error:
             return _preferences_page(request, ports, who, 422, said=said, error=str(error))
+        _log(ports, before, after)
         return seen(request, "/inbox/preferences", "saved")
 
     @router.post("/deliveries/{delivery_id}/{action}")
@@ -138,14 +142,23 @@ def _add_deeds(router: APIRouter, ports: Ports) -> None:
         if action not in (Action.RELEVANT, Action.IRRELEVANT):
             raise BadInput(f"{action} is said of an alert, not of a story: go to your preferences")
         change_for(ports, delivery, action)
+        story = ports.stores.stories.get([delivery.story_id]).get(delivery.story_id)
+        audit.record(ports, who.address, f"call story {action}", story.url if story else delivery.story_id, None, None)
         return seen(request, "/inbox", action)
 
     @router.post("/alerts/{alert_id}/{action}")
     def change(request: Request, who: Viewer, alert_id: str, action: Action) -> Response:
         if alert_id not in {EVERY_ALERT, *(one.id for one in alerts_for(ports, who.address))}:
             raise NotFound("alert", alert_id)
-        change_alert_for(ports, who.address, alert_id, action)
+        before = recipients_of(ports, [who.address])[who.address]
+        after = change_alert_for(ports, who.address, alert_id, action)
+        _log(ports, before, after)
         return seen(request, "/inbox/preferences", action)
+
+
+def _log(ports: Ports, before: Recipient, after: Recipient) -> None:
+    if after != replace(before, updated_at=after.updated_at):
+        audit.record(ports, after.address, "change preferences", after.address, before, after)
 
 
 def _preferences_page(

@@ -14,11 +14,11 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pipeline.errors import BadInput
-from pipeline.flow import csvs
+from pipeline.flow import audit, csvs
 from pipeline.flow.quarantine import discard, quarantine, replay
 from pipeline.flow.queues import looked_at, queues
 from pipeline.flow.reconcile import in_lines, reconcile
-from pipeline.model import Delivery, DeliveryState, Story
+from pipeline.model import Delivery, DeliveryState, Entry, Story, User
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force
 from workers import broker
@@ -149,13 +149,27 @@ def _add_quarantine(router: APIRouter, ports: Ports) -> None:
     ) -> Response:
         if not entry_ids:
             return seen(request, "/operations/quarantine", "nothing")
-        if deed is Deed.REPLAY:
-            return seen(request, "/operations/quarantine", deed, len(replay(ports, entry_ids)))
         try:
-            gone = discard(ports, entry_ids, reason=reason, by=who.address)
+            count = _do(ports, who, deed, entry_ids, reason)
         except BadInput as error:
             return _quarantine_page(request, ports, who, 422, error=str(error), chosen=entry_ids)
-        return seen(request, "/operations/quarantine", deed, len(gone))
+        return seen(request, "/operations/quarantine", deed, count)
+
+
+def _do(ports: Ports, who: User, deed: Deed, entry_ids: Sequence[str], reason: str) -> int:
+    """Do it to those in quarantine; to how many. Raises BadInput for discarding without a reason."""
+    before = ports.stores.entries.get(entry_ids)
+    if deed is Deed.REPLAY:
+        after = replay(ports, entry_ids)
+    else:
+        after = discard(ports, entry_ids, reason=reason, by=who.address)
+    changed = [audit.Changed(_name(one), before.get(one.id), one) for one in after]
+    audit.record_all(ports, who.address, f"{deed} entry", changed)
+    return len(after)
+
+
+def _name(entry: Entry) -> str:
+    return entry.url or entry.title or entry.identity
 
 
 def _quarantine_page(
