@@ -18,12 +18,17 @@ from tests.consoles import console
 from tests.servers import NoServer, free_port
 from workers.console.forms import SESSION
 
-NARROW, WIDE = 360, 1280
-"""Of a telephone and of a desk, in CSS pixels."""
+WAYS = ((360, "dark"), (1280, "light"))
+"""How each page is looked at: the widths of a telephone and of a desk, in CSS pixels, and in which colours."""
 GRAVE = ("serious", "critical")
 """The impacts of axe that no page may have."""
 _PATIENCE = 15_000
 """Milliseconds until what a page should show is given up."""
+_REFUSED = "Failed to load resource: the server responded"
+"""How Chromium notes a page with a status such as 422, which a refused form has."""
+_STOPS = 25
+"""More than a form of the console has fields."""
+_OUTLINE = "getComputedStyle(document.activeElement).outlineStyle"
 
 
 @contextmanager
@@ -60,27 +65,40 @@ class Window:
     def heading(self, name: str) -> Locator:
         return self.page.get_by_role("heading", name=name, exact=True)
 
+    def tab_to(self, wanted: Locator) -> None:
+        """Press Tab until it has the focus, which must be seen wherever it is on the way."""
+        for _ in range(_STOPS):
+            self.page.keyboard.press("Tab")
+            assert self.page.evaluate(_OUTLINE) != "none", self.page.evaluate("document.activeElement.outerHTML")
+            if wanted.evaluate("one => one === document.activeElement"):
+                return
+        raise AssertionError(f"{_STOPS} times Tab do not lead to {wanted}")
+
     def shows(self, heading: str) -> None:
         """Wait until the page with this heading is there, and hold it to what every page must keep."""
         expect(self.page.get_by_role("heading", level=1, name=heading, exact=True)).to_be_visible()
         self.holds()
 
     def holds(self) -> None:
-        """The page as it stands fits into both widths, and nobody is kept from using it."""
+        """The page as it stands is no wider than the window, and nobody is kept from using it."""
         self.page.wait_for_load_state()
-        for width in (NARROW, WIDE):
+        for width, colours in WAYS:
             self.page.set_viewport_size({"width": width, "height": 800})
-            assert self.page.evaluate("document.documentElement.scrollWidth") <= width, f"{self.page.url} at {width}"
-            assert _grave(self.page) == [], f"{self.page.url} at {width}"
+            self.page.emulate_media(color_scheme=colours)
+            found = _faults(self.page, width)
+            assert not found, "\n".join(found)
 
 
-def _grave(page: Page) -> list[str]:
-    """What axe finds grave: rule, impact and the elements."""
+def _faults(page: Page, width: int) -> list[str]:
+    """Where the page is wider than the window, and what axe finds grave: rule, impact, place and the element."""
+    needed = page.evaluate("document.documentElement.scrollWidth")
+    wide = [f"{page.url} needs {needed} px of {width}"] if needed > width else []
     found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']} ({one['impact']}): {[node['html'] for node in one['nodes']]}"
+    return wide + [
+        f"{one['id']} ({one['impact']}) in {page.url} at {width} px: {node['html']} {node['failureSummary']}"
         for one in found
         if one["impact"] in GRAVE
+        for node in one["nodes"]
     ]
 
 
@@ -107,8 +125,10 @@ def window(browser: Browser, ports: Ports, user: User | None = None, *, scripts:
             yield made
         finally:
             context.close()
-    assert {_origin(url) for url in made.asked} == {origin}
-    assert [one for one in made.complaints if not one.startswith("Failed to load resource: the server responded")] == []
+    strange = [url for url in made.asked if _origin(url) != origin]
+    assert not strange, strange
+    complaints = [one for one in made.complaints if not one.startswith(_REFUSED)]
+    assert not complaints, complaints
 
 
 def _origin(url: str) -> str:
