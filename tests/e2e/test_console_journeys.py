@@ -16,7 +16,8 @@ from playwright.sync_api import expect
 
 from pipeline.flow.manage import all_alerts
 from pipeline.flow.users import first_link, user_id
-from pipeline.model import Role, User
+from pipeline.model import DeliveryState, EntryState, Role, User
+from pipeline.ports import Ports
 from tests import builders
 from tests.windows import Window, window
 
@@ -65,6 +66,26 @@ def stocked(ports) -> None:
                 published=now - timedelta(days=day, hours=1),
             )
             for day, title in enumerate(HEADLINES)
+        ]
+    )
+
+
+def something_of_everything(ports: Ports) -> None:
+    """What the pages of readers and operators have rows and plots of, in `stocked` stores."""
+    now, story = ports.clock.now(), builders.story("0")
+    ports.stores.alerts.create([builders.alert()])
+    ports.stores.feeds.create([builders.feed(error="answers 500")])
+    ports.stores.entries.create([builders.entry(state=EntryState.QUARANTINED, error=f"no article: {HEADLINES[1]}")])
+    ports.stores.matches.create([builders.match(story_id=story.id, matched_at=now)])
+    ports.stores.deliveries.create(
+        [
+            builders.delivery(
+                story_id=story.id,
+                recipient=user(Role.ADMINISTRATOR).address,
+                state=DeliveryState.SENT,
+                created_at=now,
+                updated_at=now,
+            )
         ]
     )
 
@@ -215,8 +236,9 @@ def test_without_scripts_a_query_is_tried_and_saved_all_the_same(visit, stocked)
         expect(seen.page.get_by_role("status")).to_contain_text("Saved.")
 
 
+@pytest.mark.parametrize("stores", ["sqlite"], indirect=True)  # how pages look is no matter of backends
 def test_all_other_pages_fit_and_can_be_used_by_everybody(visit, stocked, ports):
-    ports.stores.alerts.create([builders.alert()])
+    something_of_everything(ports)
     with visit(user(Role.ADMINISTRATOR)) as seen:
         for path, heading in OTHER_PAGES.items():
             seen.go(path)
