@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser
 
 from pipeline import enrich
 from pipeline.adapters import elastic, sqlite
@@ -24,8 +26,10 @@ from pipeline.adapters.maildir import MaildirMailer
 from pipeline.ports import Ports, Stores
 from pipeline.query import variants
 from pipeline.settings import load
-from tests import servers, web
+from tests import servers, web, windows
 from tests.fakes import Clock
+
+T = TypeVar("T")
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
@@ -33,16 +37,16 @@ settings.register_profile("long", settings.get_profile("default"), max_examples=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-def _serve(start: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    """The address of a server for the session; without one, a skip, or a failure where REQUIRE_SERVERS is set."""
+def _serve(start: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+    """What `start` gives for as long as it is needed; without it, a skip, or a failure where REQUIRE_SERVERS is set."""
     try:
         context = start()
-        url = context.__enter__()
+        given = context.__enter__()
     except servers.NoServer as reason:
         if os.environ.get("REQUIRE_SERVERS"):
             pytest.fail(f"REQUIRE_SERVERS is set, and: {reason}")
         pytest.skip(str(reason))
-    yield url
+    yield given
     context.__exit__(None, None, None)
 
 
@@ -59,6 +63,12 @@ def elasticsearch_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def elasticsearch9_url() -> Iterator[str]:
     yield from _serve(servers.elasticsearch9)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser. Its driver keeps an event loop in this thread, so other modules must not meet it."""
+    yield from _serve(windows.chromium)
 
 
 BACKENDS = ("sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch))
