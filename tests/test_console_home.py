@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pipeline.flow.sweep import sweep
@@ -12,7 +10,6 @@ from pipeline.ports import Ports
 from tests import builders
 from tests.browser import Browser, Page
 from tests.builders import NOON, user
-from tests.conftest import opened, world
 from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
@@ -20,13 +17,9 @@ from tests.servers import free_port
 HOSTILE = "<script>alert(1)</script>"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)])
-def ports(request, tmp_path) -> Iterator[Ports]:
-    with opened(request.param, request) as stores:
-        made = world(stores, tmp_path, Clock())
-        yield made
-        made.fetcher.close()
-        made.extractor.close()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 def home(ports: Ports, role: Role) -> Page:

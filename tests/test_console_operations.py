@@ -14,7 +14,6 @@ from pipeline.flow.queues import queues
 from pipeline.flow.reconcile import reconcile
 from pipeline.flow.sweep import sweep
 from pipeline.model import DeliveryState, EntryState, Event, Role
-from pipeline.ports import Ports
 from pipeline.settings import in_force, load
 from tests import builders
 from tests.browser import Browser
@@ -29,13 +28,9 @@ HOSTILE = "<script>alert(1)</script>"
 PAGES = ("", "/quarantine", "/ledger", "/ledger/reconciliation", "/settings")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)])
-def ports(request, tmp_path) -> Iterator[Ports]:
-    with opened(request.param, request) as stores:
-        made = world(stores, tmp_path, Clock())
-        yield made
-        made.fetcher.close()
-        made.extractor.close()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

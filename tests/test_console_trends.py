@@ -12,7 +12,6 @@ from pipeline.ports import Ports
 from tests import builders
 from tests.browser import Browser, Page
 from tests.builders import NOON, user
-from tests.conftest import opened, world
 from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
@@ -22,13 +21,9 @@ KURSK, NATO = builders.alert("kursk"), builders.alert("nato")
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)])
-def ports(request, tmp_path) -> Iterator[Ports]:
-    with opened(request.param, request) as stores:
-        made = world(stores, tmp_path, Clock())
-        yield made
-        made.fetcher.close()
-        made.extractor.close()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec.structs import replace
 
 from pipeline.address import served_at
@@ -24,18 +23,28 @@ from pipeline.model import Credential, CredentialKind, Role, User, identify
 from pipeline.ports import Ports
 from pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
 SHORTEST, LONGEST = 12, 1_000
 """Letters of a password (NIST SP 800-63B-4, 3.1.1.2, asks for length and for no mixture)."""
 _BAD_LINK = "this link was used, is too old, or is none of ours: ask an administrator for a new one"
 
-_hasher = PasswordHasher()  # Argon2id, 64 MiB, 3 passes: the second choice of RFC 9106, section 4
 _at_once = BoundedSemaphore(2)  # a hash takes 64 MiB: a flood of sign-ins waits for its turn
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    """Argon2id, 64 MiB, 3 passes: the second choice of RFC 9106, section 4."""
+    from argon2 import PasswordHasher  # noqa: PLC0415 -- most commands know no password, and need not wait for it
+
+    return PasswordHasher()
 
 
 @cache
 def _nobodys() -> str:
     """What is verified for an address that nobody has, so that it takes as long as for one that somebody has."""
-    return _hasher.hash(b"the password of nobody")
+    return _hasher().hash(b"the password of nobody")
 
 
 def user_id(address: str) -> str:
@@ -217,12 +226,14 @@ def _hashed(password: str) -> str:
     if not SHORTEST <= len(password) <= LONGEST:
         raise BadInput(f"a password of {len(password)} letters: give {SHORTEST} at the least, {LONGEST} at the most")
     with _at_once:
-        return _hasher.hash(password.encode("utf-8", "surrogatepass"))
+        return _hasher().hash(password.encode("utf-8", "surrogatepass"))
 
 
 def _verified(hashed: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 -- as its hasher
+
     try:
         with _at_once:
-            return _hasher.verify(hashed, password[: LONGEST + 1].encode("utf-8", "surrogatepass"))
+            return _hasher().verify(hashed, password[: LONGEST + 1].encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False

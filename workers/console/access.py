@@ -32,7 +32,12 @@ def at_least(role: Role) -> Callable[[Request], User]:
 
 def sees(user: User, alert: Alert) -> bool:
     """Whether an alert is shown to this user: it is their team's, or nobody's in particular. Administrators see all."""
-    return not alert.team or alert.team in user.teams or user.may(Role.ADMINISTRATOR)
+    return is_of(user, alert.team)
+
+
+def is_of(user: User, team: str) -> bool:
+    """Whether a team's alerts are this user's to see and to make; so are those of no team."""
+    return not team or team in user.teams or user.may(Role.ADMINISTRATOR)
 
 
 Viewer = Annotated[User, Depends(at_least(Role.VIEWER))]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from pipeline.deliver.channel import shown as shown_address
 from pipeline.errors import BadInput, NotFound, QueryError
@@ -25,7 +24,7 @@ from pipeline.query.evaluate import matches
 from workers.console import plots
 from workers.console.access import Analyst, Viewer, sees
 from workers.console.fields import Fields, Form
-from workers.console.shell import page
+from workers.console.shell import Finished, page, seen
 from workers.console.times import times_of
 
 ON_A_PAGE = 50
@@ -53,7 +52,7 @@ def make_router(ports: Ports) -> APIRouter:
     router = APIRouter(prefix="/alerts")
 
     @router.get("")
-    def listed(request: Request, user: Viewer, find: str = "", number: int = 1, done: str = "") -> Response:
+    def listed(request: Request, user: Viewer, done: Finished, find: str = "", number: int = 1) -> Response:
         found = [one for one in visible(ports, user) if find.casefold() in f"{one.name}\n{one.query}".casefold()]
         first = (max(1, number) - 1) * ON_A_PAGE
         shown = found[first : first + ON_A_PAGE]
@@ -63,7 +62,7 @@ def make_router(ports: Ports) -> APIRouter:
             rows=zip(shown, next_mails(ports, shown), strict=True) if shown else [],
             count=len(found),
             find=find,
-            done=DONE.get(done, ""),
+            done=done.said(DONE),
             before=_page_link(find, number - 1) if first else "",
             after=_page_link(find, number + 1) if first + ON_A_PAGE < len(found) else "",
             times=times_of(ports, user),
@@ -89,23 +88,23 @@ def make_router(ports: Ports) -> APIRouter:
         return page(request, "alerts_preview.html", 200, **_preview_facts(ports, user, draft, saved))
 
     @router.get("/{alert_id}")
-    def edit(request: Request, user: Viewer, alert_id: str, done: str = "") -> Response:
+    def edit(request: Request, user: Viewer, alert_id: str, done: Finished) -> Response:
         alert = visible_alert(ports, user, alert_id)
-        return _editor(ports, request, user, _as_draft(alert), alert, done=DONE.get(done, ""))
+        return _editor(ports, request, user, _as_draft(alert), alert, done=done.said(DONE))
 
     @router.post("/{alert_id}")
     def save(request: Request, user: Analyst, form: Form, alert_id: str) -> Response:
         return _saved(ports, request, user, form, visible_alert(ports, user, alert_id))
 
     @router.post("/{alert_id}/pause")
-    def pause(user: Analyst, alert_id: str) -> Response:
+    def pause(request: Request, user: Analyst, alert_id: str) -> Response:
         _set_state(ports, user, alert_id, AlertState.PAUSED)
-        return _see(f"/alerts/{alert_id}?done=paused")
+        return seen(request, f"/alerts/{alert_id}", "paused")
 
     @router.post("/{alert_id}/resume")
-    def resume(user: Analyst, alert_id: str) -> Response:
+    def resume(request: Request, user: Analyst, alert_id: str) -> Response:
         _set_state(ports, user, alert_id, AlertState.ACTIVE)
-        return _see(f"/alerts/{alert_id}?done=resumed")
+        return seen(request, f"/alerts/{alert_id}", "resumed")
 
     @router.post("/{alert_id}/delete")
     def delete(request: Request, user: Analyst, alert_id: str) -> Response:
@@ -142,10 +141,6 @@ def _teams(ports: Ports, user: User, alert: Alert | None) -> list[str]:
     return sorted({*user.teams, *others, alert.team if alert else ""} - {""})
 
 
-def _see(path: str) -> Response:
-    return RedirectResponse(path, 303)
-
-
 def _page_link(find: str, number: int) -> str:
     return "/alerts?" + urlencode({"find": find, "number": number})
 
@@ -167,7 +162,7 @@ def _saved(ports: Ports, request: Request, user: User, form: Fields, saved: Aler
             wrong = {"name": error}
         else:
             record(ports, user.address, "change alert" if saved else "add alert", alert.name, saved, alert)
-            return _see(f"/alerts/{alert.id}?done=saved")
+            return seen(request, f"/alerts/{alert.id}", "saved")
     return _editor(ports, request, user, draft, saved, wrong=wrong, look=True)
 
 

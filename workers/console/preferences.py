@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipeline.deliver.channel import shown
 from pipeline.deliver.links import Action
@@ -20,14 +19,7 @@ from pipeline.deliver.render import moment
 from pipeline.errors import BadInput
 from pipeline.flow.preferences import Preferences, change, preferences
 from pipeline.ports import Ports
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("workers.console"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from workers.console.shell import TEMPLATES
 
 
 def make_router(ports: Ports) -> APIRouter:
@@ -80,12 +72,12 @@ def _offer(action: Action, undoing: Action, stands: bool) -> dict[str, object]:
 
 
 def _page(name: str, status: int, facts: Mapping[str, object]) -> Response:
-    return Response(_TEMPLATES.get_template(name).render(facts), status, _HEADERS, "text/html")
+    return Response(TEMPLATES.get_template(name).render(facts), status, _HEADERS, "text/html")
 
 
 def _style_hash() -> str:
     """The style of our pages, as a policy names it (CSP 3, hashes): no other style holds, and no script."""
-    digest = hashlib.sha256(_TEMPLATES.get_template("style.css").render().encode()).digest()
+    digest = hashlib.sha256(TEMPLATES.get_template("style.css").render().encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 

@@ -20,6 +20,7 @@ from limits.strategies import MovingWindowRateLimiter
 from pipeline.flow.credentials import find_credential, holder
 from pipeline.model import CredentialKind, Role, Scope, User
 from pipeline.ports import Ports
+from workers.console.access import is_of
 from workers.console.throttle import client_of
 
 OF_TOKEN = RateLimitItemPerMinute(600)
@@ -41,7 +42,7 @@ class Caller:
 
     def may_own(self, team: str) -> bool:
         """Whether they may make an alert of this team's, or leave one to it."""
-        return not team or team in self.user.teams or self.user.may(Role.ADMINISTRATOR)
+        return is_of(self.user, team)
 
 
 class Budget:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow import export
 from pipeline.flow.language import understood
 from pipeline.flow.search import evidence, search
 from pipeline.model import Story
@@ -134,16 +135,5 @@ def _found(meant: syntax.Query, story: Story) -> Found:
 
 
 def _facts(story: Story) -> dict[str, Any]:
-    return {
-        "id": story.id,
-        "url": story.url,
-        "title": story.title,
-        "published": story.published,
-        "site": story.site,
-        "language": story.language,
-        "authors": list(story.authors),
-        "sentiment": story.sentiment,
-        "words": story.word_count,
-        "version": story.version,
-        "copy_of": story.copy_of,
-    }
+    facts = export.facts(story)
+    return {name: facts[name] for name in StoryOut.model_fields}
