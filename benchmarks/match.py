@@ -50,8 +50,8 @@ def main() -> None:
     stories = newsstream.stories(400)
     results: dict[str, Any] = {"alerts": {}, "stories": len(stories)}
     with tempfile.TemporaryDirectory() as folder:
-        for count in sorted({*(count // scale for count in ALERTS), COMPARED // scale}):
-            results["alerts"][count] = embedded(Path(folder) / f"{count}.db", count, stories)
+        counts = sorted({*(count // scale for count in ALERTS), COMPARED // scale})
+        results["alerts"] = embedded(Path(folder), counts, stories)
         results["percolator"] = percolator(COMPARED // scale, stories)
     results["memory_per_alert_bytes"] = memory_per_alert(20_000 // scale)
     results["spans_of_100_alerts_ms"] = spans_of_100(stories[0])
@@ -61,32 +61,39 @@ def main() -> None:
     print(json.dumps(results, indent=1))
 
 
-def embedded(path: Path, count: int, stories: Sequence[Story]) -> dict[str, float]:
-    """Stories a second through the store's narrow and the judge, loading, and adding one alert."""
+def embedded(folder: Path, counts: Sequence[int], stories: Sequence[Story]) -> dict[int, dict[str, float]]:
+    """By number of alerts: stories a second through the store's narrow and the judge, loading, and adding one alert.
+
+    The numbers take turns, round by round, so that a machine that slows down for a second slows them all.
+    """
+    opened = {count: loaded(folder / f"{count}.db", count, stories) for count in counts}
+    gc.collect()
+    took: dict[int, list[float]] = {count: [] for count in counts}
+    for turn in range(ROUNDS):
+        note(f"round {turn + 1} of {ROUNDS} …")
+        for count, (stores, row) in opened.items():
+            started = time.perf_counter()
+            row["hits_per_story"] = fire(stores.alerts, stories, 1) / len(stories)
+            took[count].append(time.perf_counter() - started)
+    for count, (stores, row) in opened.items():
+        row["stories_per_second"] = len(stories) / median(took[count])
+        one = replace(newsstream.alerts(1)[0], id="one more", query='"one more"', meaning='"one more"')
+        adding = timed(lambda stores=stores, one=one: (stores.alerts.put([one]), narrow(stores.alerts, stories[:1], 1)))
+        row["adding_one_ms"] = adding * 1000
+        stores.close()
+    return {count: row for count, (_, row) in opened.items()}
+
+
+def loaded(path: Path, count: int, stories: Sequence[Story]) -> tuple[Stores, dict[str, float]]:
+    """The stores with so many alerts, having seen all `stories` once, as they have after an hour; what loading took."""
     note(f"{count} alerts in SQLite …")
     stores = prepared(sqlite.open_stores(str(path)))
     stores.alerts.put(newsstream.alerts(count))
     stores.close()
     stores = sqlite.open_stores(str(path))
-    loading = timed(lambda: stores.alerts.narrow([Document(stories[0])]))
-    fire(stores.alerts, stories, 1)  # the vocabulary is known, as it is after an hour
-    gc.collect()
-    hits = 0
-
-    def again() -> None:
-        nonlocal hits
-        hits = fire(stores.alerts, stories, 1)
-
-    took = median(timed(again) for _ in range(ROUNDS))
-    one = replace(newsstream.alerts(1)[0], id="one more", query='"one more"', meaning='"one more"')
-    adding = timed(lambda: (stores.alerts.put([one]), stores.alerts.narrow([Document(stories[0])])))
-    stores.close()
-    return {
-        "stories_per_second": len(stories) / took,
-        "hits_per_story": hits / len(stories),
-        "loading_s": loading,
-        "adding_one_ms": adding * 1000,
-    }
+    loading = timed(lambda: narrow(stores.alerts, stories[:1], 1))
+    fire(stores.alerts, stories, 1)
+    return stores, {"loading_s": loading}
 
 
 def percolator(count: int, stories: Sequence[Story]) -> dict[str, Any]:
