@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,15 +18,15 @@ from playwright.sync_api import Browser
 from pipeline import enrich
 from pipeline.adapters import elastic, sqlite
 from pipeline.adapters.elastic import indices
-from pipeline.adapters.elastic.client import connect
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.maildir import MaildirMailer
 from pipeline.ports import Ports, Stores
 from pipeline.query import variants
-from pipeline.settings import Settings, load
+from pipeline.settings import load
 from tests import servers, web, windows
 from tests.fakes import Clock
+from tests.spares import Spares
 
 T = TypeVar("T")
 
@@ -79,40 +76,16 @@ NINE = pytest.param("elasticsearch9", marks=pytest.mark.elasticsearch)
 """Elasticsearch 9 as Maven Central has it: without a percolator, so with everything but alerts."""
 
 
-def _with_indices(url: str, kinds: Iterable[indices.Kind]) -> Settings:
-    """The settings of an Elasticsearch store of its own, with these indices."""
-    chosen = load({}, store=url, store_prefix=f"test-{uuid4().hex[:8]}")
-    with connect(chosen) as client:
-        indices.prepare(client, indices.Names(chosen.store_prefix), kinds)
-    return chosen
-
-
-class Spares:
-    """Stores on Elasticsearch, of which the next is made while a test has this one: each takes a second or two."""
-
-    def __init__(self, url: str) -> None:
-        self._make = partial(_with_indices, url, indices.Kind)
-        self._pool = ThreadPoolExecutor(1)
-        self._next = self._pool.submit(self._make)
-
-    def take(self) -> Settings:
-        """The settings of a prepared store, which is the taker's to delete."""
-        made = self._next.result()
-        self._next = self._pool.submit(self._make)
-        return made
-
-    def close(self) -> None:
-        chosen = self._next.result()
-        with connect(chosen) as client:
-            client.indices.delete(index=list(map(indices.Names(chosen.store_prefix).index, indices.Kind)))
-        self._pool.shutdown()
+@pytest.fixture(scope="session")
+def elasticsearch_spares(elasticsearch_url: str) -> Iterator[Spares]:
+    with closing(Spares(elasticsearch_url)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
-def spares(elasticsearch_url: str) -> Iterator[Spares]:
-    made = Spares(elasticsearch_url)
-    yield made
-    made.close()
+def elasticsearch9_spares(elasticsearch9_url: str) -> Iterator[Spares]:
+    with closing(Spares(elasticsearch9_url)) as made:
+        yield made
 
 
 @contextmanager
@@ -126,21 +99,15 @@ def opened(
         yield made
         made.close()
         return
-    url = request.getfixturevalue(f"{backend}_url")
+    spares: Spares = request.getfixturevalue(f"{backend}_spares")
     wanted = [indices.Kind(kind) for kind in kinds if backend == "elasticsearch" or kind != indices.Kind.ALERTS]
-    if backend == "elasticsearch" and len(wanted) == len(indices.Kind):
-        chosen = request.getfixturevalue("spares").take()
-    else:
-        chosen = _with_indices(url, wanted)
-    client, names = connect(chosen), indices.Names(chosen.store_prefix)
+    chosen = spares.take(wanted)
     made = elastic.open_stores(chosen)
     try:
         yield made
     finally:
         made.close()
-        # One by one: deleting by a pattern is refused, as it should be.
-        client.indices.delete(index=[names.index(kind) for kind in wanted])
-        client.close()
+        spares.give_back(chosen, wanted)
 
 
 @pytest.fixture(params=BACKENDS)

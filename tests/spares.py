@@ -1,0 +1,81 @@
+"""Stores on Elasticsearch for one test after another: to make one takes seconds, to empty it a tenth of one."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+from elasticsearch import Elasticsearch
+
+from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic.client import connect
+from pipeline.settings import Settings, load
+
+AT_A_TIME = 10_000
+"""Hits that Elasticsearch gives at once."""
+
+
+class Spares:
+    """The prepared, empty stores of one server. What a test gives back is emptied while the next one runs."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = ThreadPoolExecutor(2)
+        self._ready: dict[tuple[indices.Kind, ...], deque[Future[Settings]]] = defaultdict(deque)
+        self._new: dict[str, Any] = {}  # the indices as they were made, by the prefix of their store
+
+    def take(self, kinds: Iterable[indices.Kind]) -> Settings:
+        """The settings of a store with the indices of `kinds`, to be given back."""
+        wanted = tuple(kinds)
+        ready = self._ready[wanted]
+        while len(ready) < 2:
+            ready.append(self._pool.submit(self._make, wanted))
+        return ready.popleft().result()
+
+    def give_back(self, chosen: Settings, kinds: Iterable[indices.Kind]) -> None:
+        wanted = tuple(kinds)
+        self._ready[wanted].append(self._pool.submit(self._cleaned, chosen, wanted))
+
+    def close(self) -> None:
+        """Delete them all."""
+        for ready in self._ready.values():
+            for store in ready:
+                self._delete(store.result())
+        self._pool.shutdown()
+
+    def _make(self, kinds: tuple[indices.Kind, ...]) -> Settings:
+        chosen = load({}, store=self._url, store_prefix=f"test-{uuid4().hex[:8]}")
+        with connect(chosen) as client:
+            indices.prepare(client, indices.Names(chosen.store_prefix), kinds)
+            self._new[chosen.store_prefix] = _as_it_is(client, chosen)
+        return chosen
+
+    def _cleaned(self, chosen: Settings, kinds: tuple[indices.Kind, ...]) -> Settings:
+        """The store, emptied; another where the test has changed more than what is in it."""
+        with connect(chosen) as client:
+            if _as_it_is(client, chosen) == self._new[chosen.store_prefix]:
+                _empty(client, f"{chosen.store_prefix}-*")
+                return chosen
+        self._delete(chosen)
+        return self._make(kinds)
+
+    def _delete(self, chosen: Settings) -> None:
+        del self._new[chosen.store_prefix]
+        with connect(chosen) as client:
+            # One by one: deleting by a pattern is refused, as it should be.
+            names = list(client.indices.get(index=f"{chosen.store_prefix}-*", allow_no_indices=True).body)
+            if names:
+                client.indices.delete(index=names)
+
+
+def _as_it_is(client: Elasticsearch, chosen: Settings) -> Any:
+    return client.indices.get(index=f"{chosen.store_prefix}-*", allow_no_indices=True).body
+
+
+def _empty(client: Elasticsearch, everything: str) -> None:
+    client.indices.refresh(index=everything)
+    while hits := client.search(index=everything, size=AT_A_TIME, source=False, sort="_doc")["hits"]["hits"]:
+        client.bulk(operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in hits], refresh=True)
