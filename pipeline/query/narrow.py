@@ -1,4 +1,4 @@
-"""What a story must at least hold for a query to match: a tree without NOT, order, distance or case.
+"""What a story must at least hold for a query to match, and what it must not: trees without order, distance or case.
 
 Engines use it to leave out what can't match; they may return more than matches, never less.
 """
@@ -73,6 +73,34 @@ def required(node: Node) -> Required:
             return _phrase(node)
 
 
+def barred(node: Node) -> tuple[Token, ...]:
+    """Tokens of which no document that `node` matches holds any: what `a NOT b` takes away, where a token says it."""
+    match node:
+        case And(parts):
+            return tuple(dict.fromkeys(token for part in parts for token in barred(part)))
+        case Not(part):
+            return _each_enough(part)
+        case _:
+            return ()
+
+
+def _each_enough(node: Node) -> tuple[Token, ...]:
+    """Tokens of which each alone makes `node` match."""
+    match node:
+        case Or(parts):
+            return tuple(token for part in parts for token in _each_enough(part))
+        case Phrase(choices=(choice,)):
+            fields = (node.field,) if node.field else UNFIELDED
+            alone = [run.elements[0] for run in choice if len(run.elements) == 1]
+            return tuple(_element(one, fields) for one in alone if _is_said_by_a_token(one))
+        case _:
+            return ()
+
+
+def _is_said_by_a_token(element: Element) -> bool:
+    return element.pattern == f"{element.prefix}*" if isinstance(element, Wildcard) else not element.case
+
+
 def every(parts: Iterable[Required]) -> Required:
     """All of `parts`, simplified."""
     kept = tuple(dict.fromkeys(part for part in parts if part != ANYTHING))
@@ -101,7 +129,7 @@ def _choice(choice: Choice, fields: tuple[Field, ...]) -> Required:
     return some(every(_element(element, fields) for element in run.elements) for run in choice)
 
 
-def _element(element: Element, fields: tuple[Field, ...]) -> Required:
+def _element(element: Element, fields: tuple[Field, ...]) -> Token:
     if isinstance(element, Wildcard):
         return Token(element.prefix, fields, prefix=True)
     return Token(element.token, fields)

@@ -215,6 +215,18 @@ def test_stories_come_latest_first_within_the_days_asked_for(every_stores):
     assert narrowed(every_stores, "kursk", **days) == ["kursk 2"]
 
 
+@pytest.mark.parametrize("query", ["kursk -sudzha", "kursk NOT (sud* OR belgorod)", 'kursk NOT title:"sudzha"'])
+def test_a_story_with_a_word_under_not_is_not_even_read(every_stores, query):
+    every_stores.stories.put([builders.story("one", title="Kursk"), builders.story("two", title="Kursk, Sudzha")])
+    assert narrowed(every_stores, query) == ["Kursk"]
+
+
+@pytest.mark.parametrize("query", ["kursk NOT =SUDZHA", 'kursk NOT "sudzha kursk"', "kursk NOT (sudzha belgorod)"])
+def test_what_a_word_alone_does_not_decide_is_left_to_the_evaluator(every_stores, query):
+    every_stores.stories.put([builders.story("two", title="Kursk, Sudzha")])
+    assert narrowed(every_stores, query) == ["Kursk, Sudzha"]
+
+
 @pytest.mark.parametrize("query", ["kursk", "kursk NOT sudzha", "kursk OR sudzha", "belgorod", "ATLEAST/2 kursk"])
 @pytest.mark.parametrize("where", [StoryFilter(), StoryFilter(since=NOON, until=NOON + timedelta(days=4))])
 def test_the_days_of_what_is_narrowed_are_counted_as_it_would_be_read(every_stores, query, where):

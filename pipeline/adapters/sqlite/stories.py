@@ -19,7 +19,7 @@ from pipeline.dedupe import settle
 from pipeline.model import Story
 from pipeline.ports import Claim, StoryFilter
 from pipeline.query.document import Document, Field
-from pipeline.query.narrow import All, Anything, Pair, Required, Token, required
+from pipeline.query.narrow import All, Anything, Pair, Required, Token, barred, required
 from pipeline.query.syntax import Query
 
 _ASKED_FOR: Mapping[str, Callable[[Story], datetime | str]] = {
@@ -115,7 +115,7 @@ def _condition(connection: sqlite3.Connection, query: Query, where: StoryFilter)
         asked.append(("published < ?", where.until.timestamp()))
     if where.ingested_since:
         asked.append(("updated_at >= ?", where.ingested_since.timestamp()))
-    if expression := match_expression(required(query.root)):
+    if expression := match_expression(required(query.root), barred(query.root)):
         sign = "+" if _is_common(connection, expression) else ""
         asked.append((f"{sign}rowid IN (SELECT rowid FROM words WHERE words MATCH ?)", expression))  # noqa: S608
     clauses = " AND ".join(clause for clause, _ in asked)
@@ -150,14 +150,20 @@ def streams(story: Story) -> list[str]:
     return [" ".join(chain.from_iterable(value.folded for value in document.values(field))) for field in Field]
 
 
-def match_expression(needs: Required) -> str:
-    """What is required, as FTS5 asks for it; empty when nothing is."""
+def match_expression(needs: Required, bars: Sequence[Token] = ()) -> str:
+    """What is required and what is barred, as FTS5 asks for it; empty when nothing is required."""
+    wanted = _expression(needs)
+    unwanted = " OR ".join(map(_expression, bars))
+    return f"{wanted} NOT ({unwanted})" if wanted and unwanted else wanted
+
+
+def _expression(needs: Required) -> str:
     if isinstance(needs, Anything):
         return ""
     if isinstance(needs, Token):
         columns = " ".join(field.value for field in needs.fields)
         return f'{{{columns}}} : "{needs.token}"{" *" if needs.prefix else ""}'
     if isinstance(needs, Pair):  # rows are not kept in this index (detail=column): both, anywhere
-        return match_expression(All((Token(needs.first, needs.fields), Token(needs.second, needs.fields))))
+        return _expression(All((Token(needs.first, needs.fields), Token(needs.second, needs.fields))))
     word = " AND " if isinstance(needs, All) else " OR "
-    return f"({word.join(map(match_expression, needs.parts))})"
+    return f"({word.join(map(_expression, needs.parts))})"
