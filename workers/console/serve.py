@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ from workers.console import make_app
 from workers.tasks import queue_entries
 
 STOP_SECONDS = 10
+NICENESS = 5
+"""Of the threads that make pages beside other work: where there is too little processor, news goes first."""
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -44,7 +48,13 @@ def serve(listening: socket.socket) -> None:
 def beside(listening: socket.socket) -> Iterator[None]:
     """Serve in a thread for as long as the context lasts."""
     server = _server()
-    thread = threading.Thread(target=server.run, args=([listening],), name="console", daemon=True)
+
+    def run() -> None:
+        if sys.platform == "linux":  # where a thread has a niceness of its own, which the threads it starts inherit
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        server.run(sockets=[listening])
+
+    thread = threading.Thread(target=run, name="console", daemon=True)
     thread.start()
     try:
         yield

@@ -1,35 +1,24 @@
-"""What the pages of operators, inbox and trends cost, on SQLite, over HTTP on loopback.
-
-    .venv/bin/python -m benchmarks.operators [--feeds 10000] [--matches 100000] [--alerts 1000] [--rounds 20]
-
---keep DIR leaves the store there.
+"""The pages of operators, the inbox and the trends.
 
 One match is one delivery, to one of a thousand recipients, over 30 days, on one of 10,000 stories. One visitor, an
-administrator who sees every alert, loads each page so often. A table goes to stderr, JSON to stdout.
+administrator who sees every alert.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import time
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
+from benchmarks.console.pages import Cost, cost
 from pipeline.model import Alert, Delivery, Entity, EntityKind, Entry, EntryState, Feed, Match, Role, Story, identify
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders
-from tests.browser import Browser
+from tests.browser import browsing
 from tests.builders import NOON, user
-from tests.consoles import console
 from tests.fakes import Clock
-from tests.servers import free_port
 from workers import bootstrap
 
 BATCH = 5_000
@@ -53,36 +42,14 @@ PAGES = (
 )
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description="The pages of operators, inbox and trends.")
-    parser.add_argument("--feeds", type=int, default=10_000)
-    parser.add_argument("--matches", type=int, default=100_000)
-    parser.add_argument("--alerts", type=int, default=1_000)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--keep", type=Path, help="where to keep the store that is made")
-    asked = parser.parse_args()
-    with nullcontext(asked.keep) if asked.keep else TemporaryDirectory() as folder:
-        ports = filled(Path(folder), asked.feeds, asked.matches, asked.alerts)
-        results = measured(ports, asked.rounds)
+def measured(feeds: int, matches: int, alerts: int, rounds: int) -> list[Cost]:
+    """What each costs."""
+    with TemporaryDirectory() as folder:
+        ports = filled(Path(folder), feeds, matches, alerts)
+        with browsing(ports, user(Role.ADMINISTRATOR, "r1@example.org")) as browser:
+            made = [cost(path, browser, (path, None), rounds) for path in PAGES]
         bootstrap.close(ports)
-    print(f"{'page':40} {'p50 ms':>8} {'p95 ms':>8} {'KB':>8}", file=sys.stderr)
-    for path, row in results.items():
-        print(f"{path:40} {row['p50_ms']:8.0f} {row['p95_ms']:8.0f} {row['kb']:8.1f}", file=sys.stderr)
-    print(json.dumps(results, indent=1))
-
-
-def measured(ports: Ports, rounds: int) -> dict[str, dict[str, float]]:
-    """Each page so often, after a first time that is not counted."""
-    port = free_port()
-    results = {}
-    with console(ports, port, [], visitor=user(Role.ADMINISTRATOR, "r1@example.org")):
-        browser = Browser(port)
-        for path in PAGES:
-            size = len(browser.get(path).text.encode())
-            spent = [_seconds(browser, path) * 1000 for _ in range(rounds)]
-            results[path] = {"p50_ms": median(spent), "p95_ms": quantiles(spent, n=20)[-1], "kb": size / 1000}
-    return results
+    return made
 
 
 def filled(folder: Path, feeds: int, matches: int, alerts: int) -> Ports:
@@ -145,14 +112,3 @@ def _delivery(number: int, match: Match) -> Delivery:
         updated_at=match.matched_at,
         answer="250 Ok",
     )
-
-
-def _seconds(browser: Browser, path: str) -> float:
-    began = time.perf_counter()
-    if browser.get(path).status != 200:
-        sys.exit(f"{path} is no page")
-    return time.perf_counter() - began
-
-
-if __name__ == "__main__":
-    main()
