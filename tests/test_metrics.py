@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,36 @@ def test_the_store_is_asked_once_for_those_who_scrape_at_once(tmp_path):
     assert first["wirewatch_store_up"].samples[0].value == 1
     stores.close()
     assert {metric.name: metric for metric in stock.collect()} == first
+
+
+CREWED = """
+from datetime import UTC, datetime
+import workers.metrics
+from pipeline.settings import load
+from tests import builders
+from workers import bootstrap, crew
+from workers.metrics import serve
+
+if __name__ == "__main__":
+    ports = bootstrap.make_ports(load(pages="never"))
+    ports.stores.prepare()
+    now = datetime.now(UTC)
+    ports.stores.entries.create([builders.entry("a", due_at=now, first_seen_at=now)])
+    crew.WORTH_IT = 0
+    made = crew.Crew(ports, processes=2)
+    assert made.ingest([builders.entry("a").id]).stories == 1
+    made.close()
+    bootstrap.close(ports)
+    print(serve.rendered(serve.registry(), "")[0].decode())
+"""
+
+
+def test_what_a_crew_does_in_processes_of_its_own_is_told_by_the_one_that_hired_it(tmp_path):
+    script = tmp_path / "crewed.py"
+    script.write_text(CREWED)
+    environment = scrape.environment(data=str(tmp_path)) | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = scrape.series(done.stdout)
+    assert value(found, "wirewatch_stage_duration_seconds_count", stage="enrich") == 1
+    assert value(found, "wirewatch_stage_duration_seconds_count", stage="match") == 1

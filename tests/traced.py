@@ -13,7 +13,7 @@ from workers.tasks import app, poll
 
 exporter = InMemorySpanExporter()
 tracing.begin(SimpleSpanProcessor(exporter))
-with start_worker(app, pool="threads", perform_ping_check=False):
+with start_worker(app, pool="threads", queues=["poll", "ingest", "notify"], perform_ping_check=False):
     poll.delay([sys.argv[1]])
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any(

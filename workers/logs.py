@@ -36,7 +36,7 @@ def is_text(form: str) -> bool:
 def as_json() -> logging.Formatter:
     """A JSON object a line: `time` (RFC 3339), `level`, `logger`, `process`, `message`, what it is about, `error`."""
     return _Json(
-        ("levelname", "name", "processName", "message", "exc_info"),
+        ("levelname", "name", "processName", "message"),
         rename_fields={"levelname": "level", "name": "logger", "processName": "process", "exc_info": "error"},
         timestamp="time",
         json_ensure_ascii=False,
