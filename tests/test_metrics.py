@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from tests.scrape import scraped, value
 from tests.servers import free_port, process, wait_until
 from workers.stock import Stock
 
-WORKER = ("worker", "-Q", "poll,ingest,notify,sweep", "-c", "2", "--without-gossip", "--without-mingle", "-B")
+WORKER = ("worker", "-Q", "poll,ingest,notify,sweep", "-c", "2", "--without-gossip", "--without-mingle")
 
 
 def _children(pid: int) -> list[int]:
@@ -45,15 +46,19 @@ def test_a_worker_tells_what_its_children_did_also_those_that_are_dead(tmp_path,
     fleet = Fleet(tmp_path, scrape.environment(**settings))
     fleet.wirewatch("setup")
     fleet.wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."))
-    command = [BIN / "celery", "-A", "workers.app", *WORKER, "-s", str(tmp_path / "beat")]
+    command = [BIN / "celery", "-A", "workers.app", *WORKER]
     with (
         (tmp_path / "worker.log").open("wb") as log,
         process(command, env=fleet.environment, cwd=ROOT, stdout=log, stderr=log) as worker,
+        ExitStack() as stack,
     ):
 
         def stories() -> float:
             return value(scraped(port), "wirewatch_ingested_entries_total", outcome="story")
 
+        wait_until(lambda: stories() == 0, 60, f"it shows metrics before there is anything to count\n{fleet.logs()}")
+        fleet.start("beat")
+        stack.callback(fleet.stop)
         wait_until(lambda: stories() == 1, 60, f"the story is counted\n{fleet.logs()}")
         before = set(_children(worker.pid))
         for child in before:
@@ -68,6 +73,8 @@ def test_a_worker_tells_what_its_children_did_also_those_that_are_dead(tmp_path,
             30,
             "and they count too",
         )
+        # Beat was given the same port: that is said, and it goes on.
+        assert f"metrics are not served on 127.0.0.1:{port}" in (tmp_path / "beat.log").read_text()
 
 
 @pytest.mark.parametrize("stores", ["sqlite"], indirect=True)
