@@ -2,33 +2,40 @@
 
 import json
 import sys
-import time
 
 from celery.contrib.testing.worker import start_worker
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.servers import wait_until
 from workers import bootstrap, tracing
 from workers.tasks import app, poll
 
-exporter = InMemorySpanExporter()
-tracing.begin(SimpleSpanProcessor(exporter))
-with start_worker(app, pool="threads", queues=["poll", "ingest", "notify"], perform_ping_check=False):
-    poll.delay([sys.argv[1]])
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not any(
-        one.name == "run/wirewatch.notify" for one in exporter.get_finished_spans()
-    ):
-        time.sleep(0.05)
-spans = [
-    {
-        "name": one.name,
-        "id": one.context.span_id,
-        "trace": one.context.trace_id,
-        "parent": one.parent and one.parent.span_id,
-        "attributes": {name: value for name, value in one.attributes.items() if name.startswith("wirewatch.")},
+QUEUES = ["poll", "ingest", "notify"]
+
+
+def main(feed_id: str) -> None:
+    kept = InMemorySpanExporter()
+    tracing.begin(SimpleSpanProcessor(kept))
+    with start_worker(app, pool="threads", queues=QUEUES, perform_ping_check=False):
+        poll.delay([feed_id])
+        wait_until(lambda: "run/wirewatch.notify" in {one.name for one in kept.get_finished_spans()}, 90, "a mail went")
+    bootstrap.close(bootstrap.ports())
+    print(json.dumps([facts(one) for one in kept.get_finished_spans()]))  # noqa: T201 -- for the test
+
+
+def facts(span: ReadableSpan) -> dict[str, object]:
+    own = {name: value for name, value in span.attributes.items() if name.startswith("wirewatch.")}
+    parent = span.parent and span.parent.span_id
+    return {
+        "name": span.name,
+        "id": span.context.span_id,
+        "trace": span.context.trace_id,
+        "parent": parent,
+        "attributes": own,
     }
-    for one in exporter.get_finished_spans()
-]
-print(json.dumps(spans))  # noqa: T201 -- for the test
-bootstrap.close(bootstrap.ports())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
