@@ -22,6 +22,19 @@ def identify(*parts: str) -> str:
     return hashlib.blake2b(b"".join([b"%d:%b" % (len(one), one) for one in data]), digest_size=16).hexdigest()
 
 
+class Stage(StrEnum):
+    """The stages, in their order: metrics, traces and logs call them so too."""
+
+    FETCH = "fetch"
+    PARSE = "parse"
+    EXTRACT = "extract"
+    ENRICH = "enrich"
+    DEDUPE = "dedupe"
+    INDEX = "index"
+    MATCH = "match"
+    DELIVER = "deliver"
+
+
 class FeedState(StrEnum):
     """Whether a feed is polled."""
 

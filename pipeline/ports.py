@@ -7,6 +7,7 @@ exact (claims, leases, identity) goes through `get` and `update`; the searches o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
@@ -30,6 +31,7 @@ from pipeline.model import (
     Outbox,
     Recipient,
     Reply,
+    Stage,
     Story,
     Subscription,
     Takedown,
@@ -327,6 +329,22 @@ class Enricher(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Who watches the stages at work, for metrics and traces."""
+
+    def stage(self, stage: Stage, **ids: str) -> AbstractContextManager[object]:
+        """Stand around one piece of work of `stage`; `ids` say of what. Raises nothing, and lets errors pass."""
+        ...
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def stage(self, stage: Stage, **ids: str) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Nothing is kept."""
+        return nullcontext()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The world as the flow sees it; made in workers/bootstrap.py, and in tests."""
@@ -339,4 +357,5 @@ class Ports:
     settings: Settings
     variants: Variants  # the spellings in force
     enrichers: Sequence[Enricher]  # in this order
+    observer: Observer = field(default_factory=Unobserved)
     robots: dict[str, Rules] = field(default_factory=dict)  # of the sites this process has asked, by origin

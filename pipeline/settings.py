@@ -75,6 +75,12 @@ def _tagger(text: str) -> str:
     return text
 
 
+def _traces(text: str) -> str:
+    if text.strip() and not _is_public(text):
+        raise ValueError("give http://host:4318, the OTLP/HTTP port of a collector")
+    return text.strip().rstrip("/")
+
+
 def _number(least: float, most: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
@@ -255,6 +261,18 @@ class Settings:
         "", _plain, "file of your own people, places and organisations, which come first (docs/entities.md)"
     )
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
+    log_format: str = _setting(
+        "auto",
+        _one_of("auto", "json", "text"),
+        "how it is logged: json, text, or auto for text on a terminal and else json (docs/logs.md)",
+    )
+    metrics_host: str = _setting("127.0.0.1", _plain, "address on which each process serves its metrics, to anybody")
+    metrics_port: int = _setting(
+        "0", _count(0, 65_535), "port on which each process serves its metrics (docs/metrics.md); 0 for none"
+    )
+    traces: str = _setting(
+        "", _traces, "where spans are sent: http(s)://host:4318 of an OpenTelemetry collector; empty for nowhere"
+    )
 
 
 def load(environment: Mapping[str, str] | None = None, config: Path | None = None, **overrides: str | None) -> Settings:

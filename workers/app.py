@@ -17,11 +17,13 @@ import sys
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import setup_logging, task_failure, worker_process_init
+from celery.signals import beat_init, setup_logging, task_failure, worker_process_init, worker_ready
 
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
 from workers import bootstrap
+from workers.metrics import serve as metrics
+from workers.metrics import timing
 
 # Of a lease: when a task is asked to stop, and when its process is ended.
 SOFT_PART, HARD_PART = 0.8, 0.9
@@ -39,6 +41,7 @@ ROUTES = {
 }
 
 app = Celery("wirewatch", include=["workers.tasks"])
+timing.connect()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -120,3 +123,11 @@ def _after_fork(**_: object) -> None:
     own = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
     own |= {"daemon": False, "authkey": multiprocessing.process.AuthenticationString(own["authkey"])}  # type: ignore[attr-defined]
     bootstrap.forget()
+    bootstrap.begin_traces()
+
+
+# Not before its children are there: they would have a copy of the thread's locks.
+@worker_ready.connect
+@beat_init.connect
+def _show_metrics(**_: object) -> None:
+    metrics.expose(bootstrap.settings())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import logging
-from dataclasses import replace
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -22,10 +25,12 @@ from pipeline.adapters.maildir import MaildirMailer
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.enrich.entities import EntityTagger, aliases
 from pipeline.errors import SettingError
-from pipeline.ports import Enricher, Mailer, Ports, Stores
+from pipeline.model import Stage
+from pipeline.ports import Enricher, Mailer, Observer, Ports, Stores, Unobserved
 from pipeline.query import variants
 from pipeline.query.variants import Variants
 from pipeline.settings import Settings
+from workers import logs
 
 _chosen: list[Settings] = []
 _lock = Lock()
@@ -73,7 +78,53 @@ def make_ports(settings: Settings) -> Ports:
         settings=settings,
         variants=make_variants(settings),
         enrichers=enrich.all_with(make_tagger(settings)),
+        observer=make_observer(settings),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Several that watch at once."""
+
+    all: Sequence[Observer]
+
+    def stage(self, stage: Stage, **ids: str) -> AbstractContextManager[object]:
+        """All of them stand around it."""
+        stack = ExitStack()
+        for one in self.all:
+            stack.enter_context(one.stage(stage, **ids))
+        return stack
+
+
+def make_observer(settings: Settings) -> Observer:
+    """Who watches the stages of this process: metrics where it keeps any, and traces where they are sent somewhere."""
+    watching: list[Observer] = []
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # set by workers/metrics, in this process or the one it comes from
+        from workers.metrics.meter import Meter  # noqa: PLC0415 -- commands that only look keep no metrics
+
+        watching.append(Meter())
+    if settings.traces:
+        _need_tracing(settings.traces)
+        from workers.tracing import Tracer  # noqa: PLC0415 -- an extra
+
+        watching.append(Tracer())
+    return watching[0] if len(watching) == 1 else Observers(watching) if watching else Unobserved()
+
+
+def begin_traces() -> None:
+    """Send the spans of this process where the settings say, if they do; in a Celery child after the fork."""
+    address = settings().traces
+    if not address:
+        return
+    _need_tracing(address)
+    from workers import tracing  # noqa: PLC0415
+
+    tracing.begin(tracing.to_collector(address))
+
+
+def _need_tracing(address: str) -> None:
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.instrumentation.celery") is None:
+        raise SettingError("traces", address, "this needs the extra: pip install wirewatch[otel]")
 
 
 def make_tagger(settings: Settings) -> Enricher:
@@ -141,13 +192,8 @@ def close(made: Ports) -> None:
 
 
 def set_up_logging(level: str) -> None:
-    """Log to stderr, one line an event; stdout is for what was asked."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
-    for noisy in ("elastic_transport", "trafilatura", "htmldate", "asyncio"):
-        logging.getLogger(noisy).setLevel("ERROR")
-    if level == "INFO":  # that a task came and went is told by what it did
-        for noisy in ("celery.app.trace", "celery.worker.strategy", "celery.beat", "kombu.connection"):
-            logging.getLogger(noisy).setLevel("ERROR")
+    """Log to stderr, one line an event, in the form that the settings say; stdout is for what was asked."""
+    logs.set_up(level, settings().log_format)
 
 
 def _path_of(name: str, address: str) -> str:

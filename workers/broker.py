@@ -27,13 +27,18 @@ class Broker:
     trouble: str = ""
 
 
+def messages(settings: Settings) -> dict[str, int]:
+    """How many messages wait in each queue. Raises RedisError."""
+    with Redis.from_url(settings.broker, socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)) as redis:
+        return {queue: int(redis.llen(queue)) for queue in sorted(set(ROUTES.values()))}
+
+
 def look(settings: Settings) -> Broker | None:
     """What the Redis of `settings` says; None where the broker is in the memory of the process that works."""
     if settings.broker.startswith("memory"):
         return None
     try:
-        with Redis.from_url(settings.broker, socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)) as redis:
-            lengths = {queue: int(redis.llen(queue)) for queue in sorted(set(ROUTES.values()))}
+        lengths = messages(settings)
         with app.connection(settings.broker) as connection:
             answers = app.control.ping(timeout=SECONDS, connection=connection) or []
     except RedisError as error:

@@ -11,6 +11,7 @@ from pipeline.flow.sweep import batches
 from pipeline.flow.watchdog import LONGEST
 from workers import bootstrap, crew
 from workers.app import SOFT_PART, app
+from workers.metrics import meter
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ NOTIFY_PART = 0.4
 def poll(feed_ids: list[str]) -> None:
     """Poll a batch of feeds and queue what is new."""
     report = flow.poll(bootstrap.ports(), feed_ids)
+    meter.count_poll(report)
     log.info(
         "poll: %d feeds, %d failed, %d new entries, %d changed",
         report.polled,
@@ -39,6 +41,7 @@ def poll(feed_ids: list[str]) -> None:
 def ingest(entry_ids: list[str]) -> None:
     """Ingest a batch of entries and queue the deliveries they cause."""
     report = crew.ingest(entry_ids)
+    meter.count_ingest(report)
     log.info("ingest: %d stories, %d failed, %d matches", report.stories, len(report.failed), report.matches)
     for batch in batches(report.delivery_ids, NOTIFY_BATCH):
         notify.delay(batch)
@@ -51,6 +54,7 @@ def notify(delivery_ids: list[str]) -> None:
     report = flow.notify(ports, delivery_ids, seconds=ports.settings.lease * NOTIFY_PART)
     for batch in batches(report.left, NOTIFY_BATCH):
         notify.delay(batch)
+    meter.count_notify(report)
     log.info("notify: %d sent, %d postponed, %d failed", report.sent, report.postponed, report.failed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from pipeline.deliver import decide
 from pipeline.deliver.channel import channel_of
 from pipeline.deliver.plan import first
 from pipeline.flow.recipients import members, recipients_of
-from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Story, identify
+from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Stage, Story, identify
 from pipeline.outlets import cluster_of
 from pipeline.ports import Ports
 from pipeline.query.document import Document
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ def match_stories(ports: Ports, stories: Sequence[Story], news: AbstractSet[str]
     """Match `stories`; of those that came as `news` (ids), what was suppressed as old is delivered after all."""
     if not stories:
         return Fired()
-    documents = [Document(story) for story in stories]
-    verdict = match.judge(ports.stores.alerts.narrow(documents), documents, ports.clock.now())
+    with ports.observer.stage(Stage.MATCH):
+        documents = [Document(story) for story in stories]
+        verdict = match.judge(ports.stores.alerts.narrow(documents), documents, ports.clock.now())
     for alert_id, why in verdict.unhealthy.items():
         ports.stores.alerts.update([alert_id], partial(replace, health=why))
     matches = with_recipients(ports, verdict.matches)
@@ -49,7 +53,22 @@ def match_stories(ports: Ports, stories: Sequence[Story], news: AbstractSet[str]
     updates = _updates(
         ports, [one for one in repeated.values() if one.id not in told], {one.id: one for one in stories}
     )
-    return Fired([*fresh, *updates], write_deliveries(ports, [*fresh, *woken, *updates]))
+    fired = Fired([*fresh, *updates], write_deliveries(ports, [*fresh, *woken, *updates]))
+    _log(fired, {one.id: one for one in stories})
+    return fired
+
+
+def _log(fired: Fired, stories: Mapping[str, Story]) -> None:
+    """A line for each match and delivery, with the entries too: a search for one id finds the way to the mail."""
+    for one in fired.matches:
+        log.info("match: alert fires", extra=_ids(one, stories) | {"match": one.id})
+    for delivery in fired.deliveries:
+        ids = _ids(delivery, stories) | {"delivery": delivery.id, "match": delivery.match_id}
+        log.info("deliver: %s %s", delivery.state, delivery.reason, extra=ids)
+
+
+def _ids(one: Match | Delivery, stories: Mapping[str, Story]) -> dict[str, object]:
+    return {"alert": one.alert_id, "story": one.story_id, "entry": stories[one.story_id].entry_ids}
 
 
 def with_recipients(ports: Ports, matches: Sequence[Match]) -> list[Match]:

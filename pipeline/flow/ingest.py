@@ -29,6 +29,7 @@ from pipeline.model import (
     FetchResponse,
     PageRecord,
     Pages,
+    Stage,
     Story,
 )
 from pipeline.ports import Claim, Ports
@@ -109,6 +110,7 @@ def _claim(ports: Ports, entry_ids: Sequence[str], report: IngestReport) -> list
     for entry in claimed:
         if entry.state is EntryState.QUARANTINED:
             report.quarantined[entry.id] = entry.error
+            log.warning("quarantine: %s", entry.error, extra={"feed": entry.feed_id, "entry": entry.id})
             continue
         gone = Feed(id=entry.feed_id, url="", added_at=_LONG_AGO, next_poll_at=now)
         items.append(_Item(entry, feeds.get(entry.feed_id, gone)))
@@ -127,7 +129,10 @@ def _claimed(entry: Entry, now: datetime, lease: timedelta, most: int) -> Entry 
 def _fetch_pages(ports: Ports, items: Sequence[_Item]) -> None:
     """Fetch and extract the pages that are wanted. A page that can't be had leaves the feed's text and says why."""
     wanted = [item for item in items if _wants_page(ports, item)]
-    outcomes = fetch_pages(ports, [item.entry.url for item in wanted])
+    if not wanted:
+        return
+    with ports.observer.stage(Stage.FETCH):
+        outcomes = fetch_pages(ports, [item.entry.url for item in wanted])
     for item, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, HostBusy) and _may_wait(ports, item, outcome):
             item.put_off = outcome.seconds
@@ -159,7 +164,8 @@ def _wants_page(ports: Ports, item: _Item) -> bool:
 def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
     item.robots_tag = robots.tag(page)
     try:
-        item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
+        with ports.observer.stage(Stage.EXTRACT, entry=item.entry.id):
+            item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
         item.compared = extract.compare(item.entry, item.article)
     except ExtractError as error:
         item.text_reason = _why(error.reason, page)
@@ -200,7 +206,7 @@ def _attempt(item: _Item, stage: str, work: Callable[[], None]) -> None:
     except WirewatchError:
         raise  # the store or the broker: nobody's entry, the whole task is done again
     except Exception as error:
-        log.exception("entry %s: %s failed", item.entry.id, stage)
+        log.exception("%s: entry failed", stage, extra=_ids(item))
         item.error, item.failed_stage = f"{type(error).__name__}: {error}", stage
 
 
@@ -227,7 +233,8 @@ def _compose(ports: Ports, item: _Item) -> None:
 def _enrich(ports: Ports, item: _Item) -> None:
     if item.story is not None:
         claim = item.article.language if item.article and item.article.language else item.entry.language
-        item.story = enrich.enrich(item.story, claim=claim, enrichers=ports.enrichers)
+        with ports.observer.stage(Stage.ENRICH, entry=item.entry.id):
+            item.story = enrich.enrich(item.story, claim=claim, enrichers=ports.enrichers)
 
 
 def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
@@ -235,7 +242,8 @@ def _store(ports: Ports, items: Sequence[_Item]) -> list[Story]:
     made = [(item, item.story) for item in items if item.story is not None and not item.error]
     if not made:
         return []
-    ids = ports.stores.stories.resolve([_claim_of(item) for item, _ in made])
+    with ports.observer.stage(Stage.DEDUPE):
+        ids = ports.stores.stories.resolve([_claim_of(item) for item, _ in made])
     seen: dict[str, list[Seen]] = {}
     for (item, story), story_id in zip(made, ids, strict=True):
         again = item.entry.story_id == story_id
@@ -264,11 +272,19 @@ def _finish(ports: Ports, items: Sequence[_Item], report: IngestReport) -> None:
     for item in items:
         if item.error:
             report.failed[item.entry.id] = item.error
-            log.warning("entry %s: %s", item.entry.id, item.error)
+            log.warning("%s: entry failed: %s", item.failed_stage, item.error, extra=_ids(item))
+        elif item.story:
+            log.info("index: entry is in the story", extra=_ids(item) | {"version": item.story.version})
     finished = ports.stores.entries.update(list(by_id), lambda entry: _finished(ports, by_id[entry.id], entry, now))
     for entry in finished:
         if entry.state is EntryState.QUARANTINED:
             report.quarantined[entry.id] = entry.error
+            log.warning("quarantine: %s", entry.error, extra=_ids(by_id[entry.id]))
+
+
+def _ids(item: _Item) -> dict[str, object]:
+    """What its lines in the log are found by."""
+    return {"feed": item.entry.feed_id, "entry": item.entry.id, "story": _story_id(item)}
 
 
 def _finished(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from pipeline import dedupe, freshness
-from pipeline.model import Story
+from pipeline.model import Stage, Story
 from pipeline.ports import Ports, Sketched
 
 
@@ -27,7 +27,19 @@ def keep(ports: Ports, seen: Mapping[str, Sequence[Seen]]) -> dict[str, Story]:
     """Write what was seen of each story (by id); the stories as they are kept."""
     known = ports.stores.stories.get(list(seen))
     after = {story_id: _folded(known.get(story_id), ones) for story_id, ones in seen.items()}
-    leaders = _leaders(ports, known, after.values())
+    with ports.observer.stage(Stage.DEDUPE):
+        leaders = _leaders(ports, known, after.values())
+    with ports.observer.stage(Stage.INDEX):
+        return _written(ports, seen, known, after, leaders)
+
+
+def _written(
+    ports: Ports,
+    seen: Mapping[str, Sequence[Seen]],
+    known: Mapping[str, Story],
+    after: Mapping[str, Story],
+    leaders: Mapping[str, str],
+) -> dict[str, Story]:
     fresh = [_led(after[story_id], leaders) for story_id in after if story_id not in known]
     created = ports.stores.stories.create(fresh)
     stored = {story.id: story for story, new in zip(fresh, created, strict=True) if new}

@@ -8,10 +8,11 @@ goes. A mail is written into the outbox before it is sent, so that it counts for
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -27,13 +28,20 @@ from pipeline.flow.cluster import elsewhere
 from pipeline.flow.coverage import coverage_of
 from pipeline.flow.recipients import bounced, recipients_of
 from pipeline.flow.send import send
-from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, identify
+from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, Stage, identify
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
 
 MOST = 1_000
 """Deliveries to one recipient that are planned at once; the rest follows."""
+
+
+class Waited(NamedTuple):
+    """How long a delivery took that nothing held back, in seconds."""
+
+    since_published: float  # by its publisher
+    since_seen: float  # in any feed, for the first time
 
 
 @dataclass(slots=True)
@@ -46,6 +54,7 @@ class NotifyReport:
     postponed: int = 0
     failed: int = 0
     suppressed: int = 0
+    waited: list[Waited] = field(default_factory=list)  # of those sent that no policy, throttle or quiet hour held
     left: list[str] = field(default_factory=list)  # ids for which there was no time
 
 
@@ -151,6 +160,7 @@ def _deliver(turn: _Turn, due: Sequence[Delivery], outbox: Outbox) -> Outbox | N
     alerts = turn.ports.stores.alerts.get(list({one.alert_id for one in due}))
     made = plan(due, alerts, turn.recipient, outbox.sent, turn.ports.clock.now())
     done: Sequence[Delivery] = made.changed
+    _log(done, ())
     kept: Outbox | None = outbox
     for mail in made.mails:
         now = turn.ports.clock.now()
@@ -186,8 +196,29 @@ def _sent(turn: _Turn, claimed: Sequence[Delivery], alerts: Mapping[str, Alert])
     """Send one mail; its deliveries as they are afterwards."""
     items, gone = _items(turn.ports, claimed, alerts)
     outcome = gone + (_answered(turn, items) if items else [])
+    turn.report.waited += _waits(outcome, items)
+    _log(outcome, items)
     turn.report.mails += any(one.state is DeliveryState.SENT for one in outcome)
     return outcome
+
+
+def _waits(outcome: Sequence[Delivery], items: Sequence[Item]) -> Iterator[Waited]:
+    stories = {one.delivery.id: one.story for one in items}
+    for one in outcome:
+        if one.state is DeliveryState.SENT and not any(event.state is DeliveryState.HELD for event in one.history):
+            story = stories[one.id]
+            began = (story.published, story.first_seen_at)
+            yield Waited(*(max(0.0, (one.updated_at - moment).total_seconds()) for moment in began))
+
+
+def _log(outcome: Sequence[Delivery], items: Sequence[Item]) -> None:
+    """A line for each delivery with all ids: the last of those that follow a story."""
+    entries = {one.delivery.id: one.story.entry_ids for one in items}
+    for one in outcome:
+        ids = {"delivery": one.id, "match": one.match_id, "alert": one.alert_id, "story": one.story_id}
+        more = {"entry": entries.get(one.id, ()), "mail": one.mail_id}
+        level = logging.WARNING if one.state in (DeliveryState.FAILED, DeliveryState.PENDING) else logging.INFO
+        log.log(level, "deliver: %s to %s %s", one.state, shown(one.recipient), one.reason, extra={**ids, **more})
 
 
 def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
@@ -195,7 +226,9 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
     ports, recipient, deliveries = turn.ports, turn.recipient, [one.delivery for one in items]
     found = coverage_of(ports, _in_digest(items))
     try:
-        taken = send(ports, items, recipient, _notes(found, recipient, ports.clock.now()))
+        notes = _notes(found, recipient, ports.clock.now())
+        with ports.observer.stage(Stage.DELIVER, mail=deliveries[0].mail_id):
+            taken = send(ports, items, recipient, notes)
     except DeliveryUnavailable as error:
         now = ports.clock.now()
         until = decide.next_try(deliveries, now)
@@ -207,7 +240,7 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
         return [decide.failed(one, str(error), ports.clock.now()) for one in deliveries]
     except Exception as error:
         # A template or an address that fails is this mail's own trouble: recorded, and the rest goes on.
-        log.exception("mail %s", deliveries[0].mail_id)
+        log.exception("deliver: a mail failed", extra={"mail": deliveries[0].mail_id})
         return [decide.failed(one, f"{type(error).__name__}: {error}", ports.clock.now()) for one in deliveries]
     bounced(ports, recipient, "")
     return [decide.sent(one, taken.answer, taken.message_id, ports.clock.now()) for one in deliveries]
@@ -265,6 +298,3 @@ def _tell(report: NotifyReport, deliveries: Sequence[Delivery]) -> None:
         report.failed += delivery.state is DeliveryState.FAILED
         report.suppressed += delivery.state is DeliveryState.SUPPRESSED
         report.postponed += delivery.state is DeliveryState.PENDING
-        if delivery.state in (DeliveryState.FAILED, DeliveryState.PENDING):
-            to, state = shown(delivery.recipient), delivery.state
-            log.warning("delivery %s to %s: %s %s", delivery.id, to, state, delivery.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nsmallest
 from itertools import islice
 
@@ -14,6 +14,7 @@ from pipeline.model import Feed, FeedState
 from pipeline.ports import Ports
 
 PAGE = 500
+LATELY = timedelta(hours=1)
 FINE = (FeedHealth.NEW, FeedHealth.QUIET, FeedHealth.WELL)
 """In which nothing can be wrong."""
 WORST = 10
@@ -26,21 +27,26 @@ class Overview:
     states: dict[str, int]
     health: dict[str, int]
     failing: int  # those with an error
+    polled_lately: int  # within LATELY
+    newest_entry_at: datetime | None  # when the last new entry came, of any feed
     worst: list[tuple[Feed, Health]]
 
 
 def overview(ports: Ports) -> Overview:
     """Count the feeds in one pass."""
     now = ports.clock.now()
-    states, health, failing = Counter[str](), Counter[str](), 0
+    states, health, failing, polled = Counter[str](), Counter[str](), 0, 0
+    newest: datetime | None = None
 
     def wrong() -> Iterator[tuple[Feed, Health]]:
-        nonlocal failing
+        nonlocal failing, polled, newest
         for feed in ports.stores.feeds.all():
             how = state_of(feed, now)
             states[feed.state] += 1
             health[how] += 1
             failing += bool(feed.error)
+            polled += feed.polled_at is not None and now - feed.polled_at <= LATELY
+            newest = max(filter(None, (newest, feed.new_entry_at)), default=None)
             if how not in FINE and (found := health_of(feed, now)).wrong:
                 yield feed, found
 
@@ -49,6 +55,8 @@ def overview(ports: Ports) -> Overview:
         states={state.value: states[state] for state in FeedState},
         health={state.value: health[state] for state in FeedHealth if health[state]},
         failing=failing,
+        polled_lately=polled,
+        newest_entry_at=newest,
         worst=worst,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,18 @@ from msgspec.structs import replace
 from pipeline import fetch, freshness, index, parse, schedule
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.flow.subscribe import discover
-from pipeline.model import POLLED, Arrival, Entry, Feed, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.model import (
+    POLLED,
+    Arrival,
+    Entry,
+    Feed,
+    FetchRequest,
+    FetchResponse,
+    ParsedEntry,
+    ParsedFeed,
+    Stage,
+    identify,
+)
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -42,9 +53,19 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     feeds = ports.stores.feeds.update(feed_ids, lambda feed: _claimed(feed, now, until, forced=forced))
     report = PollReport(polled=len(feeds))
     requests = [fetch.request_for(feed, ports.settings) for feed in feeds]
-    for come in ports.fetcher.fetch_as_they_come(requests):
+    for come in _fetched(ports, requests):
         _settle(ports, [feeds[place] for place, _ in come], [outcome for _, outcome in come], report)
     return report
+
+
+def _fetched(ports: Ports, requests: Sequence[FetchRequest]) -> Iterator[list[tuple[int, Outcome]]]:
+    """As `fetch_as_they_come`; the waiting is the stage that is observed, not what is done with what came."""
+    coming, left = ports.fetcher.fetch_as_they_come(requests), len(requests)
+    while left:
+        with ports.observer.stage(Stage.FETCH):
+            come = next(coming)
+        left -= len(come)
+        yield list(come)
 
 
 def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], report: PollReport) -> None:
@@ -78,7 +99,7 @@ def take_in(
     For each feed: the outcome, with a ParseError in place of a body that could not be read; what was read, or None
     when nothing has changed; and how many entries are new.
     """
-    read = [_read(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
+    read = [_read(ports, feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)]
     written = _write_entries(ports, feeds, [parsed for _, parsed in read], report)
     return [(outcome, parsed, new) for (outcome, parsed), new in zip(read, written, strict=True)]
 
@@ -91,11 +112,12 @@ def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Fee
     return replace(feed, lease_until=until, queued_until=None)
 
 
-def _read(feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFeed | None]:
+def _read(ports: Ports, feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFeed | None]:
     if not isinstance(outcome, FetchResponse) or fetch.unchanged(feed, outcome):
         return outcome, None
     try:
-        return outcome, parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
+        with ports.observer.stage(Stage.PARSE, feed=feed.id):
+            return outcome, parse.parse(outcome.url, outcome.body, outcome.headers.get("content-type", ""))
     except ParseError as error:
         return schedule.misread(outcome, error), None
 
@@ -127,6 +149,8 @@ def _write_entries(
     _mark_reissued(ports, feeds, entries, created)
     known = {entry.id: entry for entry, new in zip(entries, created, strict=True) if not new}
     changed = ports.stores.entries.update(list(known), lambda old: _changed(old, known[old.id]))
+    _log_entries("new", [entry for entry, new in zip(entries, created, strict=True) if new])
+    _log_entries("changed", changed)
     report.entry_ids += [entry.id for entry, new in zip(entries, created, strict=True) if new]
     report.entry_ids += [entry.id for entry in changed]
     report.new += sum(created)
@@ -135,6 +159,11 @@ def _write_entries(
     for owner, new in zip(owners, created, strict=True):
         counts[owner] += new
     return counts
+
+
+def _log_entries(how: str, entries: Sequence[Entry]) -> None:
+    for one in entries:
+        log.info("parse: entry is %s", how, extra={"feed": one.feed_id, "entry": one.id, "url": one.url})
 
 
 def _mark_reissued(ports: Ports, feeds: Sequence[Feed], entries: Sequence[Entry], created: Sequence[bool]) -> None:
@@ -190,4 +219,4 @@ def _tell(feed: Feed, outcome: Outcome, parsed: ParsedFeed | None, report: PollR
         report.put_off[feed.id] = outcome.seconds
         return
     report.failed[feed.url] = outcome.reason
-    log.warning("feed %s: %s", feed.url, outcome.reason)
+    log.warning("fetch: feed %s: %s", feed.url, outcome.reason, extra={"feed": feed.id})

@@ -35,6 +35,8 @@ class PushReport:
 
     reception: Reception
     entry_ids: tuple[str, ...] = ()
+    new: int = 0
+    changed: int = 0
 
 
 def confirm(ports: Ports, subscription_id: str, token: str, query: Mapping[str, str]) -> str | None:
@@ -90,7 +92,7 @@ def _taken_in(ports: Ports, subscription: Subscription, content: FetchResponse) 
         [feed.id], partial(websub.after_push, subscription=subscription, new_entries=new, now=now)
     )
     log.info("push for %s: %d new entries, %d changed", feed.url, report.new, report.changed)
-    return PushReport(Reception.TAKEN, tuple(report.entry_ids))
+    return PushReport(Reception.TAKEN, tuple(report.entry_ids), report.new, report.changed)
 
 
 def _found(ports: Ports, subscription_id: str, token: str) -> Subscription | None:

@@ -24,6 +24,7 @@ class Queue:
     waiting: int
     named: int  # of these, how many a message in the broker names
     taken: int  # and how many a worker has under its lease
+    abandoned: int  # and how many a worker had whose lease has run out: it died, or was too slow
     oldest: datetime | None  # since when the longest waiting one is due
     more: bool  # there are more than were looked at
 
@@ -55,6 +56,7 @@ def _queue(ports: Ports, task: str, store: DueRecords[Waiting]) -> Queue:
         waiting=len(waiting),
         named=sum(_until(one.queued_until, now) for one in waiting),
         taken=sum(_until(getattr(one, "lease_until", None), now) for one in waiting),
+        abandoned=sum(_ran_out(getattr(one, "lease_until", None), now) for one in waiting),
         oldest=min(map(_due_at, waiting), default=None),
         more=len(ready) > MOST,
     )
@@ -62,6 +64,10 @@ def _queue(ports: Ports, task: str, store: DueRecords[Waiting]) -> Queue:
 
 def _due_at(thing: Feed | Entry | Delivery | Subscription) -> datetime:
     return thing.next_poll_at if isinstance(thing, Feed) else thing.due_at
+
+
+def _ran_out(end: datetime | None, now: datetime) -> bool:
+    return end is not None and end <= now
 
 
 def _until(end: datetime | None, now: datetime) -> bool:

@@ -21,6 +21,7 @@ from workers.cli import (
     people,
     reading,
     running,
+    status,
     subscriptions,
     upkeep,
     users,
@@ -48,7 +49,21 @@ def cli(data: str | None, config: Path | None) -> None:
     bootstrap.set_up_logging("ERROR")
 
 
-for group in (running, feeds, subscriptions, alerts, people, channels, bounces, users, lists, reading, ledger, upkeep):
+for group in (
+    running,
+    feeds,
+    subscriptions,
+    alerts,
+    people,
+    channels,
+    bounces,
+    users,
+    lists,
+    reading,
+    status,
+    ledger,
+    upkeep,
+):
     for command in group.COMMANDS:
         cli.add_command(command)
 

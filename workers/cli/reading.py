@@ -1,4 +1,4 @@
-"""Commands that look: search, explain, related, status."""
+"""Commands that look: search, explain, related."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from pipeline.flow import search as finding
 from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.explain import find_story
 from pipeline.flow.language import understood
-from pipeline.flow.overview import overview
-from pipeline.flow.quarantine import quarantine
 from pipeline.flow.related import related as relate
-from pipeline.model import EntryState, Story
+from pipeline.model import Story
 from pipeline.outlets import in_words
 from pipeline.ports import StoryFilter
 from pipeline.query.filters import split
@@ -150,38 +148,4 @@ def related(url: str, *, as_json: bool) -> None:
         show.note("nothing related within 72 hours")
 
 
-@click.command()
-@show.json_option
-def status(*, as_json: bool) -> None:
-    """What a person on call asks, in one screen."""
-    ports = bootstrap.ports()
-    stores, now = ports.stores, ports.clock.now()
-    feeds = overview(ports)
-    waiting = stores.entries.due(now, 100_000)
-    facts = {
-        "feeds": feeds.states,
-        "feeds_health": feeds.health,
-        "feeds_failing": feeds.failing,
-        "entries": stores.entries.count(),
-        "entries_waiting": len(waiting),
-        "oldest_waiting": min((entry.due_at for entry in waiting if entry.state is EntryState.PENDING), default=None),
-        "quarantined": len(quarantine(ports).waiting),
-        "stories": stores.stories.count(),
-        "alerts": stores.alerts.count(),
-        "alerts_in_trouble": sorted(alert.name for alert in stores.alerts.all() if alert.health),
-        "matches": stores.matches.count(),
-        "deliveries": dict(stores.deliveries.counts()),
-        "store": ports.settings.store,
-        "mail": ports.settings.mail,
-    }
-    if as_json:
-        show.as_json(facts)
-        return
-    for name, value in facts.items():
-        shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{name.replace('_', ' '):18} {shown if shown not in (None, '', []) else '–'}")
-    for feed, how in feeds.worst:
-        click.echo(f"  {how.state}: {feed.url}: {how.wrong} → {how.cure}")
-
-
-COMMANDS = (search, explain, related, status)
+COMMANDS = (search, explain, related)

@@ -70,6 +70,8 @@ def once_command(*, everything: bool, watch: Path | None, as_json: bool) -> None
 
     Exits 0 though some feeds failed: they are named and counted.
     """
+    if bootstrap.settings().log_format == "json":  # who reads that reads events, and no progress
+        bootstrap.set_up_logging(bootstrap.settings().log_level)
     ports = bootstrap.ports()
     prepare(ports, watch)
     with closing(Crew(ports)) as crew:
@@ -106,12 +108,16 @@ def up(watch: Path | None, threads: int) -> None:
     # Celery takes half a second that other commands need not wait.
     from workers.app import app  # noqa: PLC0415
     from workers.console import serve  # noqa: PLC0415
+    from workers.metrics import serve as metrics  # noqa: PLC0415
+    from workers.stock import Stock  # noqa: PLC0415
     from workers.tasks import sweep  # noqa: PLC0415
 
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
     listening = serve.bound(settings)
     ports = bootstrap.ports()
+    bootstrap.begin_traces()
+    metrics.expose(settings, Stock(ports))
     for line in made_ready(ports, watch):
         show.note(line)
     show.note(f"store   {settings.store}")
@@ -155,11 +161,15 @@ def _beat(app: Celery) -> Service:
 def console() -> None:
     """Serve the console alone, until Ctrl-C: where workers run by themselves."""
     from workers.console import serve  # noqa: PLC0415 -- Celery and FastAPI take half a second
+    from workers.metrics import serve as metrics  # noqa: PLC0415
+    from workers.stock import Stock  # noqa: PLC0415
 
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
     listening = serve.bound(settings)
     show.note(f"console {serve.address(listening)}")
+    bootstrap.begin_traces()
+    metrics.expose(settings, Stock(bootstrap.ports()))
     invite_first(bootstrap.ports(), serve.address(listening))
     serve.serve(listening)
 

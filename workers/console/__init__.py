@@ -17,6 +17,7 @@ from workers.console import (
     health,
     home,
     inbox,
+    metrics,
     operations,
     preferences,
     refusals,
@@ -43,6 +44,7 @@ def make_app(
     app.state.recognise = recognise or sessions.recogniser(ports)
     refusals.install(app)
     app.include_router(health.make_router(ports))
+    app.include_router(metrics.make_router(ports))
     app.include_router(shell.make_static_router())
     app.include_router(sessions.make_router(ports))
     app.include_router(users.make_router(ports))

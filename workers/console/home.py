@@ -10,10 +10,10 @@ from fastapi import APIRouter, Request, Response
 from pipeline.flow.overview import overview
 from pipeline.flow.quarantine import quarantine
 from pipeline.flow.queues import looked_at
+from pipeline.flow.status import LATE
 from pipeline.model import Alert, AlertState, Match, Role, Story
 from pipeline.ports import Ports
 from workers.console.access import Viewer, sees
-from workers.console.operations import LATE
 from workers.console.shell import page
 from workers.console.times import times_of
 

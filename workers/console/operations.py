@@ -18,6 +18,7 @@ from pipeline.flow import audit, csvs
 from pipeline.flow.quarantine import discard, quarantine, replay
 from pipeline.flow.queues import looked_at, queues
 from pipeline.flow.reconcile import in_lines, reconcile
+from pipeline.flow.status import LATE
 from pipeline.model import Delivery, DeliveryState, Entry, Story, User
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force
@@ -36,8 +37,6 @@ MOST_SHOWN = 50
 """Entries of the quarantine on a page."""
 MOST_RECONCILED = 50_000
 """Deliveries that are reconciled while somebody waits; more are for the command line, and the watchdog's daily look."""
-LATE = timedelta(minutes=5)
-"""After which a look that is due each minute says that nobody works."""
 SPANS = {"1": "a day", "7": "a week", "30": "30 days", "": "ever"}
 DONE = {
     "replay": "{count} will be tried again.",

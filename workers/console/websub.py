@@ -20,6 +20,7 @@ from pipeline.flow import push
 from pipeline.flow.push import Reception
 from pipeline.model import FetchResponse
 from pipeline.ports import Ports
+from workers.metrics import meter
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class _Reader:
     def _take_in(self, subscription_id: str, token: str, content: FetchResponse) -> int:
         signature = content.headers.get("x-hub-signature", "")
         report = push.receive(self._ports, subscription_id, token, content, signature)
+        meter.count_entries(report.new, report.changed)
         try:
             self._queue_entries(report.entry_ids)
         except Exception as error:  # the entries stand in the store: the sweep names them when nobody else does
