@@ -13,6 +13,7 @@ from pipeline.errors import BadInput, NotFound, SettingError, WirewatchError
 from workers import bootstrap
 from workers.cli import (
     alerts,
+    backups,
     bounces,
     channels,
     feeds,
@@ -48,7 +49,21 @@ def cli(data: str | None, config: Path | None) -> None:
     bootstrap.set_up_logging("ERROR")
 
 
-for group in (running, feeds, subscriptions, alerts, people, channels, bounces, users, lists, reading, ledger, upkeep):
+for group in (
+    running,
+    feeds,
+    subscriptions,
+    alerts,
+    people,
+    channels,
+    bounces,
+    users,
+    lists,
+    reading,
+    ledger,
+    upkeep,
+    backups,
+):
     for command in group.COMMANDS:
         cli.add_command(command)
 
