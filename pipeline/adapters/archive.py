@@ -5,9 +5,9 @@
     …
     {"end": {kind: {"things": n, "digest": hex}}}
 
-It names no files, so it can't write any; kinds are looked up in `kept.KINDS`. Nothing is believed before it is checked: a
-line has a longest length, a batch a largest size, a kind the number of things that the first line announces, and what a
-batch holds is read when its digest is right. All this finds accidents: who may write archives may write what they like.
+It names no files, so it can't write any; kinds are looked up in `kept.KINDS`. Nothing is believed before it is checked:
+a line has a longest length, a batch a largest size, a kind the number of things that the first line announces, and what
+a batch holds is read when its digest is right. All this finds accidents: who may write archives may write any.
 """
 
 from __future__ import annotations
