@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import stat
-import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
+from unittest import mock
 
 import pytest
 from backports import zstd
@@ -27,8 +30,9 @@ from tests.conftest import BACKENDS, opened
 from tests.contract.test_copying import archived, moved, new_sqlite, restored
 from tests.servers import free_port
 from tests.test_flow import NEAR_KURSK, one_round, watch
+from workers import bootstrap
+from workers.cli import main
 
-BIN = Path(sys.executable).parent
 AT_NOON = "The road from Kursk to the border was closed at noon."
 
 
@@ -104,18 +108,48 @@ def other(backend: str, request: pytest.FixtureRequest) -> Any:
 
 # -- the commands
 
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command printed."""
+
+    stdout: bytes
+    stderr: bytes
 
 
-def wirewatch_in(folder: Path) -> Run:
-    """Run `wirewatch` in a folder, with what is given on standard input."""
+Run = Callable[..., Done]
+
+
+@contextmanager
+def own_logging() -> Iterator[None]:
+    """How the process logs is as before afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+def wirewatch_in(folder: Path, **settings: str) -> Run:
+    """Run `wirewatch` in a folder, with what is given on standard input; in this process, so it starts at once."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
 
-    def run(*arguments: str, given: bytes = b"", code: int = 0) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run(
-            [BIN / "wirewatch", *arguments], env=plain, cwd=folder, input=given, capture_output=True, check=False
-        )
-        assert done.returncode == code, done.stderr
+    def run(*arguments: str, given: bytes = b"", code: int = 0) -> Done:
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        stdin = mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        environment = mock.patch.dict(os.environ, plain | settings, clear=True)
+        with stdin, environment, own_logging(), chdir(folder), redirect_stdout(out), redirect_stderr(err):
+            with pytest.raises(SystemExit) as left:
+                main(list(arguments))
+            if bootstrap._chosen:
+                bootstrap.close(bootstrap.ports())
+            bootstrap.forget()
+            bootstrap._chosen.clear()
+        done = Done(out.buffer.getvalue(), err.buffer.getvalue())  # type: ignore[attr-defined]
+        assert left.value.code == code, done.stderr
         return done
 
     return run
@@ -144,7 +178,7 @@ def backed_up(tmp_path: Path) -> Path:
     return tmp_path / "it.zst"
 
 
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
+def said(done: Done) -> str:
     """The line of an error, after any progress."""
     line = done.stderr.decode().splitlines()[-1]
     assert line.startswith("wirewatch: ")
