@@ -3,6 +3,7 @@
     WirewatchError
       SettingError            a setting that can't be used
       BadInput                something a person gave: a file, a line, a name, an address
+        BrokenArchive         a backup that is cut off, altered, or none
         QueryError            an alert query that is refused; has `position`, `reason`, `cure`
       NotFound                no such feed, alert, story, entry
       Unavailable             may pass next time: retried
@@ -51,6 +52,10 @@ class SettingError(WirewatchError):
 
 class BadInput(WirewatchError):
     """Something a person gave can't be used."""
+
+
+class BrokenArchive(BadInput):
+    """An archive that can't be restored; the message begins with a verb, for the name of the file to stand before."""
 
 
 class QueryError(BadInput):

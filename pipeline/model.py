@@ -316,6 +316,22 @@ class Story(Struct, frozen=True, kw_only=True):
     updated_at: datetime  # when it was ingested the last time
 
 
+class Identity(Struct, frozen=True, kw_only=True):
+    """That a key by which stories are known again belongs to one. `id` is identify("identity", key)."""
+
+    id: str
+    key: str
+    story_id: str
+
+
+class Sketch(Struct, frozen=True, kw_only=True):
+    """What the text of a story that leads a cluster comes down to (dedupe/sketch.py). `id` is the story's."""
+
+    id: str
+    sketch: bytes
+    first_seen_at: datetime
+
+
 class AlertState(StrEnum):
     """Whether an alert is matched."""
 

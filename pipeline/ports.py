@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.model import (
@@ -27,10 +27,12 @@ from pipeline.model import (
     FetchResponse,
     Firing,
     Group,
+    Identity,
     Match,
     Outbox,
     Recipient,
     Reply,
+    Sketch,
     Stage,
     Story,
     Subscription,
@@ -48,12 +50,31 @@ from pipeline.settings import Settings
 Thing = TypeVar("Thing")
 
 
-class Records(Protocol[Thing]):
-    """Things by id. All methods raise StoreUnavailable or StoreError."""
+@dataclass(frozen=True, slots=True)
+class Still(Generic[Thing]):
+    """All things of a kind as they stood at one moment, whatever is written meanwhile."""
+
+    count: int  # at the most
+    things: Iterator[Thing]  # once, in no order
+
+
+class Copied(Protocol[Thing]):
+    """What can be carried over to another store. Its methods raise StoreUnavailable or StoreError."""
 
     def create(self, things: Sequence[Thing]) -> list[bool]:
         """Write those that are not there yet; for each, whether it was written. Never overwrites."""
         ...
+
+    def still(self) -> AbstractContextManager[Still[Thing]]:
+        """Everything as it stands now, for as long as the context lasts.
+
+        In SQLite the contexts that a thread has open at once show the same moment, and it writes nothing in them.
+        """
+        ...
+
+
+class Records(Copied[Thing], Protocol[Thing]):
+    """Things by id. All methods raise StoreUnavailable or StoreError."""
 
     def put(self, things: Sequence[Thing]) -> None:
         """Write, replacing what stands under the same id."""
@@ -300,6 +321,8 @@ class Stores:
     entries: EntryStore
     stories: StoryStore
     clusters: ClusterStore
+    identities: Copied[Identity]  # what `stories` knows stories by
+    sketches: Copied[Sketch]  # those of `clusters`
     alerts: AlertStore
     lists: Records[WordList]
     matches: MatchStore

@@ -11,7 +11,7 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -291,6 +291,12 @@ def load(environment: Mapping[str, str] | None = None, config: Path | None = Non
         raise SettingError(name, given[name], "there is no such setting: see docs/settings.md")
     data = given.get("data", "data")
     return Settings(**{item.name: _parse(item, given, data) for item in fields(Settings)})
+
+
+def changed(settings: Settings, **given: str) -> Settings:
+    """`settings` with those in `given`, as a person writes them. Raises SettingError."""
+    items = {item.name: item for item in fields(Settings)}
+    return replace(settings, **{name: _parse(items[name], given, str(settings.data)) for name in given})
 
 
 def _parse(item: Any, given: Mapping[str, str], data: str) -> Any:

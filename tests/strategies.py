@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import fields as fields_of
+from msgspec.structs import replace
 
+from pipeline.dedupe import sketch
 from pipeline.errors import QueryError
-from pipeline.model import Entity, EntityKind, Story
+from pipeline.kept import KINDS
+from pipeline.model import Alert, Entity, EntityKind, Identity, Sketch, Story, identify
 from pipeline.query.syntax import Query, parse
 from tests import builders
 from tests.builders import NOON
@@ -106,3 +114,61 @@ def queries(draw: st.DrawFn) -> Query:
         except QueryError:
             continue
     return parse(draw(word.filter(lambda one: one.isalnum())))
+
+
+# -- every kind of thing
+
+moments = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 -- as asked for
+_PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: st.one_of(st.text(max_size=20), texts()),
+    int: st.integers(0, 2**31 - 1),
+    float: st.floats(0, 1e9),
+    bool: st.booleans(),
+    bytes: st.binary(max_size=20),
+    datetime: moments,
+    type(None): st.none(),
+    Any: st.one_of(st.none(), st.booleans(), st.text(max_size=5), st.lists(st.text(max_size=5), max_size=2)),
+}
+long_texts = st.integers(0, 2**20).map(lambda seed: " ".join(f"word{seed * place}" for place in range(60)))
+_NAMED: dict[tuple[type, str], st.SearchStrategy[Any]] = {
+    (Alert, "meaning"): queries().map(lambda query: query.text),
+    (Alert, "health"): st.just(""),
+    (Sketch, "sketch"): long_texts.map(lambda text: sketch("", text)),
+}
+
+
+def _valued(kind: Any) -> st.SearchStrategy[Any]:
+    """Values of a field's type."""
+    parts = get_args(kind)
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return st.sampled_from(list(kind))
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return st.deferred(lambda: made(kind))
+    if get_origin(kind) in (Union, UnionType):
+        return st.one_of(*map(_valued, parts))
+    if get_origin(kind) is dict:
+        return st.dictionaries(*map(_valued, parts), max_size=2)
+    assert get_origin(kind) is tuple, kind
+    if parts[-1] is Ellipsis:
+        return st.lists(_valued(parts[0]), max_size=2).map(tuple)
+    return st.tuples(*map(_valued, parts))
+
+
+def made(kind: type[Struct]) -> st.SearchStrategy[Any]:
+    """Things of a kind with something in every field, of its type, sensible or not; their ids are such as we make."""
+    valued = {one.name: _NAMED.get((kind, one.name), _valued(one.type)) for one in fields_of(kind)}
+    if "id" in valued:
+        valued["id"] = valued["id"].map(identify)
+    things = st.builds(kind, **valued)
+    return things.map(lambda one: replace(one, id=identify("identity", one.key))) if kind is Identity else things
+
+
+def everything(least: int, most: int) -> st.SearchStrategy[dict[str, list[Any]]]:
+    """So many things of every kind that is kept, by its name."""
+    things = {
+        kind.name: st.lists(made(kind.type), min_size=least, max_size=most, unique_by=lambda one: one.id)
+        for kind in KINDS
+    }
+    return st.fixed_dictionaries(things)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import multiprocessing.process
 import sys
+from inspect import signature
 from typing import Any
 
 from celery import Celery, Task
@@ -40,7 +41,20 @@ ROUTES = {
     "watch": "notify",
 }
 
-app = Celery("wirewatch", include=["workers.tasks"])
+
+class Tolerant(Task):  # type: ignore[misc]  # Celery has no types
+    """A task that passes over the keywords it does not know: a later version sent them (docs/upgrade.md)."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run with what is known."""
+        known = kwargs.keys() & signature(self.run).parameters.keys()
+        unknown = sorted(kwargs.keys() - known)
+        if unknown:
+            log.warning("%s: passed over %s, which a later version sent", self.name, ", ".join(unknown))
+        return self.run(*args, **{name: kwargs[name] for name in known})
+
+
+app = Celery("wirewatch", include=["workers.tasks"], task_cls=Tolerant)
 timing.connect()
 
 

@@ -166,6 +166,18 @@ def make_stores(settings: Settings) -> Stores:
     return elastic.open_stores(settings)
 
 
+def stores_at(address: str, *, new: bool = False) -> Stores:
+    """The store at `address`, by the other settings of this process; a file is there already, or `new`.
+
+    Raises SettingError.
+    """
+    given = settings_table.changed(settings(), store=address)
+    parts = urlsplit(given.store)
+    if parts.scheme == "sqlite" and not new and not Path(parts.path).exists():
+        raise SettingError("store", address, "there is no such file")
+    return make_stores(given)
+
+
 def make_budget(settings: Settings) -> HostBudget:
     """The budget of hosts: shared through the broker's Redis where there is one."""
     if urlsplit(settings.broker).scheme == "memory":

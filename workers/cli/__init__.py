@@ -13,6 +13,7 @@ from pipeline.errors import BadInput, NotFound, SettingError, WirewatchError
 from workers import bootstrap
 from workers.cli import (
     alerts,
+    backups,
     bounces,
     channels,
     feeds,
@@ -63,6 +64,7 @@ for group in (
     status,
     ledger,
     upkeep,
+    backups,
 ):
     for command in group.COMMANDS:
         cli.add_command(command)

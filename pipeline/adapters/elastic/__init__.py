@@ -6,6 +6,8 @@ records.py  things by id, the same for every kind: op_type=create, if_seq_no, bu
 stores.py   what each kind can be asked for besides
 stories.py  stories, their search, and the identities by which they are known again
 alerts.py   alerts and the percolator
+clusters.py who leads a cluster
+copied.py   what stories and clusters keep besides, for a backup
 """
 
 from pipeline.adapters.elastic.stores import open_stores

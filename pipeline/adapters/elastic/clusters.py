@@ -33,7 +33,7 @@ LOOK_EVERY = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sketch:
+class StoredSketch:
     """A story that leads, may lead or follows. `id` is the story's."""
 
     id: str
@@ -43,14 +43,21 @@ class _Sketch:
 
     @property
     def sketched(self) -> Sketched:
+        """What it is compared by."""
         return Sketched(self.id, base64.b64decode(self.sketch), self.first_seen_at)
 
 
-def _sketch(one: Sketched) -> _Sketch:
-    return _Sketch(id=one.story_id, sketch=base64.b64encode(one.sketch).decode(), first_seen_at=one.first_seen_at)
+def sketch_records(client: Elasticsearch, names: Names) -> ElasticRecords[StoredSketch]:
+    """The sketches as they are kept."""
+    return ElasticRecords(client, Shelf(names.alias(Kind.SKETCHES), StoredSketch, {"bands": _bands}))
 
 
-def _bands(one: _Sketch) -> list[str]:
+def stored_sketch(one: Sketched) -> StoredSketch:
+    """`one` as it is kept while it is undecided who leads it."""
+    return StoredSketch(id=one.story_id, sketch=base64.b64encode(one.sketch).decode(), first_seen_at=one.first_seen_at)
+
+
+def _bands(one: StoredSketch) -> list[str]:
     """Under which it is found: none where it follows another."""
     return _terms(one.sketched) if one.leader in ("", one.id) else []
 
@@ -63,13 +70,13 @@ class ElasticClusters:
     """ports.ClusterStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        self._sketches = ElasticRecords(client, Shelf(names.alias(Kind.SKETCHES), _Sketch, {"bands": _bands}))
+        self._sketches = sketch_records(client, names)
 
     def lead(self, sketched: Sequence[Sketched]) -> list[str]:
         """For each story the one that leads its cluster."""
         if not sketched:
             return []
-        self._announce({one.story_id: _sketch(one) for one in sketched})
+        self._announce({one.story_id: stored_sketch(one) for one in sketched})
         near = self._near(sketched)
         copied = [one for one in sketched if originals(one, near[one.story_id])]
         own = {one.story_id: one.story_id for one in sketched if one not in copied}
@@ -78,7 +85,7 @@ class ElasticClusters:
             leaders[one.story_id] = self._end(self._decided(one, near[one.story_id]), one.story_id)
         return [leaders[one.story_id] for one in sketched]
 
-    def _announce(self, given: Mapping[str, _Sketch]) -> None:
+    def _announce(self, given: Mapping[str, StoredSketch]) -> None:
         """Write that these may lead, so that others see them from now on; of those that lead, the sketch of today."""
         created = self._sketches.create(list(given.values()))
         known = [key for key, new in zip(given, created, strict=True) if not new]

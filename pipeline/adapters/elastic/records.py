@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,9 +15,12 @@ from elasticsearch.helpers import streaming_bulk
 from pipeline.adapters.codec import from_plain, plain
 from pipeline.adapters.elastic.client import RETRIES, item_reason, of_status, translated
 from pipeline.errors import StoreUnavailable
+from pipeline.ports import Still
 
 PAGE = 500
 KEEP_ALIVE = "2m"
+A_BACKUP = "24h"
+"""How long a point in time is kept that waits for its turn: the most that Elasticsearch allows."""
 CONFLICT = 409
 MOST_ROUNDS = 20
 """How often a change is tried again because somebody else wrote in between."""
@@ -107,6 +111,40 @@ class ElasticRecords(Generic[Thing]):
         self.refresh()
         with translated(self.client):
             return int(self.client.count(index=self.shelf.alias)["count"])
+
+    @contextmanager
+    def still(self) -> Iterator[Still[Thing]]:
+        """Every thing as it stands now, over one point in time."""
+        self.refresh()
+        with translated(self.client):
+            point = self.client.open_point_in_time(index=self.shelf.alias, keep_alive=A_BACKUP)["id"]
+        try:
+            yield Still(self._count_at(point), map(self._thing, self._sources_at(point)))
+        finally:
+            with translated(self.client):
+                self.client.close_point_in_time(id=point)
+
+    def _count_at(self, point: str) -> int:
+        with translated(self.client):
+            answer = self.client.search(pit={"id": point}, size=0, track_total_hits=True)
+        return int(answer["hits"]["total"]["value"])
+
+    def _sources_at(self, point: str) -> Iterator[Body]:
+        after: Any = None
+        while True:
+            with translated(self.client):
+                found = self.client.search(
+                    pit={"id": point, "keep_alive": A_BACKUP},
+                    size=PAGE,
+                    sort=["_shard_doc"],
+                    search_after=after,
+                    track_total_hits=False,
+                    source_excludes=self.shelf.unread,
+                )["hits"]["hits"]
+            yield from (hit["_source"] for hit in found)
+            if len(found) < PAGE:
+                return
+            after = found[-1]["sort"]
 
     def refresh(self) -> None:
         """Let searches see every write before now."""

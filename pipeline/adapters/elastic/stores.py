@@ -13,6 +13,7 @@ from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
 from pipeline.adapters.elastic.client import connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
+from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.stories import ElasticStories
@@ -60,6 +61,8 @@ def open_stores(settings: Settings) -> Stores:
         entries=ElasticEntries(client, names),
         stories=ElasticStories(client, names),
         clusters=ElasticClusters(client, names),
+        identities=ElasticIdentities(client, names),
+        sketches=ElasticSketches(client, names),
         alerts=ElasticAlerts(client, names),
         lists=ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
         matches=ElasticMatches(client, names),

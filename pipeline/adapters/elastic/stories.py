@@ -19,7 +19,7 @@ from pipeline.query.syntax import Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Identity:
+class StoredIdentity:
     """An identity key and the story it belongs to."""
 
     key: str
@@ -27,7 +27,13 @@ class _Identity:
 
     @property
     def id(self) -> str:
+        """Under which it is kept."""
         return _identity_id(self.key)
+
+
+def identity_records(client: Elasticsearch, names: Names) -> ElasticRecords[StoredIdentity]:
+    """The identities as they are kept."""
+    return ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), StoredIdentity, {}))
 
 
 def _identity_id(key: str) -> str:
@@ -40,7 +46,7 @@ class ElasticStories(ElasticRecords[Story]):
     def __init__(self, client: Elasticsearch, names: Names) -> None:
         shelf = Shelf(names.alias(Kind.STORIES), Story, {"words": lambda story: words_of(Document(story))})
         super().__init__(client, shelf)
-        self._identities = ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), _Identity, {}))
+        self._identities = identity_records(client, names)
 
     def resolve(self, claims: Sequence[Claim]) -> list[str]:
         """For each claim the story of its first key that is known, else its own; bind the keys that were not known.
@@ -50,7 +56,7 @@ class ElasticStories(ElasticRecords[Story]):
         """
         bound = self._bound([key for claim in claims for key in claim.keys])
         owners, fresh = settle(claims, bound)
-        created = self._identities.create([_Identity(key=key, story_id=owner) for key, owner in fresh.items()])
+        created = self._identities.create([StoredIdentity(key=key, story_id=owner) for key, owner in fresh.items()])
         lost = [key for key, new in zip(fresh, created, strict=True) if not new]
         if not lost:
             return owners

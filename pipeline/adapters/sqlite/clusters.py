@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pipeline.adapters.sqlite.database import Database
 from pipeline.dedupe.clusters import COPIED_WITHIN, MOST_LEADERS, in_order, originals
 from pipeline.dedupe.sketch import BANDS, BANDS_SHARED, bands
+from pipeline.model import Sketch
 from pipeline.ports import Sketched
 
 _MOST_OF_A_BAND = 1_000
@@ -42,14 +43,19 @@ def _lead(connection: sqlite3.Connection, one: Sketched) -> str:
     found = [] if led else originals(one, _near(connection, one))
     if found:
         return found[0].story_id
+    learn(connection, Sketch(id=one.story_id, sketch=one.sketch, first_seen_at=one.first_seen_at))
+    return one.story_id
+
+
+def learn(connection: sqlite3.Connection, one: Sketch) -> None:
+    """Let `one`, which is not there yet, be found by its bands."""
     row = connection.execute(
         "INSERT INTO sketches (story_id, sketch, first_seen_at) VALUES (?, ?, ?)",
-        (one.story_id, one.sketch, one.first_seen_at.timestamp()),
+        (one.id, one.sketch, one.first_seen_at.timestamp()),
     ).lastrowid
     connection.executemany(
         "INSERT INTO bands (band, sketch) VALUES (?, ?)", [(band, row) for band in bands(one.sketch)]
     )
-    return one.story_id
 
 
 def _near(connection: sqlite3.Connection, one: Sketched) -> list[Sketched]:

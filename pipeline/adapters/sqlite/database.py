@@ -127,6 +127,20 @@ class Database:
             yield self._connection()
 
     @contextmanager
+    def still(self) -> Iterator[None]:
+        """What this thread reads in it all stands as at one moment. It writes nothing in it; others go on."""
+        with self._translated():
+            connection = self._connection()
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its start, so that what it reads can't change under it.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from pipeline.adapters.codec import decode, encode
 from pipeline.adapters.sqlite.database import Database
+from pipeline.ports import Still
 
 PAGE = 500
 
@@ -116,6 +118,12 @@ class SqliteRecords(Generic[Thing]):
         """How many there are."""
         with self.database.read() as connection:
             return int(connection.execute(f"SELECT count(*) FROM {self.table.name}").fetchone()[0])  # noqa: S608
+
+    @contextmanager
+    def still(self) -> Iterator[Still[Thing]]:
+        """Every thing as it stands now."""
+        with self.database.still():
+            yield Still(self.count(), self.all())
 
     def select(self, clauses: str, values: Sequence[Any]) -> list[Thing]:
         """The things for which `clauses` (a constant of this package) hold."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.clusters import SqliteClusters
+from pipeline.adapters.sqlite.copied import SqliteIdentities, SqliteSketches
 from pipeline.adapters.sqlite.database import Database
 from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table, parts
 from pipeline.adapters.sqlite.stories import SqliteStories
@@ -77,6 +78,8 @@ def open_stores(path: str) -> Stores:
         entries=SqliteEntries(database),
         stories=SqliteStories(database),
         clusters=SqliteClusters(database),
+        identities=SqliteIdentities(database),
+        sketches=SqliteSketches(database),
         alerts=SqliteAlerts(database),
         lists=SqliteRecords(database, Table("lists", WordList, {})),
         matches=SqliteMatches(database),
