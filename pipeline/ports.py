@@ -6,7 +6,8 @@ exact (claims, leases, identity) goes through `get` and `update`; the searches o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
@@ -289,6 +290,21 @@ class Clock(Protocol):
         ...
 
 
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+class Moved(NamedTuple):
+    """A kind of thing that was moved into a new index."""
+
+    kind: str
+    source: str
+    target: str
+    copied: int  # documents, those among them twice or more often that were changed meanwhile
+    passes: int
+    waited: float  # seconds for which writers of this kind had to
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """All that a backend keeps."""
@@ -314,6 +330,10 @@ class Stores:
     audits: Records[Audit]
     replies: Records[Reply]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
+    check: Callable[[], None]  # raise StoreError, with the cure, unless all is there as this version wants it
+    reindex: Callable[[Collection[str], Progress], list[Moved]]  # move what an earlier version wrote, and these kinds
+    alone: Callable[[str], AbstractContextManager[Callable[[], None]]]  # be the only one who does such work, by name;
+    # gives what is to be called now and then so that it stays so. Raises StoreUnavailable while others are at it.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
     close: Callable[[], None]

@@ -149,6 +149,12 @@ class Settings:
     )
     store_password: str = _setting("", _plain, "password of the Elasticsearch user", secret=True)
     store_prefix: str = _setting("wirewatch", _plain, "what the names of Elasticsearch indices begin with")
+    store_shards: int = _setting(
+        "1",
+        _count(1, 1024),
+        "shards of each Elasticsearch index that grows with the stories, for 40 GB each; another number takes "
+        "effect with `wirewatch reindex` (docs/elasticsearch.md)",
+    )
     store_timeout: float = _setting("20", _number(1, 600), "seconds to wait for one answer of Elasticsearch")
     broker: str = _setting(
         "memory://",

@@ -15,6 +15,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 import pytest
+from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
 
@@ -87,6 +88,13 @@ def _with_indices(url: str, kinds: Iterable[indices.Kind]) -> Settings:
     return chosen
 
 
+def wipe(client: Elasticsearch, prefix: str) -> None:
+    """Delete a store."""
+    # One by one: deleting by a pattern is refused, as it should be.
+    client.indices.delete(index=[one.name for one in indices.existing(client, indices.Names(prefix))])
+    client.indices.delete_index_template(name=prefix)
+
+
 class Spares:
     """Stores on Elasticsearch, of which the next is made while a test has this one: each takes a second or two."""
 
@@ -101,10 +109,14 @@ class Spares:
         self._next = self._pool.submit(self._make)
         return made
 
+    def rest(self) -> None:
+        """Wait for the next one to be made: for a test that changes how they are."""
+        self._next.result()
+
     def close(self) -> None:
         chosen = self._next.result()
         with connect(chosen) as client:
-            client.indices.delete(index=list(map(indices.Names(chosen.store_prefix).index, indices.Kind)))
+            wipe(client, chosen.store_prefix)
         self._pool.shutdown()
 
 
@@ -132,14 +144,13 @@ def opened(
         chosen = request.getfixturevalue("spares").take()
     else:
         chosen = _with_indices(url, wanted)
-    client, names = connect(chosen), indices.Names(chosen.store_prefix)
+    client = connect(chosen)
     made = elastic.open_stores(chosen)
     try:
         yield made
     finally:
         made.close()
-        # One by one: deleting by a pattern is refused, as it should be.
-        client.indices.delete(index=[names.index(kind) for kind in wanted])
+        wipe(client, chosen.store_prefix)
         client.close()
 
 

@@ -1,4 +1,4 @@
-"""Commands on what is kept: forget."""
+"""Commands on what is kept: forget, reindex."""
 
 from __future__ import annotations
 
@@ -36,4 +36,25 @@ def forget(url: str, *, yes: bool, as_json: bool) -> None:
         show.note(f"a copy stands elsewhere: {copy}")
 
 
-COMMANDS = (forget,)
+@click.command()
+@click.option(
+    "--kind", "also", multiple=True, metavar="KIND", help="Also this, though it is as it should be: stories, say."
+)
+@show.json_option
+def reindex(*, also: tuple[str, ...], as_json: bool) -> None:
+    """Bring what an earlier version has written into Elasticsearch up to date, while others go on working.
+
+    Also gives the indices that grow as many shards as the setting store_shards says.
+    """
+    moved = bootstrap.ports().stores.reindex(also, show.progress())
+    if as_json:
+        show.as_json([one._asdict() for one in moved])
+        return
+    for one in moved:
+        took = f"{one.copied} documents in {one.passes} passes; writers waited {one.waited:.2f} s"
+        click.echo(f"{one.kind}: {took}; now {one.target}")
+    if not moved:
+        show.note("nothing to do: all is as this version writes it")
+
+
+COMMANDS = (forget, reindex)

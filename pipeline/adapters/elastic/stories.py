@@ -40,7 +40,7 @@ class ElasticStories(ElasticRecords[Story]):
     def __init__(self, client: Elasticsearch, names: Names) -> None:
         shelf = Shelf(names.alias(Kind.STORIES), Story, {"words": lambda story: words_of(Document(story))})
         super().__init__(client, shelf)
-        self._identities = ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), _Identity, {}))
+        self.identities = ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), _Identity, {}))
 
     def resolve(self, claims: Sequence[Claim]) -> list[str]:
         """For each claim the story of its first key that is known, else its own; bind the keys that were not known.
@@ -50,13 +50,13 @@ class ElasticStories(ElasticRecords[Story]):
         """
         bound = self._bound([key for claim in claims for key in claim.keys])
         owners, fresh = settle(claims, bound)
-        created = self._identities.create([_Identity(key=key, story_id=owner) for key, owner in fresh.items()])
+        created = self.identities.create([_Identity(key=key, story_id=owner) for key, owner in fresh.items()])
         lost = [key for key, new in zip(fresh, created, strict=True) if not new]
         if not lost:
             return owners
         owners, settled = settle(claims, bound | self._bound(lost))
         moved = [_identity_id(key) for key, owner in settled.items() if owner != fresh[key]]
-        self._identities.update(moved, lambda one: replace(one, story_id=settled[one.key]))
+        self.identities.update(moved, lambda one: replace(one, story_id=settled[one.key]))
         return owners
 
     def known(self, keys: Sequence[str]) -> str:
@@ -82,7 +82,7 @@ class ElasticStories(ElasticRecords[Story]):
         return {one["key_as_string"][:10]: one["doc_count"] for one in answer["aggregations"]["days"]["buckets"]}
 
     def _bound(self, keys: Sequence[str]) -> dict[str, str]:
-        found = self._identities.get([_identity_id(key) for key in keys])
+        found = self.identities.get([_identity_id(key) for key in keys])
         return {one.key: one.story_id for one in found.values()}
 
 

@@ -94,12 +94,22 @@ class Database:
             if version == VERSION:
                 return [f"{self.path}: ready"]
             if version > VERSION:
-                raise StoreError(f"{self.path} was made by a later Wirewatch (schema {version}): upgrade this one")
+                raise _too_new(self.path, version)
             for statement in ";\n".join(_STEPS[version:]).split(";\n"):
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         return [f"{self.path}: {f'brought up to date from schema {version}' if version else 'made'}"]
+
+    def check(self) -> None:
+        """Raise StoreError, with the cure, unless the file has the schema of this version."""
+        with self.read() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise _too_new(self.path, version)
+        if version < VERSION:
+            what = f"has schema {version}, and this Wirewatch wants {VERSION}" if version else "is not set up"
+            raise StoreError(f"{self.path} {what}: run `wirewatch setup`")
 
     def probe(self) -> str:
         """Look the file over; a line that says so. Raises StoreError when it is damaged."""
@@ -174,3 +184,7 @@ class Database:
             ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path}: {error}: restore it from a backup, or name another file") from error
+
+
+def _too_new(path: str, version: int) -> StoreError:
+    return StoreError(f"{path} was made by a later Wirewatch (schema {version}): upgrade this one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -93,6 +94,9 @@ def open_stores(path: str) -> Stores:
         audits=SqliteRecords(database, Table("audits", Audit, {}, durable=True)),
         replies=SqliteRecords(database, Table("replies", Reply, {})),
         prepare=database.prepare,
+        check=database.check,
+        reindex=lambda _also, _progress: [],  # `prepare` brings a file up to date
+        alone=lambda _work: nullcontext(lambda: None),  # a transaction at a time is enough
         probe=database.probe,
         sizes=database.sizes,
         close=database.close,
