@@ -108,6 +108,10 @@ class EntryStore(DueRecords[Entry], Protocol):
         """Entries in quarantine."""
         ...
 
+    def older(self, before: datetime) -> Iterator[Entry]:
+        """Entries that are done, `model.ready_at(entry)` < before, longest ago first; they may be deleted meanwhile."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryFilter:
@@ -138,6 +142,14 @@ class StoryStore(Records[Story], Protocol):
 
     def known(self, keys: Sequence[str]) -> str:
         """Return the story of the first of these identity keys that is known; empty when none is."""
+        ...
+
+    def unbind(self, story_ids: Sequence[str]) -> int:
+        """Let go of the identity keys of these stories, which are about to be deleted; how many there were."""
+        ...
+
+    def older(self, before: datetime) -> Iterator[Story]:
+        """Stories with `updated_at` < before, longest ago first; they may be deleted meanwhile."""
         ...
 
     def copies(self, story_id: str, limit: int) -> list[Story]:
@@ -176,6 +188,14 @@ class ClusterStore(Protocol):
         """
         ...
 
+    def older(self, before: datetime) -> Iterator[str]:
+        """The stories first seen before then of which a sketch is kept; it may be deleted meanwhile."""
+        ...
+
+    def delete(self, story_ids: Sequence[str]) -> int:
+        """Remove the sketches of these stories, by which no copy is found any more; how many there were."""
+        ...
+
 
 class Candidate(NamedTuple):
     """An alert that may match some of the documents asked about (by their place in the call)."""
@@ -202,6 +222,14 @@ class MatchStore(Records[Match], Protocol):
 
     def undelivered(self, before: datetime) -> list[Match]:
         """Matches older than `before` whose deliveries were not all written: a worker died in between."""
+        ...
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Match]:
+        """Every match on these stories. Never late."""
+        ...
+
+    def older(self, before: datetime) -> Iterator[Match]:
+        """Matches made before then, the oldest first; they may be deleted meanwhile."""
         ...
 
     def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
@@ -233,6 +261,10 @@ class DeliveryStore(DueRecords[Delivery], Protocol):
 
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
         """Every delivery of these matches. Never late."""
+        ...
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery about these stories. Never late."""
         ...
 
     def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
@@ -336,6 +368,8 @@ class Stores:
     # gives what is to be called now and then so that it stays so. Raises StoreUnavailable while others are at it.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
+    size: Callable[[], int]  # bytes that what is kept takes up, without what is free to be written over
+    reclaim: Callable[[bool], str]  # give free space back to the disk (True: thoroughly, others wait); a line
     close: Callable[[], None]
 
 

@@ -21,7 +21,7 @@ from pipeline.query.document import Document
 from pipeline.query.syntax import parse
 from pipeline.settings import Settings
 from tests import builders
-from tests.conftest import Spares, wipe
+from tests.conftest import Spares, opened, wipe
 from tests.contract.test_clusters import told
 
 pytestmark = pytest.mark.elasticsearch
@@ -263,3 +263,24 @@ def test_a_paused_alert_stays_paused(stores):
     stores.alerts.put([builders.alert("kursk", state=AlertState.PAUSED)])
     stores.reindex(["alerts"], quiet)
     assert stores.alerts.narrow([Document(builders.story(title="kursk"))]) == []
+
+
+def test_elasticsearch_9_counts_its_writes_alike(request):
+    with opened("elasticsearch9", request, ["feeds"]) as nine:
+        feeds = [builders.feed(str(number)) for number in range(900)]
+        nine.feeds.create(feeds)
+        nine.feeds.delete([feeds[0].id])
+        client = nine.feeds.client
+        names = Names(nine.feeds.shelf.alias.removesuffix("-feeds"))
+        (source,) = indices.existing(client, names)
+        moved = reindex._Move(client, names, nine.feeds, source, 2, lambda: None, quiet).run()
+        assert moved.copied == 899
+        assert {one.id for one in nine.feeds.all()} == {one.id for one in feeds[1:]}
+        nine.feeds.update([feeds[1].id], lambda one: replace(one, title="new"))
+        (source,) = [one for one in indices.existing(client, names) if one.aliases]
+        again = reindex._Move(client, names, nine.feeds, source, 1, lambda: None, quiet)
+        again.target = again._free_name()
+        indices.create(client, again.target, "", indices.mappings_of(Kind.FEEDS), 1)
+        marks = again._pass({0: -1, 1: -1})[1]
+        nine.feeds.update([feeds[2].id], lambda one: replace(one, title="newer"))
+        assert again._pass(marks)[0] == 1

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -77,6 +77,15 @@ class ElasticClusters:
         for one in sorted(copied, key=in_order):
             leaders[one.story_id] = self._end(self._decided(one, near[one.story_id]), one.story_id)
         return [leaders[one.story_id] for one in sketched]
+
+    def older(self, before: datetime) -> Iterator[str]:
+        """The stories first seen before then of which a sketch is kept."""
+        late: Body = {"range": {"first_seen_at": {"lt": before.isoformat(timespec="milliseconds")}}}
+        return (one.id for one in self.sketches.search(late, [{"first_seen_at": "asc"}]))
+
+    def delete(self, story_ids: Sequence[str]) -> int:
+        """Remove the sketches of these stories; how many there were."""
+        return self.sketches.delete(story_ids)
 
     def _announce(self, given: Mapping[str, _Sketch]) -> None:
         """Write that these may lead, so that others see them from now on; of those that lead, the sketch of today."""

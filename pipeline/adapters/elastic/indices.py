@@ -27,6 +27,8 @@ from pipeline.errors import StoreError
 from pipeline.model import identify
 from pipeline.query.document import WHOLE, Field
 
+_EXPUNGE: dict[str, Any] = {"only_expunge_deletes": True}
+MERGE_SECONDS = 3_600
 AT_ONCE = 4
 """Indices that are made at the same time."""
 # Further apart than any NEAR reaches: none crosses from one value of a field to the next.
@@ -100,7 +102,7 @@ def _words() -> dict[str, Any]:
 PROPERTIES: dict[Kind, Properties] = {
     Kind.FEEDS: {
         **_named("id state tags pages", _KEYWORD),
-        **_named("url title site_url etag last_modified body_hash error moved_to notes wall", _KEPT),
+        **_named("url title site_url etag last_modified body_hash error moved_to notes wall listed", _KEPT),
         **_named(
             "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until "
             "latest_published",
@@ -381,6 +383,32 @@ def sizes(client: Elasticsearch, names: Names) -> dict[str, int]:
     with translated(client):
         answer = client.indices.stats(index=f"{names.prefix}-*", metric="store")
     return {name: int(one["total"]["store"]["size_in_bytes"]) for name, one in sorted(answer["indices"].items())}
+
+
+def size(client: Elasticsearch, names: Names) -> int:
+    """Bytes that what is kept takes up on disk: of each index the part of its documents that is not deleted."""
+    with translated(client):
+        answer = client.indices.stats(index=f"{names.prefix}-*", metric="store,docs")
+    return sum(_live(one["total"]) for one in answer["indices"].values())
+
+
+def _live(index: dict[str, Any]) -> int:
+    kept, deleted = int(index["docs"]["count"]), int(index["docs"]["deleted"])
+    return int(index["store"]["size_in_bytes"]) * kept // max(1, kept + deleted)
+
+
+def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
+    """Write segments anew that are mostly deleted documents, or (`thorough`) all that hold any; a line that says so.
+
+    Elasticsearch does that by itself too, as it merges; this does not wait for it.
+    """
+    aliases = [names.alias(kind) for kind in GROWING]
+    before = sum(sizes(client, names).values())
+    with translated(client):
+        patient = client.options(request_timeout=MERGE_SECONDS, max_retries=0)
+        patient.indices.forcemerge(index=aliases, **({"max_num_segments": 1} if thorough else _EXPUNGE))
+    after = sum(sizes(client, names).values())
+    return f"{names.prefix}-*: {(before - after) / 1e6:.0f} of {before / 1e6:.0f} MB given back"
 
 
 def mappings_of(kind: Kind, *, filling: bool = False) -> dict[str, Any]:

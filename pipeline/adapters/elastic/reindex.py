@@ -170,7 +170,6 @@ class _Move:
         self._pass(marks)
         self.client.indices.refresh(index=self.target)
         self._delete_surplus()
-        self.client.indices.put_mapping(index=self.target, **indices.mappings_of(self.source.kind))
         if time.monotonic() - started > _BLOCKED_AT_MOST:
             raise StoreUnavailable(
                 f"{self.source.name}: the last of it took too long to copy: try when less is written"
@@ -178,7 +177,10 @@ class _Move:
         removed = [{"remove": {"index": self.source.name, "alias": alias}} for alias in self.source.aliases]
         added = {"index": self.target, "alias": self.names.alias(self.source.kind), "is_write_index": True}
         self.client.indices.update_aliases(actions=[*removed, {"add": added}])
-        return time.monotonic() - started
+        waited = time.monotonic() - started
+        # That it is whole: an alias says so too, until it is lost.
+        self.client.indices.put_mapping(index=self.target, **indices.mappings_of(self.source.kind))
+        return waited
 
     def _give_up(self) -> None:
         """Let the old index serve again, unless the alias has moved after all (its answer may have been lost)."""

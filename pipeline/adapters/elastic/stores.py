@@ -101,6 +101,8 @@ def open_stores(settings: Settings) -> Stores:
         alone=partial(alone, client, names),
         probe=partial(probe, client, names),
         sizes=partial(indices.sizes, client, names),
+        size=partial(indices.size, client, names),
+        reclaim=partial(indices.reclaim, client, names),
         close=client.close,
     )
 
@@ -153,6 +155,12 @@ class ElasticEntries(ElasticRecords[Entry]):
         """Entries in quarantine, the latest first."""
         return self.search({"term": {"state": EntryState.QUARANTINED.value}}, [{"ready_at": "desc"}])
 
+    def older(self, before: datetime) -> Iterator[Entry]:
+        """Entries that are done, ready before then, longest ago first."""
+        done: Body = {"term": {"state": EntryState.DONE.value}}
+        ready = {"range": {"ready_at": {"lt": _moment(before)}}}
+        return self.search({"bool": {"filter": [done, ready]}}, _LONGEST_READY)
+
 
 class ElasticMatches(ElasticRecords[Match]):
     """ports.MatchStore."""
@@ -165,6 +173,14 @@ class ElasticMatches(ElasticRecords[Match]):
         older = {"range": {"matched_at": {"lt": _moment(before)}}}
         query = {"bool": {"filter": [{"term": {"delivered": False}}, older]}}
         return list(self.search(query, [{"matched_at": "asc"}]))
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Match]:
+        """Every match on these stories."""
+        return list(self.search({"terms": {"story_id": list(story_ids)}}, [{"id": "asc"}]))
+
+    def older(self, before: datetime) -> Iterator[Match]:
+        """Matches made before then, the oldest first."""
+        return self.search({"range": {"matched_at": {"lt": _moment(before)}}}, [{"matched_at": "asc"}])
 
     def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
         """How many matches each alert has had on each day from `since` on."""
@@ -231,6 +247,10 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
         """Every delivery of these matches."""
         return list(self.search({"terms": {"match_id": list(match_ids)}}, [{"id": "asc"}]))
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery about these stories."""
+        return list(self.search({"terms": {"story_id": list(story_ids)}}, [{"id": "asc"}]))
 
     def counts(self) -> Mapping[str, int]:
         """How many deliveries there are in each state."""

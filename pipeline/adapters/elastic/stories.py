@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
@@ -63,6 +64,16 @@ class ElasticStories(ElasticRecords[Story]):
         """Return the story of the first of these identity keys that is known; empty when none is."""
         bound = self._bound(keys)
         return next((bound[key] for key in keys if key in bound), "")
+
+    def unbind(self, story_ids: Sequence[str]) -> int:
+        """Let go of the identity keys of these stories; how many there were."""
+        found = self.identities.search({"terms": {"story_id": list(story_ids)}}, [{"story_id": "asc"}])
+        return self.identities.delete([one.id for one in found])
+
+    def older(self, before: datetime) -> Iterator[Story]:
+        """Stories with `updated_at` < before, longest ago first."""
+        late: Body = {"range": {"updated_at": {"lt": before.isoformat(timespec="milliseconds")}}}
+        return self.search(late, [{"updated_at": "asc"}])
 
     def copies(self, story_id: str, limit: int) -> list[Story]:
         """Copies of the story `story_id`: the first seen first."""
