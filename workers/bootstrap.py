@@ -21,11 +21,13 @@ from pipeline.adapters.keyfile import kept_key
 from pipeline.adapters.maildir import MaildirMailer
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.enrich.entities import EntityTagger, aliases
-from pipeline.errors import SettingError
+from pipeline.errors import SettingError, StoreUnavailable
 from pipeline.ports import Enricher, Mailer, Ports, Stores
 from pipeline.query import variants
 from pipeline.query.variants import Variants
 from pipeline.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _chosen: list[Settings] = []
 _lock = Lock()
@@ -113,6 +115,20 @@ def make_stores(settings: Settings) -> Stores:
     from pipeline.adapters import elastic  # noqa: PLC0415 -- its client takes half a second to import
 
     return elastic.open_stores(settings)
+
+
+def check_store() -> None:
+    """Raise StoreError, with the cure, where the store is not as this version wants it, before any work is taken.
+
+    One that does not answer is none of that: work waits for it.
+    """
+    stores = make_stores(settings())
+    try:
+        stores.check()
+    except StoreUnavailable as error:
+        log.warning("the store is not looked at: %s", error)
+    finally:
+        stores.close()
 
 
 def make_budget(settings: Settings) -> HostBudget:

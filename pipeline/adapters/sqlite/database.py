@@ -146,6 +146,8 @@ class Database:
 
         A file from before this was possible is shortened by a thorough one alone, which also makes it possible.
         """
+        while self._forget_deleted_words():
+            pass
         with self._writing, self.read() as connection:
             before = _pragma(connection, "page_count") * _pragma(connection, "page_size")
             if thorough:
@@ -158,6 +160,13 @@ class Database:
             after = _pragma(connection, "page_count") * _pragma(connection, "page_size")
         given = f"{self.path}: {(before - after) / 1e6:.0f} of {before / 1e6:.0f} MB given back"
         return given if possible else f"{given}; its free pages are used again: `wirewatch prune --compact` shortens it"
+
+    def _forget_deleted_words(self) -> bool:
+        """Write some of the full-text index anew, in which what was deleted is only marked; whether there is more."""
+        with self.write() as connection:
+            before = connection.total_changes
+            connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_GIVEN_BACK_AT_ONCE,))
+            return connection.total_changes - before > 1  # FTS5, section 6.8: less, and nothing was done
 
     def _give_back(self) -> bool:
         """Give some pages back; whether there are more."""
