@@ -88,7 +88,9 @@ def test_all_that_was_written_read_changed_and_deleted_meanwhile_is_right_afterw
     monkeypatch.setattr(reindex, "LITTLE", 20)
     before = [builders.story(f"old {number}", title=f"kursk {number}") for number in range(900)]
     stores.stories.put(before)
-    stores.alerts.put([builders.alert("kursk")])
+    paused = builders.alert("kursk", name="paused", state=AlertState.PAUSED)
+    stores.alerts.put([builders.alert("kursk"), paused])
+    stores.clusters.lead([told("first")])
     counter = builders.feed(failures=0.0)
     stores.feeds.create([counter])
     written, matches, gone, counted = [], [], [], []
@@ -119,15 +121,18 @@ def test_all_that_was_written_read_changed_and_deleted_meanwhile_is_right_afterw
         assert stores.alerts.narrow([Document(before[-1])])
 
     with Busy().doing(write, change, change, delete, read, lambda _: stores.matches.count()):
-        moved = stores.reindex(["stories", "identities", "feeds", "matches", "alerts"], quiet)
+        moved = stores.reindex(["stories", "identities", "feeds", "matches", "alerts", "sketches"], quiet)
         stores.alerts.put([builders.alert("sudzha")])
-    assert [one.kind for one in moved] == ["feeds", "stories", "identities", "alerts", "matches"]
+    assert [one.kind for one in moved] == ["feeds", "stories", "identities", "sketches", "alerts", "matches"]
     assert {one.id for one in stores.stories.all()} == {one.id for one in (*before, *written)} - set(gone)
     assert len(list(stores.stories.narrow(parse("sudzha"), StoryFilter()))) == len(written)
     assert stores.matches.get([one.id for one in matches]) == {one.id: one for one in matches}
     assert stores.feeds.get([counter.id])[counter.id].failures == len(counted)
     assert all(stores.stories.known([story.url]) == story.id for story in written)
-    assert {one.meaning for one in stores.alerts.narrow([Document(written[0])])} == {"kursk", "sudzha"}
+    assert {one.alert_id for one in stores.alerts.narrow([Document(written[0])])} == {
+        builders.alert(query).id for query in ("kursk", "sudzha")
+    }
+    assert stores.clusters.lead([told("second")]) == ["first"]
     assert len(written) > 10
 
 
@@ -251,18 +256,6 @@ def test_what_was_deleted_is_found_among_many_whatever_its_id(stores, monkeypatc
     monkeypatch.setattr(reindex._Move, "_switch", after_the_copy)
     stores.reindex(["feeds"], quiet)
     assert {one.id for one in stores.feeds.all()} == set(ids) - set(deleted)
-
-
-def test_clusters_are_known_after_a_move(stores):
-    assert stores.clusters.lead([told("first")]) == ["first"]
-    stores.reindex(["sketches"], quiet)
-    assert stores.clusters.lead([told("second")]) == ["first"]
-
-
-def test_a_paused_alert_stays_paused(stores):
-    stores.alerts.put([builders.alert("kursk", state=AlertState.PAUSED)])
-    stores.reindex(["alerts"], quiet)
-    assert stores.alerts.narrow([Document(builders.story(title="kursk"))]) == []
 
 
 def test_elasticsearch_9_counts_its_writes_alike(request):

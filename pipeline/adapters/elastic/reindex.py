@@ -46,7 +46,7 @@ READERS = 300.0
 FEW = 1_000
 """Ids that are compared one by one."""
 _DIGITS = "0123456789abcdef"
-_LONGEST = 32
+_BEYOND = "g"
 _BLOCKED_AT_MOST = 60.0
 """Seconds that writers wait: beyond, the move is given up, and they go on in the old index."""
 _WHERE = {Kind.IDENTITIES: "story_id"}
@@ -271,17 +271,18 @@ class _Move:
     def _surplus(self, prefix: str | None, low: str | None, high: str | None) -> Iterator[str]:
         """Ids that are from `low` on and before `high`, in the new index alone.
 
-        A range is cut by the next digit after `prefix`; one that has none is gone through.
+        A range is cut by the digit that comes after `prefix`. What comes before and after all digits has none, and is
+        gone through.
         """
         there, here = (self._count(index, low, high) for index in (self.source.name, self.target))
         if there == here:
             return
-        if here <= FEW or prefix is None or len(prefix) > _LONGEST:
+        if here <= FEW or prefix is None:
             yield from self._ids(self.target, low, high) - self._ids(self.source.name, low, high)
             return
         digits = [prefix + digit for digit in _DIGITS]
-        edges = [low, *digits, high]
-        for inner, start, end in zip([None, *digits], edges[:-1], edges[1:], strict=True):
+        edges = [low, *digits, prefix + _BEYOND, high]
+        for inner, start, end in zip([None, *digits, None], edges[:-1], edges[1:], strict=True):
             yield from self._surplus(inner, start, end)
 
     def _count(self, index: str, low: str | None, high: str | None) -> int:
