@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 
 import click
 
@@ -12,6 +13,8 @@ from pipeline.flow.forget import forget as forget_story
 from pipeline.flow.prune import Bounds, prune
 from workers import bootstrap
 from workers.cli import show
+
+LEAST_AGE = timedelta(days=1)
 
 
 @click.command()
@@ -75,7 +78,7 @@ def prune_command(*, older_than: str | None, max_size: str | None, dry_run: bool
     ports.stores.check()
     asked = Bounds.of(ports.settings)
     if older_than is not None or max_size is not None:
-        age = show.span(older_than) if older_than is not None else None
+        age = _age(older_than) if older_than is not None else None
         asked = replace(asked, age=age, size=_size(max_size) if max_size is not None else None)
     done = prune(ports, asked, dry_run=dry_run, progress=show.progress())
     given_back = "" if dry_run else ports.stores.reclaim(compact)
@@ -92,6 +95,13 @@ def prune_command(*, older_than: str | None, max_size: str | None, dry_run: bool
         show.note("no story was looked at: give --older-than or --max-size, or set WIREWATCH_KEEP")
     if given_back:
         show.note(given_back)
+
+
+def _age(text: str) -> timedelta:
+    age = show.span(text)
+    if age < LEAST_AGE:
+        raise BadInput(f"--older-than {text} would take what has just come: give a day at the least")
+    return age
 
 
 def _size(text: str) -> int:

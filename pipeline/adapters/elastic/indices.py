@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import BadRequestError, ConnectionTimeout, Elasticsearch, NotFoundError
 
 from pipeline.adapters.elastic.client import item_reason, translated
 from pipeline.errors import StoreError
@@ -28,7 +28,8 @@ from pipeline.model import identify
 from pipeline.query.document import WHOLE, Field
 
 _EXPUNGE: dict[str, Any] = {"only_expunge_deletes": True}
-MERGE_SECONDS = 3_600
+MERGE_SECONDS = 600
+"""For so long a merge is waited for; it goes on without anybody waiting."""
 AT_ONCE = 4
 """Indices that are made at the same time."""
 # Further apart than any NEAR reaches: none crosses from one value of a field to the next.
@@ -405,8 +406,11 @@ def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
     aliases = [names.alias(kind) for kind in GROWING]
     before = sum(sizes(client, names).values())
     with translated(client):
-        patient = client.options(request_timeout=MERGE_SECONDS, max_retries=0)
-        patient.indices.forcemerge(index=aliases, **({"max_num_segments": 1} if thorough else _EXPUNGE))
+        patient = client.options(request_timeout=MERGE_SECONDS, max_retries=0, retry_on_timeout=False)
+        try:
+            patient.indices.forcemerge(index=aliases, **({"max_num_segments": 1} if thorough else _EXPUNGE))
+        except ConnectionTimeout:
+            return f"{names.prefix}-*: Elasticsearch goes on giving space back"
     after = sum(sizes(client, names).values())
     return f"{names.prefix}-*: {(before - after) / 1e6:.0f} of {before / 1e6:.0f} MB given back"
 
