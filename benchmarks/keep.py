@@ -85,13 +85,13 @@ def moved(stores: Stores) -> dict[str, Any]:
     """Figures of a reindex of the stories while others are written, by name."""
     over, written = threading.Event(), []
     kept = stores.stories.count()
+    fresh = newsstream.stories(100, seed=3)
 
     def write() -> None:
-        for one in newsstream.stories(20_000, seed=3):
-            if over.is_set():
-                return
+        while not over.is_set():
+            story = replace(fresh[len(written) % len(fresh)], id=identify("new", str(len(written))))
             began = time.monotonic()
-            stores.stories.create([replace(one, id=identify("new", one.id))])
+            stores.stories.create([story])
             written.append(time.monotonic() - began)
 
     writer = threading.Thread(target=write)

@@ -59,8 +59,8 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
     where = f"Elasticsearch at {_address(client)}"
     if "flood-stage" in reason or "read-only-allow-delete" in reason:
         return StoreUnavailable(
-            f"{where} writes nothing, since its disk is nearly full: free some, by `wirewatch prune` for one; "
-            f"it goes on by itself ({reason})"
+            f"{where} writes and deletes nothing, its disk is nearly full: give it more, and it goes on by itself; "
+            f"WIREWATCH_KEEP_SIZE prunes before it comes to that ({reason})"
         )
     if is_moving(reason):
         return StoreUnavailable(
