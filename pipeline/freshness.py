@@ -23,6 +23,8 @@ def why_old(entry: Entry, feed: Feed, article: Article | None, settings: Setting
     stated = entry.published or (article.published if article else None)
     if entry.arrival is Arrival.REISSUED:
         return "came again under another identity, with its feed's back catalogue"
+    if entry.arrival is Arrival.PRUNED:
+        return "changed after its story was pruned"
     if stated is None:
         return "undated, in the first poll of its feed" if entry.arrival is Arrival.FIRST_POLL else ""
     before_added = feed.added_at - stated

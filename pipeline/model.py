@@ -117,6 +117,7 @@ class Feed(Struct, frozen=True, kw_only=True):
     least_interval: float = 0.0  # these three as in ParsedFeed
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
+    listed: tuple[str, ...] | None = None  # by its last document, as pipeline/retention.py reads it; None: not known
 
 
 class SubscriptionState(StrEnum):
@@ -174,6 +175,7 @@ class Arrival(StrEnum):
     NEWS = "news"
     FIRST_POLL = "first poll"  # of its feed: all that the feed had
     REISSUED = "reissued"  # with its feed's back catalogue, under another identity
+    PRUNED = "pruned"  # and is kept as a mark, since its feed lists it still (retention.py)
 
 
 class Discard(Struct, frozen=True, kw_only=True):

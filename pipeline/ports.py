@@ -6,7 +6,7 @@ exact (claims, leases, identity) goes through `get` and `update`; the searches o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -130,6 +130,10 @@ class EntryStore(DueRecords[Entry], Protocol):
         """Entries in quarantine."""
         ...
 
+    def older(self, before: datetime) -> Iterator[Entry]:
+        """Entries that are done, `model.ready_at(entry)` < before, longest ago first; they may be deleted meanwhile."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryFilter:
@@ -160,6 +164,14 @@ class StoryStore(Records[Story], Protocol):
 
     def known(self, keys: Sequence[str]) -> str:
         """Return the story of the first of these identity keys that is known; empty when none is."""
+        ...
+
+    def unbind(self, story_ids: Sequence[str]) -> int:
+        """Let go of the identity keys of these stories, which are about to be deleted; how many there were."""
+        ...
+
+    def older(self, before: datetime) -> Iterator[Story]:
+        """Stories with `updated_at` < before, longest ago first; they may be deleted meanwhile."""
         ...
 
     def copies(self, story_id: str, limit: int) -> list[Story]:
@@ -198,6 +210,14 @@ class ClusterStore(Protocol):
         """
         ...
 
+    def older(self, before: datetime) -> Iterator[str]:
+        """The stories first seen before then of which a sketch is kept; it may be deleted meanwhile."""
+        ...
+
+    def delete(self, story_ids: Sequence[str]) -> int:
+        """Remove the sketches of these stories, by which no copy is found any more; how many there were."""
+        ...
+
 
 class Candidate(NamedTuple):
     """An alert that may match some of the documents asked about (by their place in the call)."""
@@ -224,6 +244,14 @@ class MatchStore(Records[Match], Protocol):
 
     def undelivered(self, before: datetime) -> list[Match]:
         """Matches older than `before` whose deliveries were not all written: a worker died in between."""
+        ...
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Match]:
+        """Every match on these stories. Never late."""
+        ...
+
+    def older(self, before: datetime) -> Iterator[Match]:
+        """Matches made before then, the oldest first; they may be deleted meanwhile."""
         ...
 
     def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
@@ -255,6 +283,10 @@ class DeliveryStore(DueRecords[Delivery], Protocol):
 
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
         """Every delivery of these matches. Never late."""
+        ...
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery about these stories. Never late."""
         ...
 
     def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
@@ -312,6 +344,21 @@ class Clock(Protocol):
         ...
 
 
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+class Moved(NamedTuple):
+    """A kind of thing that was moved into a new index."""
+
+    kind: str
+    source: str
+    target: str
+    copied: int  # documents, those among them twice or more often that were changed meanwhile
+    passes: int
+    waited: float  # seconds for which writers of this kind had to
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """All that a backend keeps."""
@@ -339,8 +386,14 @@ class Stores:
     audits: Records[Audit]
     replies: Records[Reply]
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
+    check: Callable[[], None]  # raise StoreError, with the cure, unless all is there as this version wants it
+    reindex: Callable[[Collection[str], Progress], list[Moved]]  # move what an earlier version wrote, and these kinds
+    alone: Callable[[str], AbstractContextManager[Callable[[], None]]]  # be the only one who does such work, by name;
+    # gives what is to be called now and then so that it stays so. Raises StoreUnavailable while others are at it.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
+    size: Callable[[], int]  # bytes that what is kept takes up, without what is free to be written over
+    reclaim: Callable[[bool], str]  # give free space back to the disk (True: thoroughly, others wait); a line
     close: Callable[[], None]
 
 

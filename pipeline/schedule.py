@@ -21,6 +21,7 @@ from pipeline import habits, walls, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.fetch import body_hash
 from pipeline.model import Feed, FeedState, FetchResponse, Habits, ParsedFeed
+from pipeline.retention import listing
 from pipeline.settings import Settings
 
 Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
@@ -175,6 +176,7 @@ def _described(feed: Feed, response: FetchResponse, parsed: ParsedFeed, now: dat
         "title": feed.title or parsed.title,
         "site_url": parsed.site_url or feed.site_url,
         "notes": (*parsed.notes, LOST) if lost else parsed.notes,
+        "listed": listing(feed.id, parsed),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -106,6 +107,15 @@ def _count(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def bytes_of(text: str) -> int:
+    """Bytes as a person writes them: 50g, 800m, 1.5t. Raises ValueError with the cure."""
+    units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)b?", text.strip().lower())
+    if found is None:
+        raise ValueError("give bytes, such as 50g or 800m")
+    return int(float(found[1]) * units[found[2]])
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -155,6 +165,12 @@ class Settings:
     )
     store_password: str = _setting("", _plain, "password of the Elasticsearch user", secret=True)
     store_prefix: str = _setting("wirewatch", _plain, "what the names of Elasticsearch indices begin with")
+    store_shards: int = _setting(
+        "1",
+        _count(1, 1024),
+        "shards of each Elasticsearch index that grows with the stories, for 40 GB each; another number takes "
+        "effect with `wirewatch reindex` (docs/elasticsearch.md)",
+    )
     store_timeout: float = _setting("20", _number(1, 600), "seconds to wait for one answer of Elasticsearch")
     broker: str = _setting(
         "memory://",
@@ -260,6 +276,18 @@ class Settings:
     entities_file: str = _setting(
         "", _plain, "file of your own people, places and organisations, which come first (docs/entities.md)"
     )
+    keep: float = _setting(
+        "0",
+        _number(0, 36_500),
+        "days for which stories are kept, with their entries, matches and settled deliveries; 0: for ever "
+        "(docs/operations.md)",
+    )
+    keep_size: int = _setting(
+        "0",
+        bytes_of,
+        "bytes that the store may take up, such as 50g: beyond, the oldest stories go; 0: as many as there are",
+    )
+    keep_audits: float = _setting("0", _number(0, 36_500), "days for which the audit log is kept; 0: for ever")
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "how much is logged")
     log_format: str = _setting(
         "auto",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +27,18 @@ class Spares:
         self._ready: dict[tuple[indices.Kind, ...], deque[Future[Settings]]] = defaultdict(deque)
         self._new: dict[str, Any] = {}  # the indices as they were made, by the prefix of their store
 
+    def new(self) -> Settings:
+        """The settings of a prepared store that the caller drops: for what a test does to the indices themselves."""
+        for ready in self._ready.values():
+            wait(ready)  # what is being made is not to be made in another way meanwhile
+        return self._make(tuple(indices.Kind))
+
+    def drop(self, chosen: Settings) -> None:
+        """Delete a store."""
+        del self._new[chosen.store_prefix]
+        with connect(chosen) as client:
+            wipe(client, chosen.store_prefix)
+
     def take(self, kinds: Iterable[indices.Kind]) -> Settings:
         """The settings of a store with the indices of `kinds`, to be given back."""
         wanted = tuple(kinds)
@@ -43,7 +55,7 @@ class Spares:
         """Delete them all."""
         for ready in self._ready.values():
             for store in ready:
-                self._delete(store.result())
+                self.drop(store.result())
         self._pool.shutdown()
 
     def _make(self, kinds: tuple[indices.Kind, ...]) -> Settings:
@@ -59,16 +71,15 @@ class Spares:
             if _as_it_is(client, chosen) == self._new[chosen.store_prefix]:
                 _empty(client, f"{chosen.store_prefix}-*")
                 return chosen
-        self._delete(chosen)
+        self.drop(chosen)
         return self._make(kinds)
 
-    def _delete(self, chosen: Settings) -> None:
-        del self._new[chosen.store_prefix]
-        with connect(chosen) as client:
-            # One by one: deleting by a pattern is refused, as it should be.
-            names = list(client.indices.get(index=f"{chosen.store_prefix}-*", allow_no_indices=True).body)
-            if names:
-                client.indices.delete(index=names)
+
+def wipe(client: Elasticsearch, prefix: str) -> None:
+    """Delete a store."""
+    # One by one: deleting by a pattern is refused, as it should be.
+    client.indices.delete(index=[one.name for one in indices.existing(client, indices.Names(prefix))])
+    client.indices.delete_index_template(name=prefix)
 
 
 def _as_it_is(client: Elasticsearch, chosen: Settings) -> Any:

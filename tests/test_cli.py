@@ -459,3 +459,16 @@ def test_an_alert_keeps_its_team_through_export_and_import(wirewatch, tmp_path):
     wirewatch("alerts", "remove", "kursk")
     wirewatch("alerts", "import", str(tmp_path / "alerts.toml"))
     assert json.loads(wirewatch("alerts", "list", "--json").stdout)[0]["team"] == "world"
+
+
+def test_pruning_says_what_would_go_and_reindexing_that_there_is_nothing_to_do(wirewatch):
+    assert "run `wirewatch setup`" in said(wirewatch("prune", "--older-than", "90d", code=1))
+    wirewatch("setup")
+    counts = json.loads(wirewatch("prune", "--older-than", "90d", "--dry-run", "--json").stdout)
+    assert (counts["dry_run"], counts["stories"], counts["unfinished"]) == (True, 0, False)
+    assert "no story was looked at" in wirewatch("prune").stderr
+    assert "no story was looked at" not in wirewatch("prune", keep="30").stderr
+    assert "give 90d" in said(wirewatch("prune", "--older-than", "long", code=2))
+    assert "a day at the least" in said(wirewatch("prune", "--older-than", "0d", code=2))
+    assert "such as 50g" in said(wirewatch("prune", "--max-size", "huge", code=2))
+    assert json.loads(wirewatch("reindex", "--json").stdout) == []

@@ -12,13 +12,13 @@ from pipeline.errors import BadInput, NotFound
 from pipeline.flow import audit, credentials
 from pipeline.flow.credentials import (
     find_credential,
-    forget_expired,
     holder,
     make_token,
     open_session,
     revoke_token,
     tokens_of,
 )
+from pipeline.flow.prune import Bounds, prune
 from pipeline.flow.users import (
     change_password,
     change_user,
@@ -244,7 +244,7 @@ def test_what_has_ended_is_removed_once_a_day_and_nothing_else(ports, clock):
     open_session(ports, root)
     clock.turn(credentials.SESSION_FOR.total_seconds() - 1)
     open_session(ports, root)
-    assert forget_expired(ports) == 0
+    assert prune(ports, Bounds()).expired == 0
     clock.turn(1)
     assert EXPIRY in due_watchdogs(ports, clock.now())
     watch(ports, EXPIRY)

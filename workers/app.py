@@ -18,7 +18,7 @@ from inspect import signature
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import beat_init, setup_logging, task_failure, worker_process_init, worker_ready
+from celery.signals import beat_init, setup_logging, task_failure, worker_init, worker_process_init, worker_ready
 
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
@@ -121,6 +121,15 @@ app.add_defaults(_configuration_of_this_process)
 @setup_logging.connect
 def _log(**_: object) -> None:
     bootstrap.set_up_logging(bootstrap.settings().log_level)
+
+
+@worker_init.connect
+def _check(**_: object) -> None:
+    try:
+        bootstrap.check_store()
+    except WirewatchError as error:
+        print(f"wirewatch: {error}", file=sys.stderr)  # noqa: T201 -- as above
+        raise SystemExit(1) from None
 
 
 @task_failure.connect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -24,13 +25,15 @@ from pipeline.adapters.keyfile import kept_key
 from pipeline.adapters.maildir import MaildirMailer
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.enrich.entities import EntityTagger, aliases
-from pipeline.errors import SettingError
+from pipeline.errors import SettingError, StoreUnavailable
 from pipeline.model import Stage
 from pipeline.ports import Enricher, Mailer, Observer, Ports, Stores, Unobserved
 from pipeline.query import variants
 from pipeline.query.variants import Variants
 from pipeline.settings import Settings
 from workers import logs
+
+log = logging.getLogger(__name__)
 
 _chosen: list[Settings] = []
 _lock = Lock()
@@ -176,6 +179,20 @@ def stores_at(address: str, *, new: bool = False) -> Stores:
     if parts.scheme == "sqlite" and not new and not Path(parts.path).exists():
         raise SettingError("store", address, "there is no such file")
     return make_stores(given)
+
+
+def check_store() -> None:
+    """Raise StoreError, with the cure, where the store is not as this version wants it, before any work is taken.
+
+    One that does not answer is none of that: work waits for it.
+    """
+    stores = make_stores(settings())
+    try:
+        stores.check()
+    except StoreUnavailable as error:
+        log.warning("the store is not looked at: %s", error)
+    finally:
+        stores.close()
 
 
 def make_budget(settings: Settings) -> HostBudget:

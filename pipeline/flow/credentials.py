@@ -102,12 +102,11 @@ def end_all_of(ports: Ports, user_id: str) -> None:
     ports.stores.credentials.delete([one.id for one in ports.stores.credentials.all() if one.user_id == user_id])
 
 
-def forget_expired(ports: Ports) -> int:
-    """Remove the credentials and the kept replies whose time is over; how many."""
-    now = ports.clock.now()
-    credentials, replies = ports.stores.credentials, ports.stores.replies
-    gone = credentials.delete([one.id for one in credentials.all() if one.expires_at <= now])
-    return gone + replies.delete([one.id for one in replies.all() if one.expires_at <= now])
+def expired(ports: Ports) -> tuple[list[str], list[str]]:
+    """The ids of the credentials and of the kept replies whose time is over."""
+    now, stores = ports.clock.now(), ports.stores
+    credentials = [one.id for one in stores.credentials.all() if one.expires_at <= now]
+    return credentials, [one.id for one in stores.replies.all() if one.expires_at <= now]
 
 
 def _make(

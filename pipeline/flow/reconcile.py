@@ -14,6 +14,8 @@ from pipeline.model import Delivery, Match
 from pipeline.ports import Ports
 
 PAGE = 500
+PRUNING = 2.0
+"""Seconds between the removal of matches and that of their deliveries, at the most."""
 LATE = timedelta(minutes=5)
 """How much later than a sweep completes it a match may still be half-written, before that is a fault."""
 
@@ -21,10 +23,11 @@ Thing = TypeVar("Thing")
 
 
 def reconcile(ports: Ports) -> Account:
-    """Reconcile the ledger. Exact under writes: what is read second was written first, and nothing is ever removed.
+    """Reconcile the ledger. Exact under writes: what is read second was written first.
 
     A match is marked when its deliveries stand, so of one read as marked all are found; and a delivery is written
-    after its match.
+    after its match. Only prune removes any, a match and then its deliveries: so what seems to be missing is looked for
+    once more, after as long as that takes, and passed over where it has gone meanwhile.
     """
     settings = ports.settings
     grace = timedelta(seconds=settings.lease + settings.sweep_every) + LATE
@@ -57,13 +60,19 @@ def _by_match(ports: Ports) -> Iterator[tuple[Match, Sequence[Delivery]]]:
         rows: dict[str, list[Delivery]] = {}
         for row in ports.stores.deliveries.of_matches([match.id for match in page]):
             rows.setdefault(row.match_id, []).append(row)
-        yield from ((match, rows.get(match.id, ())) for match in page)
+        bare = [match.id for match in page if match.delivered and match.id not in rows]
+        gone = set(bare) - set(ports.stores.matches.get(bare))
+        yield from ((match, rows.get(match.id, ())) for match in page if match.id not in gone)
 
 
 def _by_delivery(ports: Ports) -> Iterator[tuple[Delivery, Match | None]]:
     for page in _pages(ports.stores.deliveries.all()):
         owners = ports.stores.matches.get(list({row.match_id for row in page}))
-        yield from ((row, owners.get(row.match_id)) for row in page)
+        stray = [row.id for row in page if row.match_id not in owners]
+        if stray:
+            ports.clock.wait(PRUNING)
+        gone = set(stray) - set(ports.stores.deliveries.get(stray))
+        yield from ((row, owners.get(row.match_id)) for row in page if row.id not in gone)
 
 
 def _pages(things: Iterable[Thing]) -> Iterator[list[Thing]]:

@@ -1,7 +1,7 @@
 """watchdog: standing looks at whether all is well, of which the operators hear by mail.
 
     ledger    once a day: whether the ledger adds up; a mail for each day on which it doesn't
-    expiry    once a day: what has an end (sessions, links, tokens, kept replies) is removed after it
+    expiry    once a day: what has an end (sessions, links, kept replies, and what the setting `keep` says) is pruned
     coverage  once a minute: whether too many feeds are silent or down; a mail when that begins and one when it is over
 
 A watchdog is one record. What it has to say is written into it in one step with what it saw, so a mail can't be lost.
@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
-from pipeline.flow.credentials import forget_expired
+from pipeline.flow.prune import Bounds, prune
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.health import health_of, urgency
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
@@ -35,6 +35,8 @@ AGAIN = MINUTE
 """After which a mail is tried again that the server did not take."""
 LONGEST = timedelta(hours=1)
 """For which one worker may look at the ledger: a million deliveries on Elasticsearch take a quarter of an hour."""
+PRUNE_PART = 0.5
+"""Of it, in which stories are pruned; the rest is for giving the space back. What is left is gone on with at once."""
 CLEAR = 0.8
 """Of the share that alarms: below that much of it an outage is over, so that one at the edge is not a mail a minute."""
 MOST_NAMED = 20
@@ -77,7 +79,7 @@ def watch(ports: Ports, name: str) -> None:
 
 def _take(ports: Ports, name: str) -> Watchdog | None:
     now = ports.clock.now()
-    lease = LONGEST if name == LEDGER else timedelta(seconds=ports.settings.lease)
+    lease = LONGEST if name in (LEDGER, EXPIRY) else timedelta(seconds=ports.settings.lease)
 
     def take(one: Watchdog) -> Watchdog | None:
         if one.due_at > now or (one.lease_until or now) > now:
@@ -119,9 +121,13 @@ def _look_at_coverage(ports: Ports, before: Watchdog) -> Watchdog:
 
 
 def _look_for_expired(ports: Ports, before: Watchdog) -> Watchdog:
-    gone = forget_expired(ports)
-    log.info("expiry: %d credentials and replies removed", gone)
-    return replace(before, look_at=ports.clock.now() + timedelta(days=1))
+    bounds = Bounds.of(ports.settings)
+    gone = prune(ports, bounds, seconds=PRUNE_PART * LONGEST.total_seconds())
+    if gone.stories:
+        log.info("expiry: %s", ports.stores.reclaim(False))
+    log.info("expiry: %d stories, %d credentials and replies removed", gone.stories, gone.expired)
+    wait = timedelta(0) if gone.unfinished else timedelta(days=1)
+    return replace(before, look_at=ports.clock.now() + wait)
 
 
 def _is_over(found: Coverage, alarm: float) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 from elasticsearch import BadRequestError
+from msgspec.structs import replace
 
 from pipeline.adapters.codec import plain
-from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic import indices, records
+from pipeline.adapters.elastic.client import connect, of_status
 from pipeline.adapters.elastic.records import ElasticRecords
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.query.document import Document
+from pipeline.settings import load
 from tests import builders
 from tests.builders import later
 from tests.conftest import opened
@@ -80,3 +83,42 @@ def test_a_story_whose_worker_died_undecided_follows_the_one_that_waited_for_it(
     assert clusters.lead([second]) == ["second"]
     assert clusters.lead([first]) == ["second"]
     assert clusters.lead([told("third", at=later(2))]) == ["second"]
+
+
+def test_a_disk_that_is_nearly_full_is_said_with_the_cure_and_what_is_there_can_be_read(alerts, monkeypatch):
+    monkeypatch.setattr(records, "WRITES", 1)
+    alert = builders.alert("kursk")
+    alerts.put([alert])
+    block = "index.blocks.read_only_allow_delete"
+    alerts.client.indices.put_settings(index=alerts.shelf.alias, settings={block: True})
+    for write in (
+        lambda: alerts.put([alert]),
+        lambda: alerts.create([builders.alert("pact")]),
+        lambda: alerts.update([alert.id], lambda one: replace(one, team="world")),
+        lambda: alerts.delete([alert.id]),
+    ):
+        with pytest.raises(StoreUnavailable, match="disk is nearly full: give it more"):
+            write()
+    assert list(alerts.all()) == [alert]
+    assert [one.alert_id for one in alerts.narrow([Document(builders.story(title="Kursk"))])] == [alert.id]
+    alerts.client.indices.put_settings(index=alerts.shelf.alias, settings={block: None})
+    alerts.put([alert])
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "kind", "said"),
+    [
+        (429, "es_rejected_execution_exception: rejected", StoreUnavailable, "more to do than it can take"),
+        (429, "circuit_breaking_exception: [parent] Data too large", StoreUnavailable, "give it more heap"),
+        (429, "cluster_block_exception: disk usage exceeded flood-stage watermark", StoreUnavailable, "KEEP_SIZE"),
+        (403, "cluster_block_exception: FORBIDDEN/8/index write (api)", StoreUnavailable, "wirewatch reindex"),
+        (503, "unavailable_shards_exception: primary shard is not active", StoreUnavailable, "is asked again"),
+        (403, "security_exception: action is unauthorized", StoreError, "WIREWATCH_STORE_PASSWORD"),
+        (400, "mapper_parsing_exception: failed", StoreError, "mapper_parsing_exception"),
+    ],
+)
+def test_each_answer_is_one_kind_of_error_with_its_cure(status, reason, kind, said):
+    with connect(load({}, store="http://127.0.0.1:1")) as client:
+        error = of_status(client, status, reason)
+    assert type(error) is kind
+    assert said in str(error)

@@ -76,7 +76,8 @@ class Shop:
 
     def _forget(self) -> None:
         client, names = connect(self.ports.settings), indices.Names(self.ports.settings.store_prefix)
-        client.indices.delete(index=[names.index(kind) for kind in indices.Kind])
+        client.indices.delete(index=[one.name for one in indices.existing(client, names)])
+        client.indices.delete_index_template(name=names.prefix)
         client.close()
 
     def unsent(self) -> int:

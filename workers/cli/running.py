@@ -166,6 +166,7 @@ def console() -> None:
 
     settings = bootstrap.settings()
     bootstrap.set_up_logging(settings.log_level)
+    bootstrap.check_store()
     listening = serve.bound(settings)
     show.note(f"console {serve.address(listening)}")
     bootstrap.begin_traces()

@@ -111,12 +111,20 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     if found := _AGO.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
+        return datetime.now(UTC) - span(found.group())
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise BadInput(f"{text!r} is no time: give 7d, 12h, or 2026-01-31") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def span(text: str) -> timedelta:
+    """How long: `90d` (m, h, d, w). Raises BadInput."""
+    found = _AGO.fullmatch(text)
+    if found is None:
+        raise BadInput(f"{text!r} is no time span: give 90d, 12w or 36h")
+    return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
 
 
 def required_moment(text: str) -> datetime:

@@ -2,6 +2,8 @@
 
 client.py   the connection: timeouts, retries, errors translated in one place
 indices.py  mappings, versioned names behind aliases, preparing and probing
+lock.py     one at a time reindexes or prunes
+reindex.py  a kind moves into a new index while others work
 records.py  things by id, the same for every kind: op_type=create, if_seq_no, bulk
 stores.py   what each kind can be asked for besides
 stories.py  stories, their search, and the identities by which they are known again

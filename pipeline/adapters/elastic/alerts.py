@@ -60,7 +60,7 @@ class ElasticAlerts(ElasticRecords[Alert]):
     def _candidates(self, clauses: list[Body]) -> Iterator[Candidate]:
         for hit in self.hits({"bool": {"filter": clauses}}, _ORDER):
             slots = hit.get("fields", {}).get("_percolator_document_slot", [0])
-            alert = self._thing(hit["_source"])
+            alert = self.thing(hit["_source"])
             yield Candidate(alert.id, alert.meaning, tuple(slots))
 
     def _apart(self, question: Body, active: Body, documents: Sequence[Document]) -> list[Candidate]:

@@ -57,8 +57,20 @@ def translated(client: Elasticsearch) -> Iterator[None]:
 def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailable | StoreError:
     """The error for an answer, of a request or of one item of a bulk."""
     where = f"Elasticsearch at {_address(client)}"
+    if "flood-stage" in reason or "read-only-allow-delete" in reason:
+        return StoreUnavailable(
+            f"{where} writes and deletes nothing, its disk is nearly full: give it more, and it goes on by itself; "
+            f"WIREWATCH_KEEP_SIZE prunes before it comes to that ({reason})"
+        )
+    if is_moving(reason):
+        return StoreUnavailable(
+            f"{where} has an index that is being replaced by `wirewatch reindex`: tried again. "
+            f"Should none be running, `wirewatch setup` puts it right ({reason})"
+        )
+    if "circuit_breaking" in reason:
+        return StoreUnavailable(f"{where} has too little memory for this: give it more heap ({status} {reason})")
     if status in PASSING:
-        return StoreUnavailable(f"{where} asks to be left alone for now: {status} {reason}")
+        return StoreUnavailable(f"{where} has more to do than it can take, and is asked again: {status} {reason}")
     if status in (401, 403):
         return StoreError(
             f"{where} refuses us ({status}): set WIREWATCH_STORE_PASSWORD, and the user in WIREWATCH_STORE"
@@ -66,6 +78,11 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
     if "index_not_found" in reason or "is not an alias" in reason:
         return StoreError(f"{where} is not set up: run `wirewatch setup`")
     return StoreError(f"{where}: {status} {reason}")
+
+
+def is_moving(reason: str) -> bool:
+    """Whether a write was refused because its index is blocked while its alias moves (reindex.py)."""
+    return "cluster_block_exception" in reason and "index write (api)" in reason
 
 
 def _reason(error: elasticsearch.ApiError) -> str:

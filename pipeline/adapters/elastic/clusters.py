@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -70,7 +70,7 @@ class ElasticClusters:
     """ports.ClusterStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        self._sketches = sketch_records(client, names)
+        self.sketches = sketch_records(client, names)
 
     def lead(self, sketched: Sequence[Sketched]) -> list[str]:
         """For each story the one that leads its cluster."""
@@ -85,18 +85,27 @@ class ElasticClusters:
             leaders[one.story_id] = self._end(self._decided(one, near[one.story_id]), one.story_id)
         return [leaders[one.story_id] for one in sketched]
 
+    def older(self, before: datetime) -> Iterator[str]:
+        """The stories first seen before then of which a sketch is kept."""
+        late: Body = {"range": {"first_seen_at": {"lt": before.isoformat(timespec="milliseconds")}}}
+        return (one.id for one in self.sketches.search(late, [{"first_seen_at": "asc"}]))
+
+    def delete(self, story_ids: Sequence[str]) -> int:
+        """Remove the sketches of these stories; how many there were."""
+        return self.sketches.delete(story_ids)
+
     def _announce(self, given: Mapping[str, StoredSketch]) -> None:
         """Write that these may lead, so that others see them from now on; of those that lead, the sketch of today."""
-        created = self._sketches.create(list(given.values()))
+        created = self.sketches.create(list(given.values()))
         known = [key for key, new in zip(given, created, strict=True) if not new]
-        self._sketches.update(
+        self.sketches.update(
             known, lambda one: replace(one, sketch=given[one.id].sketch) if one.leader == one.id else None
         )
-        self._sketches.refresh()
+        self.sketches.refresh()
 
     def _near(self, sketched: Sequence[Sketched]) -> dict[str, list[Sketched]]:
         """For each story those it shares a band with and that lead or may, as many as are compared."""
-        answers = self._sketches.searches([_search(one) for one in sketched])
+        answers = self.sketches.searches([_search(one) for one in sketched])
         return {
             one.story_id: [other.sketched for other in answer] for one, answer in zip(sketched, answers, strict=True)
         }
@@ -119,13 +128,13 @@ class ElasticClusters:
     def _named(self, leaders: Mapping[str, str]) -> dict[str, str]:
         """Write who leads each story, where that was not written before; who leads them."""
         ids = list(leaders)
-        self._sketches.update(ids, lambda one: None if one.leader else replace(one, leader=leaders[one.id]))
-        found = self._sketches.get(ids)
+        self.sketches.update(ids, lambda one: None if one.leader else replace(one, leader=leaders[one.id]))
+        found = self.sketches.get(ids)
         return {story_id: found[story_id].leader if story_id in found else leaders[story_id] for story_id in ids}
 
     def _leader(self, story_id: str) -> str:
         """Who leads `story_id`; empty when that is not decided."""
-        found = self._sketches.get([story_id]).get(story_id)
+        found = self.sketches.get([story_id]).get(story_id)
         return found.leader if found else ""
 
     def _awaited(self, story_id: str) -> str:

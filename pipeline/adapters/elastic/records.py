@@ -13,8 +13,8 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.codec import from_plain, plain
-from pipeline.adapters.elastic.client import RETRIES, item_reason, of_status, translated
-from pipeline.errors import StoreUnavailable
+from pipeline.adapters.elastic.client import is_moving, item_reason, of_status, translated
+from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.ports import Still
 
 PAGE = 500
@@ -22,8 +22,14 @@ KEEP_ALIVE = "2m"
 A_BACKUP = "24h"
 """How long a point in time is kept that waits for its turn: the most that Elasticsearch allows."""
 CONFLICT = 409
+BLOCKED = 403
+"""The status of a write to an index that is just being replaced (reindex.py), and of one that is not allowed."""
+WRITES = 8
+"""How often a write is tried again, over 15 s: longer than an alias takes to move."""
+MOVING = 0.5
+"""Seconds between two looks whether it has."""
 MOST_ROUNDS = 20
-"""How often a change is tried again because somebody else wrote in between."""
+"""How often a change is tried again because somebody else wrote in between, or the alias moved."""
 
 
 class HasId(Protocol):
@@ -54,8 +60,9 @@ class Shelf(Generic[Thing]):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The write that is to be replaced, and no other (if_seq_no)."""
+    """The write that is to be replaced, and no other (if_seq_no), in that index: another one has other numbers."""
 
+    index: str
     seq_no: int
     primary_term: int
 
@@ -70,7 +77,7 @@ class ElasticRecords(Generic[Thing]):
         """Write those that are not there yet (op_type=create); for each, whether it was written."""
         first = {thing.id: thing for thing in reversed(things)}
         statuses = self._bulk(
-            {"_op_type": "create", "_id": key, **self._document(thing)} for key, thing in first.items()
+            {"_op_type": "create", "_id": key, **self.document(thing)} for key, thing in first.items()
         )
         made = []
         for thing in things:
@@ -80,7 +87,7 @@ class ElasticRecords(Generic[Thing]):
 
     def put(self, things: Sequence[Thing]) -> None:
         """Write, replacing what stands under the same id."""
-        self._bulk({"_op_type": "index", "_id": thing.id, **self._document(thing)} for thing in things)
+        self._bulk({"_op_type": "index", "_id": thing.id, **self.document(thing)} for thing in things)
 
     def get(self, ids: Sequence[str]) -> dict[str, Thing]:
         """Return those that exist, by id: real-time, never late."""
@@ -119,7 +126,7 @@ class ElasticRecords(Generic[Thing]):
         with translated(self.client):
             point = self.client.open_point_in_time(index=self.shelf.alias, keep_alive=A_BACKUP)["id"]
         try:
-            yield Still(self._count_at(point), map(self._thing, self._sources_at(point)))
+            yield Still(self._count_at(point), map(self.thing, self._sources_at(point)))
         finally:
             with translated(self.client):
                 self.client.close_point_in_time(id=point)
@@ -156,7 +163,7 @@ class ElasticRecords(Generic[Thing]):
         for number, hit in enumerate(self.hits(query, sort, limit)):
             if number == limit:
                 return
-            yield self._thing(hit["_source"])
+            yield self.thing(hit["_source"])
 
     def searches(self, bodies: Sequence[Body]) -> list[list[Thing]]:
         """What each of several searches finds, in one request. What was written since the last refresh is missing."""
@@ -166,7 +173,7 @@ class ElasticRecords(Generic[Thing]):
         for answer in answers:
             if "error" in answer:
                 raise of_status(self.client, answer["status"], item_reason(answer["error"]))
-        return [[self._thing(hit["_source"]) for hit in answer["hits"]["hits"]] for answer in answers]
+        return [[self.thing(hit["_source"]) for hit in answer["hits"]["hits"]] for answer in answers]
 
     def hits(self, query: Body, sort: Sequence[Body], limit: int | None = None) -> Iterator[Body]:
         """The raw hits, page by page over one point in time. What was written just now is included."""
@@ -205,18 +212,19 @@ class ElasticRecords(Generic[Thing]):
             after = change(thing)
             if after is not None:
                 new[key], versions[key] = after, version
-        statuses = self._bulk(
+        again = self._replace(
             {
                 "_op_type": "index",
                 "_id": key,
+                "_index": versions[key].index,
                 "if_seq_no": versions[key].seq_no,
                 "if_primary_term": versions[key].primary_term,
-                **self._document(thing),
+                **self.document(thing),
             }
             for key, thing in new.items()
         )
-        changed |= {key: thing for key, thing in new.items() if statuses[key] != CONFLICT}
-        return [key for key in new if statuses[key] == CONFLICT]
+        changed |= {key: thing for key, thing in new.items() if key not in again}
+        return list(again)
 
     def _read(self, ids: Sequence[str]) -> dict[str, tuple[Thing, Version]]:
         found: dict[str, tuple[Thing, Version]] = {}
@@ -230,33 +238,60 @@ class ElasticRecords(Generic[Thing]):
                 if "error" in doc:
                     raise of_status(self.client, 400, item_reason(doc["error"]))
                 if doc["found"]:
-                    version = Version(doc["_seq_no"], doc["_primary_term"])
-                    found[doc["_id"]] = (self._thing(doc["_source"]), version)
+                    version = Version(doc["_index"], doc["_seq_no"], doc["_primary_term"])
+                    found[doc["_id"]] = (self.thing(doc["_source"]), version)
         return found
 
     def _bulk(self, actions: Iterable[Body]) -> dict[str, int]:
-        """Do them all; the status of each by id: 2xx, 404 or 409. Anything else is raised."""
+        """Do them all, through the alias; the status of each by id: 2xx, 404 or 409. Anything else is raised."""
         statuses: dict[str, int] = {}
+        # require_alias: never make an index by mistake, with a guessed mapping
+        for item in self._answers(actions, index=self.shelf.alias, require_alias=True, retry_on_status=(429, BLOCKED)):
+            status = int(item["status"])
+            if (status >= 300 and status not in (404, CONFLICT)) or (status == 404 and "error" in item):
+                raise self._error(item)
+            statuses[item["_id"]] = status
+        return statuses
+
+    def _replace(self, actions: Iterable[Body]) -> set[str]:
+        """Write each into the index that it names; the ids of those that are to be read and changed again.
+
+        These are the ones that somebody else has written meanwhile, and those whose index was replaced.
+        """
+        again: set[str] = set()
+        moving = False
+        for item in self._answers(actions, retry_on_status=(429,)):
+            status = int(item["status"])
+            if status == CONFLICT:
+                again.add(item["_id"])
+            elif _is_replaced(item):
+                again.add(item["_id"])
+                moving = True
+            elif status >= 300:
+                raise self._error(item)
+        if moving:
+            time.sleep(MOVING)
+        return again
+
+    def _answers(self, actions: Iterable[Body], **options: Any) -> Iterator[Body]:
         with translated(self.client):
             for _, answer in streaming_bulk(
                 self.client,
                 actions,
-                index=self.shelf.alias,
-                require_alias=True,  # never make an index by mistake, with a guessed mapping
                 refresh=self.shelf.refresh,
                 raise_on_error=False,
-                max_retries=RETRIES,
+                max_retries=WRITES,
                 initial_backoff=0.2,
                 max_backoff=3,
+                **options,
             ):
-                (item,) = answer.values()
-                status = int(item["status"])
-                if (status >= 300 and status not in (404, CONFLICT)) or (status == 404 and "error" in item):
-                    raise of_status(self.client, status, f"{item_reason(item.get('error'))} ({item['_id']})")
-                statuses[item["_id"]] = status
-        return statuses
+                yield from answer.values()
 
-    def _document(self, thing: Thing) -> Body:
+    def _error(self, item: Body) -> StoreUnavailable | StoreError:
+        return of_status(self.client, int(item["status"]), f"{item_reason(item.get('error'))} ({item['_id']})")
+
+    def document(self, thing: Thing) -> Body:
+        """What is indexed of a thing, as a bulk action has it."""
         document = plain(thing)
         for name, extra in self.shelf.extras.items():
             value = extra(thing)
@@ -264,5 +299,12 @@ class ElasticRecords(Generic[Thing]):
                 document[name] = value
         return {"_source": document}
 
-    def _thing(self, source: Body) -> Thing:
+    def thing(self, source: Body) -> Thing:
+        """The thing of which `source` is stored. Raises StoreError where it can't be read."""
         return from_plain(source, self.shelf.kind)
+
+
+def _is_replaced(item: Body) -> bool:
+    """Whether a write failed since its index is being replaced (reindex.py), or was."""
+    reason = item_reason(item.get("error"))
+    return is_moving(reason) or (int(item["status"]) == 404 and "index_not_found" in reason)

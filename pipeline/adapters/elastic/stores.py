@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
@@ -15,8 +16,11 @@ from pipeline.adapters.elastic.client import connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
 from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.lock import alone
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
+from pipeline.adapters.elastic.reindex import mend, needs_mending, reindex
 from pipeline.adapters.elastic.stories import ElasticStories
+from pipeline.errors import StoreUnavailable
 from pipeline.model import (
     ASKED,
     POLLED,
@@ -46,6 +50,20 @@ from pipeline.model import (
 from pipeline.ports import LedgerFilter, Stores
 from pipeline.settings import Settings
 
+_PLAIN: dict[Kind, type[Any]] = {
+    Kind.FIRINGS: Firing,
+    Kind.TAKEDOWNS: Takedown,
+    Kind.OUTBOXES: Outbox,
+    Kind.RECIPIENTS: Recipient,
+    Kind.GROUPS: Group,
+    Kind.FEEDBACK: Feedback,
+    Kind.WATCHDOGS: Watchdog,
+    Kind.USERS: User,
+    Kind.CREDENTIALS: Credential,
+    Kind.AUDITS: Audit,
+    Kind.REPLIES: Reply,
+}
+"""What is asked for by id alone."""
 _BUCKETS = 10_000
 """In one answer; Elasticsearch gives 65,536 at the most."""
 _LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
@@ -55,34 +73,53 @@ def open_stores(settings: Settings) -> Stores:
     """The stores at `settings.store`; nothing is asked of it until they are used."""
     client = connect(settings)
     names = Names(settings.store_prefix)
+    stories, clusters = ElasticStories(client, names), ElasticClusters(client, names)
+    records: dict[Kind, ElasticRecords[Any]] = {
+        Kind.FEEDS: ElasticFeeds(client, names),
+        Kind.SUBSCRIPTIONS: ElasticSubscriptions(client, names),
+        Kind.ENTRIES: ElasticEntries(client, names),
+        Kind.STORIES: stories,
+        Kind.IDENTITIES: stories.identities,
+        Kind.SKETCHES: clusters.sketches,
+        Kind.ALERTS: ElasticAlerts(client, names),
+        Kind.LISTS: ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
+        Kind.MATCHES: ElasticMatches(client, names),
+        Kind.DELIVERIES: ElasticDeliveries(client, names),
+        **{kind: ElasticRecords(client, Shelf(names.alias(kind), thing, {})) for kind, thing in _PLAIN.items()},
+    }
+    # What has an index and no place of its own among the stores is part of one of them.
+    own: dict[str, Any] = {
+        str(kind): one for kind, one in records.items() if kind not in (Kind.IDENTITIES, Kind.SKETCHES)
+    }
     return Stores(
-        feeds=ElasticFeeds(client, names),
-        subscriptions=ElasticSubscriptions(client, names),
-        entries=ElasticEntries(client, names),
-        stories=ElasticStories(client, names),
-        clusters=ElasticClusters(client, names),
+        **own,
+        clusters=clusters,
         identities=ElasticIdentities(client, names),
         sketches=ElasticSketches(client, names),
-        alerts=ElasticAlerts(client, names),
-        lists=ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
-        matches=ElasticMatches(client, names),
-        firings=ElasticRecords(client, Shelf(names.alias(Kind.FIRINGS), Firing, {})),
-        takedowns=ElasticRecords(client, Shelf(names.alias(Kind.TAKEDOWNS), Takedown, {})),
-        deliveries=ElasticDeliveries(client, names),
-        outboxes=ElasticRecords(client, Shelf(names.alias(Kind.OUTBOXES), Outbox, {})),
-        recipients=ElasticRecords(client, Shelf(names.alias(Kind.RECIPIENTS), Recipient, {})),
-        groups=ElasticRecords(client, Shelf(names.alias(Kind.GROUPS), Group, {})),
-        feedback=ElasticRecords(client, Shelf(names.alias(Kind.FEEDBACK), Feedback, {})),
-        watchdogs=ElasticRecords(client, Shelf(names.alias(Kind.WATCHDOGS), Watchdog, {})),
-        users=ElasticRecords(client, Shelf(names.alias(Kind.USERS), User, {})),
-        credentials=ElasticRecords(client, Shelf(names.alias(Kind.CREDENTIALS), Credential, {})),
-        audits=ElasticRecords(client, Shelf(names.alias(Kind.AUDITS), Audit, {})),
-        replies=ElasticRecords(client, Shelf(names.alias(Kind.REPLIES), Reply, {})),
-        prepare=partial(indices.prepare, client, names),
+        prepare=partial(prepare, client, names, settings.store_shards),
+        check=partial(indices.check, client, names),
+        reindex=lambda also, progress: reindex(
+            client, names, records, shards=settings.store_shards, also=also, progress=progress
+        ),
+        alone=partial(alone, client, names),
         probe=partial(probe, client, names),
         sizes=partial(indices.sizes, client, names),
+        size=partial(indices.size, client, names),
+        reclaim=partial(indices.reclaim, client, names),
         close=client.close,
     )
+
+
+def prepare(client: Elasticsearch, names: Names, shards: int) -> list[str]:
+    """Prepare all indices, and put right what a reindex that was killed has left; what was done, in lines."""
+    lines = indices.prepare(client, names, shards=shards)
+    if not needs_mending(indices.existing(client, names)):
+        return lines
+    try:
+        with alone(client, names, "setup"):
+            return [*lines, *mend(client, names)]
+    except StoreUnavailable as error:
+        return [*lines, f"not looked for what a reindex may have left: {error}"]
 
 
 class ElasticFeeds(ElasticRecords[Feed]):
@@ -121,6 +158,12 @@ class ElasticEntries(ElasticRecords[Entry]):
         """Entries in quarantine, the latest first."""
         return self.search({"term": {"state": EntryState.QUARANTINED.value}}, [{"ready_at": "desc"}])
 
+    def older(self, before: datetime) -> Iterator[Entry]:
+        """Entries that are done, ready before then, longest ago first."""
+        done: Body = {"term": {"state": EntryState.DONE.value}}
+        ready = {"range": {"ready_at": {"lt": _moment(before)}}}
+        return self.search({"bool": {"filter": [done, ready]}}, _LONGEST_READY)
+
 
 class ElasticMatches(ElasticRecords[Match]):
     """ports.MatchStore."""
@@ -133,6 +176,14 @@ class ElasticMatches(ElasticRecords[Match]):
         older = {"range": {"matched_at": {"lt": _moment(before)}}}
         query = {"bool": {"filter": [{"term": {"delivered": False}}, older]}}
         return list(self.search(query, [{"matched_at": "asc"}]))
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Match]:
+        """Every match on these stories."""
+        return list(self.search({"terms": {"story_id": list(story_ids)}}, [{"id": "asc"}]))
+
+    def older(self, before: datetime) -> Iterator[Match]:
+        """Matches made before then, the oldest first."""
+        return self.search({"range": {"matched_at": {"lt": _moment(before)}}}, [{"matched_at": "asc"}])
 
     def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
         """How many matches each alert has had on each day from `since` on."""
@@ -199,6 +250,10 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
         """Every delivery of these matches."""
         return list(self.search({"terms": {"match_id": list(match_ids)}}, [{"id": "asc"}]))
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery about these stories."""
+        return list(self.search({"terms": {"story_id": list(story_ids)}}, [{"id": "asc"}]))
 
     def counts(self) -> Mapping[str, int]:
         """How many deliveries there are in each state."""

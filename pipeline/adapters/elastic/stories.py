@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
@@ -46,7 +47,7 @@ class ElasticStories(ElasticRecords[Story]):
     def __init__(self, client: Elasticsearch, names: Names) -> None:
         shelf = Shelf(names.alias(Kind.STORIES), Story, {"words": lambda story: words_of(Document(story))})
         super().__init__(client, shelf)
-        self._identities = identity_records(client, names)
+        self.identities = identity_records(client, names)
 
     def resolve(self, claims: Sequence[Claim]) -> list[str]:
         """For each claim the story of its first key that is known, else its own; bind the keys that were not known.
@@ -56,19 +57,29 @@ class ElasticStories(ElasticRecords[Story]):
         """
         bound = self._bound([key for claim in claims for key in claim.keys])
         owners, fresh = settle(claims, bound)
-        created = self._identities.create([StoredIdentity(key=key, story_id=owner) for key, owner in fresh.items()])
+        created = self.identities.create([StoredIdentity(key=key, story_id=owner) for key, owner in fresh.items()])
         lost = [key for key, new in zip(fresh, created, strict=True) if not new]
         if not lost:
             return owners
         owners, settled = settle(claims, bound | self._bound(lost))
         moved = [_identity_id(key) for key, owner in settled.items() if owner != fresh[key]]
-        self._identities.update(moved, lambda one: replace(one, story_id=settled[one.key]))
+        self.identities.update(moved, lambda one: replace(one, story_id=settled[one.key]))
         return owners
 
     def known(self, keys: Sequence[str]) -> str:
         """Return the story of the first of these identity keys that is known; empty when none is."""
         bound = self._bound(keys)
         return next((bound[key] for key in keys if key in bound), "")
+
+    def unbind(self, story_ids: Sequence[str]) -> int:
+        """Let go of the identity keys of these stories; how many there were."""
+        found = self.identities.search({"terms": {"story_id": list(story_ids)}}, [{"story_id": "asc"}])
+        return self.identities.delete([one.id for one in found])
+
+    def older(self, before: datetime) -> Iterator[Story]:
+        """Stories with `updated_at` < before, longest ago first."""
+        late: Body = {"range": {"updated_at": {"lt": before.isoformat(timespec="milliseconds")}}}
+        return self.search(late, [{"updated_at": "asc"}])
 
     def copies(self, story_id: str, limit: int) -> list[Story]:
         """Copies of the story `story_id`: the first seen first."""
@@ -88,7 +99,7 @@ class ElasticStories(ElasticRecords[Story]):
         return {one["key_as_string"][:10]: one["doc_count"] for one in answer["aggregations"]["days"]["buckets"]}
 
     def _bound(self, keys: Sequence[str]) -> dict[str, str]:
-        found = self._identities.get([_identity_id(key) for key in keys])
+        found = self.identities.get([_identity_id(key) for key in keys])
         return {one.key: one.story_id for one in found.values()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from pipeline.adapters.sqlite.database import Database
@@ -36,6 +36,17 @@ class SqliteClusters:
         with self._database.write() as connection:
             leaders = {one.story_id: _lead(connection, one) for one in sorted(sketched, key=in_order)}
         return [leaders[one.story_id] for one in sketched]
+
+    def older(self, before: datetime) -> Iterator[str]:
+        """The stories first seen before then of which a sketch is kept."""
+        with self._database.read() as connection:
+            query = "SELECT story_id FROM sketches WHERE first_seen_at < ?"
+            yield from [row[0] for row in connection.execute(query, (before.timestamp(),))]
+
+    def delete(self, story_ids: Sequence[str]) -> int:
+        """Remove the sketches of these stories; how many there were."""
+        with self._database.write() as connection:
+            return sum(_unlearn(connection, story_id) for story_id in story_ids)
 
 
 def _lead(connection: sqlite3.Connection, one: Sketched) -> str:

@@ -12,6 +12,9 @@ from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.query.document import Field
 
 BUSY_SECONDS = 30.0
+_INCREMENTAL = 2
+_GIVEN_BACK_AT_ONCE = 1_000
+"""Pages of 4 KB: others who write wait for so many, some tens of milliseconds."""
 
 _FIRST_SCHEMA = f"""
 CREATE TABLE feeds (id TEXT PRIMARY KEY, thing BLOB NOT NULL, state TEXT NOT NULL, ready_at REAL NOT NULL);
@@ -72,7 +75,14 @@ UPDATE matches SET alert_id = json_extract(CAST(thing AS TEXT), '$.alert_id');
 CREATE INDEX matches_latest ON matches (matched_at, alert_id);
 CREATE INDEX deliveries_latest_to ON deliveries (recipient, created_at);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST)
+_RETENTION = """
+ALTER TABLE matches ADD COLUMN story_id TEXT NOT NULL DEFAULT '';
+UPDATE matches SET story_id = json_extract(CAST(thing AS TEXT), '$.story_id');
+CREATE INDEX matches_story ON matches (story_id);
+CREATE INDEX identities_story ON identities (story_id);
+CREATE INDEX sketches_seen ON sketches (first_seen_at);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _RETENTION)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
@@ -94,12 +104,22 @@ class Database:
             if version == VERSION:
                 return [f"{self.path}: ready"]
             if version > VERSION:
-                raise StoreError(f"{self.path} was made by a later Wirewatch (schema {version}): upgrade this one")
+                raise _too_new(self.path, version)
             for statement in ";\n".join(_STEPS[version:]).split(";\n"):
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         return [f"{self.path}: {f'brought up to date from schema {version}' if version else 'made'}"]
+
+    def check(self) -> None:
+        """Raise StoreError, with the cure, unless the file has the schema of this version."""
+        with self.read() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise _too_new(self.path, version)
+        if version < VERSION:
+            what = f"has schema {version}, and this Wirewatch wants {VERSION}" if version else "is not set up"
+            raise StoreError(f"{self.path} {what}: run `wirewatch setup`")
 
     def probe(self) -> str:
         """Look the file over; a line that says so. Raises StoreError when it is damaged."""
@@ -113,6 +133,46 @@ class Database:
         """Bytes of the file and of what is written beside it and not yet copied into it."""
         files = [Path(self.path), Path(f"{self.path}-wal")]
         return {file.name: file.stat().st_size for file in files if file.exists()}
+
+    def size(self) -> int:
+        """Bytes of the pages that are in use."""
+        with self.read() as connection:
+            return (_pragma(connection, "page_count") - _pragma(connection, "freelist_count")) * _pragma(
+                connection, "page_size"
+            )
+
+    def reclaim(self, thorough: bool) -> str:
+        """Shorten the file by its free pages, a few at a time; `thorough` writes it anew, and others wait until then.
+
+        A file from before this was possible is shortened by a thorough one alone, which also makes it possible.
+        """
+        while self._forget_deleted_words():
+            pass
+        with self._writing, self.read() as connection:
+            before = _pragma(connection, "page_count") * _pragma(connection, "page_size")
+            if thorough:
+                connection.execute("VACUUM")
+            possible = _pragma(connection, "auto_vacuum") == _INCREMENTAL
+        while possible and self._give_back():
+            pass
+        with self.read() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            after = _pragma(connection, "page_count") * _pragma(connection, "page_size")
+        given = f"{self.path}: {(before - after) / 1e6:.0f} of {before / 1e6:.0f} MB given back"
+        return given if possible else f"{given}; its free pages are used again: `wirewatch prune --compact` shortens it"
+
+    def _forget_deleted_words(self) -> bool:
+        """Write some of the full-text index anew, in which what was deleted is only marked; whether there is more."""
+        with self.write() as connection:
+            before = connection.total_changes
+            connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-_GIVEN_BACK_AT_ONCE,))
+            return connection.total_changes - before > 1  # FTS5, section 6.8: less, and nothing was done
+
+    def _give_back(self) -> bool:
+        """Give some pages back; whether there are more."""
+        with self._writing, self.read() as connection:
+            connection.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})").fetchall()
+            return _pragma(connection, "freelist_count") > 0
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -166,6 +226,8 @@ class Database:
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
             )
+            # Of a new file, or at the next VACUUM: else it never gets shorter. Before anything is written.
+            connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA temp_store = MEMORY")
             # KB, of each thread's. The system caches the file anyway: 4 MB were no faster, with 300,000 entries stored.
@@ -188,3 +250,11 @@ class Database:
             ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path}: {error}: restore it from a backup, or name another file") from error
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _too_new(path: str, version: int) -> StoreError:
+    return StoreError(f"{path} was made by a later Wirewatch (schema {version}): upgrade this one")

@@ -14,6 +14,8 @@ from pipeline.adapters.sqlite.database import Database
 from pipeline.ports import Still
 
 PAGE = 500
+_LOWEST = -1e12
+"""Below any number in a column: some 30,000 years before 1970."""
 
 
 class HasId(Protocol):
@@ -130,6 +132,29 @@ class SqliteRecords(Generic[Thing]):
         with self.database.read() as connection:
             rows = connection.execute(f"SELECT thing FROM {self.table.name} {clauses}", values)  # noqa: S608
             return [decode(row[0], self.table.kind) for row in rows]
+
+    def among(self, column: str, values: Sequence[str]) -> list[Thing]:
+        """The things with one of `values` in a column."""
+        return [
+            thing
+            for part in parts(values)
+            for thing in self.select(f"WHERE {column} IN ({','.join('?' * len(part))})", part)
+        ]
+
+    def before(self, column: str, end: float, condition: str = "1") -> Iterator[Thing]:
+        """The things with a number below `end` in a column and for which a condition holds, the lowest first, in pages.
+
+        A page begins after the last thing of the one before, so that what was read may be deleted.
+        """
+        after, last = _LOWEST, ""
+        where = f"WHERE {condition} AND {column} >= ? AND {column} < ? AND ({column} > ? OR id > ?)"
+        while True:
+            page = self.select(f"{where} ORDER BY {column}, id LIMIT {PAGE}", (after, end, after, last))
+            yield from page
+            if len(page) < PAGE:
+                return
+            last = page[-1].id
+            after = float(_plain(self.table.columns[column](page[-1])))
 
     def _read(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Thing]:
         found: dict[str, Thing] = {}

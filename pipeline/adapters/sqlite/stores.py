@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.clusters import SqliteClusters
 from pipeline.adapters.sqlite.copied import SqliteIdentities, SqliteSketches
 from pipeline.adapters.sqlite.database import Database
-from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table, parts
+from pipeline.adapters.sqlite.records import PAGE, SqliteRecords, Table
 from pipeline.adapters.sqlite.stories import SqliteStories
 from pipeline.model import (
     ASKED,
@@ -96,8 +97,13 @@ def open_stores(path: str) -> Stores:
         audits=SqliteRecords(database, Table("audits", Audit, {}, durable=True)),
         replies=SqliteRecords(database, Table("replies", Reply, {})),
         prepare=database.prepare,
+        check=database.check,
+        reindex=lambda _also, _progress: [],  # `prepare` brings a file up to date
+        alone=lambda _work: nullcontext(lambda: None),  # a transaction at a time is enough
         probe=database.probe,
         sizes=database.sizes,
+        size=database.size,
+        reclaim=database.reclaim,
         close=database.close,
     )
 
@@ -139,6 +145,10 @@ class SqliteEntries(SqliteRecords[Entry]):
         """Entries in quarantine."""
         yield from self.select("WHERE state = ? ORDER BY ready_at DESC", (EntryState.QUARANTINED,))
 
+    def older(self, before: datetime) -> Iterator[Entry]:
+        """Entries that are done, ready before then, longest ago first."""
+        return self.before("ready_at", before.timestamp(), "state = 'done'")
+
 
 class SqliteMatches(SqliteRecords[Match]):
     """ports.MatchStore."""
@@ -148,12 +158,21 @@ class SqliteMatches(SqliteRecords[Match]):
             "delivered": lambda match: int(match.delivered),
             "matched_at": lambda match: match.matched_at,
             "alert_id": lambda match: match.alert_id,
+            "story_id": lambda match: match.story_id,
         }
         super().__init__(database, Table("matches", Match, columns))
 
     def undelivered(self, before: datetime) -> list[Match]:
         """Matches older than `before` whose deliveries were not all written."""
         return self.select("WHERE delivered = 0 AND matched_at < ? ORDER BY matched_at", (before.timestamp(),))
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Match]:
+        """Every match on these stories."""
+        return self.among("story_id", story_ids)
+
+    def older(self, before: datetime) -> Iterator[Match]:
+        """Matches made before then, the oldest first."""
+        return self.before("matched_at", before.timestamp())
 
     def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
         """How many matches each alert has had on each day from `since` on."""
@@ -211,11 +230,11 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
 
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
         """Every delivery of these matches."""
-        return [
-            delivery
-            for part in parts(match_ids)
-            for delivery in self.select(f"WHERE match_id IN ({','.join('?' * len(part))})", part)
-        ]
+        return self.among("match_id", match_ids)
+
+    def of_stories(self, story_ids: Sequence[str]) -> list[Delivery]:
+        """Every delivery about these stories."""
+        return self.among("story_id", story_ids)
 
     def counts(self) -> Mapping[str, int]:
         """How many deliveries there are in each state."""

@@ -55,6 +55,16 @@ class SqliteStories(SqliteRecords[Story]):
             bound = _bound(connection, keys)
         return next((bound[key] for key in keys if key in bound), "")
 
+    def unbind(self, story_ids: Sequence[str]) -> int:
+        """Let go of the identity keys of these stories; how many there were."""
+        with self.database.write() as connection:
+            delete = "DELETE FROM identities WHERE story_id = ?"
+            return sum(connection.execute(delete, (story_id,)).rowcount for story_id in story_ids)
+
+    def older(self, before: datetime) -> Iterator[Story]:
+        """Stories with `updated_at` < before, longest ago first."""
+        return self.before("updated_at", before.timestamp())
+
     def copies(self, story_id: str, limit: int) -> list[Story]:
         """Copies of the story `story_id`: the first seen first."""
         found = self.select("WHERE copy_of = ? AND copy_of <> ''", (story_id,))

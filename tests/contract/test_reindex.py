@@ -1,0 +1,275 @@
+"""A kind moves into a new index while others read and write, and nobody loses anything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.adapters import elastic
+from pipeline.adapters.elastic import indices, reindex
+from pipeline.adapters.elastic.client import connect
+from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.lock import alone
+from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.model import AlertState, identify
+from pipeline.ports import Claim, Stores, StoryFilter
+from pipeline.query.document import Document
+from pipeline.query.syntax import parse
+from pipeline.settings import Settings
+from tests import builders
+from tests.conftest import opened
+from tests.spares import Spares
+
+pytestmark = pytest.mark.elasticsearch
+
+
+@pytest.fixture
+def chosen(elasticsearch_spares: Spares) -> Iterator[Settings]:
+    made = elasticsearch_spares.new()
+    yield made
+    elasticsearch_spares.drop(made)
+
+
+@pytest.fixture
+def stores(chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    monkeypatch.setattr(reindex, "LINGER", 0.5)
+    made = elastic.open_stores(chosen)
+    yield made
+    made.close()
+
+
+def newer(monkeypatch: pytest.MonkeyPatch, *kinds: Kind) -> None:
+    """A later Wirewatch: these kinds have another mapping."""
+    for kind in kinds:
+        monkeypatch.setitem(indices.VERSIONS, kind, indices.VERSIONS[kind] + 1)
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+class Busy:
+    """Threads that do their work again and again, until the context ends; what went wrong in them is raised then."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.wrong: list[BaseException] = []
+
+    @contextmanager
+    def doing(self, *works: Callable[[int], object]) -> Iterator[None]:
+        threads = [threading.Thread(target=self._go_on, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join()
+        assert self.wrong == []
+
+    def _go_on(self, work: Callable[[int], object]) -> None:
+        turn = 0
+        try:
+            while not self.over.is_set():
+                work(turn)
+                turn += 1
+        except BaseException as error:
+            self.wrong.append(error)
+
+
+def test_all_that_was_written_read_changed_and_deleted_meanwhile_is_right_afterwards(stores, monkeypatch):
+    monkeypatch.setattr(reindex, "LITTLE", 20)
+    before = [builders.story(f"old {number}", title=f"kursk {number}") for number in range(900)]
+    stores.stories.put(before)
+    paused = builders.alert("kursk", name="paused", state=AlertState.PAUSED)
+    stores.alerts.put([builders.alert("kursk"), paused])
+    counter = builders.feed(failures=0.0)
+    stores.feeds.create([counter])
+    written, matches, gone, counted = [], [], [], []
+
+    def write(turn: int) -> None:
+        story = builders.story(f"new {turn}", title=f"kursk sudzha {turn}")
+        (story_id,) = stores.stories.resolve([Claim([story.url], story.id)])
+        assert stores.stories.create([story]) == [True]
+        assert stores.stories.create([story]) == [False]
+        assert stores.stories.get([story_id]) == {story.id: story}
+        written.append(story)
+        match = builders.match(f"m {turn}", story_id=story.id)
+        assert stores.matches.create([match]) == [True]
+        matches.append(match)
+
+    def change(turn: int) -> None:
+        stores.feeds.update([counter.id], lambda one: replace(one, failures=one.failures + 1))
+        counted.append(turn)
+
+    def delete(turn: int) -> None:
+        if turn < 200:
+            assert stores.stories.delete([before[turn].id]) == 1
+            gone.append(before[turn].id)
+
+    def read(turn: int) -> None:
+        assert stores.stories.get([before[-1].id])
+        assert len(list(stores.stories.narrow(parse("kursk"), StoryFilter()))) >= 700
+        assert stores.alerts.narrow([Document(before[-1])])
+
+    with Busy().doing(write, change, delete, read):
+        moved = stores.reindex(["stories", "identities", "feeds", "matches", "alerts"], quiet)
+        stores.alerts.put([builders.alert("sudzha")])
+    assert [one.kind for one in moved] == ["feeds", "stories", "identities", "alerts", "matches"]
+    assert {one.id for one in stores.stories.all()} == {one.id for one in (*before, *written)} - set(gone)
+    assert len(list(stores.stories.narrow(parse("sudzha"), StoryFilter()))) == len(written)
+    assert stores.matches.get([one.id for one in matches]) == {one.id: one for one in matches}
+    assert stores.feeds.get([counter.id])[counter.id].failures == len(counted)
+    assert all(stores.stories.known([story.url]) == story.id for story in written)
+    assert {one.alert_id for one in stores.alerts.narrow([Document(written[0])])} == {
+        builders.alert(query).id for query in ("kursk", "sudzha")
+    }
+    assert len(written) > 10
+
+
+def test_an_alert_that_is_saved_while_alerts_move_is_heard_from_then_on(stores, monkeypatch):
+    stores.alerts.put([builders.alert("kursk", name=f"number {number}") for number in range(600)])
+    document = Document(builders.story(title="kursk and sudzha"))
+    saved = []
+
+    def save(turn: int) -> None:
+        alert = builders.alert("sudzha", name=f"saved {turn}")
+        stores.alerts.put([alert])
+        stores.alerts.update([alert.id], lambda one: replace(one, team="world"))
+        assert alert.id in {one.alert_id for one in stores.alerts.narrow([document])}
+        saved.append(alert.id)
+
+    with Busy().doing(save):
+        stores.reindex(["alerts"], quiet)
+    found = {one.alert_id for one in stores.alerts.narrow([document])}
+    assert len(found) == 600 + len(saved)
+    assert {one.team for one in stores.alerts.get(saved).values()} == {"world"}
+
+
+def test_a_newer_version_refuses_an_older_store_until_it_is_moved_and_the_older_one_refuses_it_then(
+    chosen, stores, monkeypatch
+):
+    story = builders.story(title="kursk")
+    stores.stories.put([story])
+    newer(monkeypatch, Kind.STORIES)
+    monkeypatch.setitem(
+        indices.PROPERTIES,
+        Kind.STORIES,
+        {**indices.PROPERTIES[Kind.STORIES], "site": {"type": "keyword", "index": False}},
+    )
+    later = elastic.open_stores(chosen)
+    for refused in (later.check, later.prepare):
+        with pytest.raises(StoreError, match="version 1, and this Wirewatch wants 2: run `wirewatch reindex`"):
+            refused()
+    stores.stories.put([builders.story("other", title="kursk")])  # the older one works on
+    (moved,) = later.reindex([], quiet)
+    assert (moved.kind, moved.copied) == ("stories", 2)
+    later.check()
+    assert later.stories.get([story.id]) == {story.id: story}
+    with pytest.raises(StoreError, match="is not set up"):
+        stores.stories.put([builders.story("late")])
+    later.close()
+    monkeypatch.setitem(indices.VERSIONS, Kind.STORIES, 1)
+    with pytest.raises(StoreError, match="made by a later one, so upgrade this one"):
+        stores.check()
+
+
+def test_a_store_gets_as_many_shards_as_the_setting_says_and_keeps_all(chosen, stores):
+    stories = [builders.story(str(number), title="kursk") for number in range(700)]
+    stores.stories.put(stories)
+    stores.deliveries.put([builders.delivery("a")])
+    wider = elastic.open_stores(
+        Settings(**{name: getattr(chosen, name) for name in Settings.__slots__} | {"store_shards": 3})
+    )
+    moved = wider.reindex([], quiet)
+    assert {one.kind for one in moved} == {str(kind) for kind in indices.GROWING}
+    wider.stories.delete([stories[5].id])
+    assert wider.reindex([], quiet) == []
+    (again,) = wider.reindex(["stories"], quiet)
+    assert again.copied == 699
+    assert {one.id for one in wider.stories.all()} == {one.id for one in stories} - {stories[5].id}
+    assert wider.stories.get([stories[6].id]) == {stories[6].id: stories[6]}
+    assert len(list(wider.stories.narrow(parse("kursk"), StoryFilter()))) == 699
+    wider.close()
+
+
+def test_a_store_that_a_killed_reindex_has_left_is_put_right_by_setup(chosen, stores):
+    feed = builders.feed()
+    stores.feeds.put([feed])
+    names = Names(chosen.store_prefix)
+    with connect(chosen) as client:
+        indices.create(client, names.index(Kind.FEEDS, 2), "", indices.mappings_of(Kind.FEEDS, filling=True), 1)
+        client.indices.add_block(index=names.index(Kind.FEEDS), block="write")
+        with pytest.raises(StoreUnavailable, match="`wirewatch setup` puts it right"):
+            stores.feeds.delete([feed.id])
+        lines = stores.prepare()
+        assert [line for line in lines if "dropped" in line or "takes writes again" in line] == lines[-2:]
+        assert stores.feeds.delete([feed.id]) == 1
+        assert not client.indices.exists(index=names.index(Kind.FEEDS, 2))
+
+
+def test_a_copy_that_fails_leaves_the_old_index_serving(chosen, stores, monkeypatch):
+    stores.feeds.put([builders.feed()])
+    broken = {**indices.PROPERTIES[Kind.FEEDS], "title": {"type": "date"}}
+    stores.feeds.put([builders.feed("b", title="no date")])
+    monkeypatch.setitem(indices.PROPERTIES, Kind.FEEDS, broken)
+    newer(monkeypatch, Kind.FEEDS)
+    later = elastic.open_stores(chosen)
+    with pytest.raises(StoreError, match="title"):
+        later.reindex([], quiet)
+    later.close()
+    assert stores.feeds.count() == 2
+    stores.feeds.put([builders.feed("c")])
+
+
+def test_one_at_a_time_does_upkeep_and_others_are_told_who(chosen, stores):
+    names = Names(chosen.store_prefix)
+    with connect(chosen) as client, alone(client, names, "prune") as renew:
+        with pytest.raises(StoreUnavailable, match=r"`wirewatch prune` on .* is at work"):
+            stores.reindex([], quiet)
+        renew()
+    assert stores.alone("prune").__enter__()
+
+
+def test_what_was_deleted_is_found_among_many_whatever_its_id(stores, monkeypatch):
+    monkeypatch.setattr(reindex, "FEW", 50)
+    ids = [identify(str(number)) for number in range(600)] + [f"zz{number:04}" for number in range(300)]
+    feeds = [replace(builders.feed(), id=key) for key in ids]
+    stores.feeds.put(feeds)
+    deleted = [ids[3], ids[500], "zz0007", "zz0299"]
+    switch = reindex._Move._switch
+
+    def after_the_copy(self, marks):
+        if self.source.kind is Kind.FEEDS:
+            stores.feeds.delete(deleted)
+        return switch(self, marks)
+
+    monkeypatch.setattr(reindex._Move, "_switch", after_the_copy)
+    stores.reindex(["feeds"], quiet)
+    assert {one.id for one in stores.feeds.all()} == set(ids) - set(deleted)
+
+
+def test_elasticsearch_9_counts_its_writes_alike(request):
+    with opened("elasticsearch9", request, ["feeds"]) as nine:
+        feeds = [builders.feed(str(number)) for number in range(900)]
+        nine.feeds.create(feeds)
+        nine.feeds.delete([feeds[0].id])
+        client = nine.feeds.client
+        names = Names(nine.feeds.shelf.alias.removesuffix("-feeds"))
+        (source,) = indices.existing(client, names)
+        moved = reindex._Move(client, names, nine.feeds, source, 2, lambda: None, quiet).run()
+        assert moved.copied == 899
+        assert {one.id for one in nine.feeds.all()} == {one.id for one in feeds[1:]}
+        nine.feeds.update([feeds[1].id], lambda one: replace(one, title="new"))
+        (source,) = [one for one in indices.existing(client, names) if one.aliases]
+        again = reindex._Move(client, names, nine.feeds, source, 1, lambda: None, quiet)
+        again.target = again._free_name()
+        indices.create(client, again.target, "", indices.mappings_of(Kind.FEEDS), 1)
+        marks = again._pass({0: -1, 1: -1})[1]
+        nine.feeds.update([feeds[2].id], lambda one: replace(one, title="newer"))
+        assert again._pass(marks)[0] == 1
