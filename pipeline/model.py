@@ -68,6 +68,17 @@ class PageRecord(Struct, frozen=True, kw_only=True):
     reason: str = ""  # why the last of them could not
 
 
+POLLS_KEPT = 20
+
+
+class Polled(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one poll of a feed came to."""
+
+    at: datetime
+    new: int = 0  # entries
+    error: str = ""  # in words; empty: it was answered
+
+
 class Feed(Struct, frozen=True, kw_only=True):
     """An address that is polled, and what is known of it. `id` is identify("feed", url as added)."""
 
@@ -99,6 +110,7 @@ class Feed(Struct, frozen=True, kw_only=True):
     habits: Habits = Habits()
     pages: Pages | None = None  # its own policy; None: that of the settings
     page_record: PageRecord = PageRecord()
+    polls: tuple[Polled, ...] = ()  # the last POLLS_KEPT, the latest last
     # What the publisher asked for the last time: a 304 repeats none of it.
     max_age: float = 0.0  # seconds (Cache-Control)
     least_interval: float = 0.0  # these three as in ParsedFeed
@@ -331,6 +343,15 @@ class Alert(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class RemovedAlert(Struct, frozen=True, kw_only=True):
+    """An alert that somebody has removed, for as long as it may be put back. `id` is the alert's."""
+
+    id: str
+    alert: Alert
+    by: str  # who, as in Audit
+    at: datetime
+
+
 class Recipient(Struct, frozen=True, kw_only=True):
     """Somebody who is told, by mail or another channel. `id` is identify("recipient", address).
 
@@ -377,6 +398,7 @@ class User(Struct, frozen=True, kw_only=True):
     teams: tuple[str, ...] = ()  # whose alerts they see, in lower case; an administrator sees all
     password: str = ""  # its Argon2 hash (RFC 9106); empty until they have chosen one
     version: int = 0  # goes up with each password and role: credentials of an earlier one hold no more
+    disabled: bool = False  # kept, with all that is theirs, and let in by nothing
 
     def may(self, role: str) -> bool:
         """Whether they may do what `role` may."""
@@ -389,6 +411,7 @@ class Scope(StrEnum):
     READ = "read"  # as a viewer
     WRITE = "write"  # as an analyst
     OPERATE = "operate"  # as an operator
+    ADMINISTER = "administer"  # as an administrator
 
 
 class CredentialKind(StrEnum):
@@ -397,6 +420,7 @@ class CredentialKind(StrEnum):
     SESSION = "session"  # a browser that has signed in
     LINK = "link"  # one time, to choose a password
     TOKEN = "token"  # of the API  # noqa: S105
+    FEED = "feed"  # the address of an alert's Atom feed; `name` is the alert's id
 
 
 class Credential(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from pipeline.model import (
     Match,
     Outbox,
     Recipient,
+    RemovedAlert,
     Reply,
     Story,
     Subscription,
@@ -221,6 +222,7 @@ class LedgerFilter:
     story_id: str = ""
     state: str = ""
     since: datetime | None = None
+    after: tuple[datetime, str] | None = None  # `created_at` and id of a row: those that come behind it
 
 
 class DeliveryStore(DueRecords[Delivery], Protocol):
@@ -299,6 +301,7 @@ class Stores:
     stories: StoryStore
     clusters: ClusterStore
     alerts: AlertStore
+    removed_alerts: Records[RemovedAlert]
     lists: Records[WordList]
     matches: MatchStore
     firings: Records[Firing]

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from pipeline import habits, walls, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.fetch import body_hash
-from pipeline.model import Feed, FeedState, FetchResponse, Habits, ParsedFeed
+from pipeline.model import POLLS_KEPT, Feed, FeedState, FetchResponse, Habits, ParsedFeed, Polled
 from pipeline.settings import Settings
 
 Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
@@ -38,6 +38,8 @@ MOST_DOUBLINGS = 8.0
 ROLLED_OVER = 0.5
 """How much sooner a feed is polled when all of its document was new: entries may have come and gone in between."""
 EASING = 1.1  # how fast that wears off, a poll
+MOST_SAID = 200
+"""Letters of an error in the history of polls."""
 SPREAD = 0.05
 """Share by which polls are put off, differently each time: feeds that were added together don't stay together."""
 
@@ -75,11 +77,17 @@ def after_poll(
 
     `taken` says that what `moves_to` gave is the address of another feed that is polled.
     """
-    if isinstance(outcome, FetchResponse):
-        return _after_success(feed, outcome, parsed, new_entries, now, settings, taken=taken)
     if isinstance(outcome, HostBusy):
         return _put_off(feed, outcome, now)
-    return replace(feed, polled_at=now, lease_until=None, queued_until=None, **_failed(feed, outcome, now, settings))
+    if isinstance(outcome, FetchResponse):
+        after = _after_success(feed, outcome, parsed, new_entries, now, settings, taken=taken)
+        return _noted(after, Polled(at=now, new=new_entries))
+    failed = replace(feed, polled_at=now, lease_until=None, queued_until=None, **_failed(feed, outcome, now, settings))
+    return _noted(failed, Polled(at=now, error=outcome.reason[:MOST_SAID]))
+
+
+def _noted(feed: Feed, polled: Polled) -> Feed:
+    return replace(feed, polls=(*feed.polls, polled)[-POLLS_KEPT:])
 
 
 def _put_off(feed: Feed, busy: HostBusy, now: datetime) -> Feed:

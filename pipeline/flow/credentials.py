@@ -22,6 +22,8 @@ LINK_FOR = timedelta(days=3)
 TOKEN_FOR = timedelta(days=365)
 TOKEN_PREFIX = "ww_"  # noqa: S105 -- so that a scanner of leaked secrets knows one
 _BYTES = 32
+_OUTLIVE = (CredentialKind.TOKEN, CredentialKind.FEED)
+"""What outlives a new password or role of its user, and ends with the user alone."""
 
 
 def credential_id(secret: str) -> str:
@@ -63,7 +65,9 @@ def find_credential(ports: Ports, secret: str, kind: CredentialKind) -> Credenti
 def holder(ports: Ports, credential: Credential) -> User | None:
     """The user whom a credential proves; None where they are gone, or have changed since in what it holds for."""
     user = ports.stores.users.get([credential.user_id]).get(credential.user_id)
-    if user is None or (credential.kind is not CredentialKind.TOKEN and credential.version != user.version):
+    if user is None or user.disabled:
+        return None
+    if credential.kind not in _OUTLIVE and credential.version != user.version:
         return None
     return user
 

@@ -22,6 +22,7 @@ from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
 from pipeline.flow.credentials import forget_expired
+from pipeline.flow.deeds.alerts import forget_removed
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.health import health_of, urgency
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
@@ -119,8 +120,8 @@ def _look_at_coverage(ports: Ports, before: Watchdog) -> Watchdog:
 
 
 def _look_for_expired(ports: Ports, before: Watchdog) -> Watchdog:
-    gone = forget_expired(ports)
-    log.info("expiry: %d credentials and replies removed", gone)
+    log.info("expiry: %d credentials and replies removed", forget_expired(ports))
+    log.info("expiry: %d removed alerts let go of", forget_removed(ports))
     return replace(before, look_at=ports.clock.now() + timedelta(days=1))
 
 

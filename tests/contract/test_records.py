@@ -25,6 +25,8 @@ from pipeline.model import (
     FeedState,
     Group,
     Notice,
+    Polled,
+    RemovedAlert,
     Reply,
     Role,
     Scope,
@@ -58,6 +60,7 @@ FULL: dict[str, Any] = {
         error="500",
         moved_to="https://b.example/",
         notes=("odd",),
+        polls=(Polled(at=NOON, new=3), Polled(at=later(300), error="answers 500")),
         pushed_until=later(3),
     ),
     "subscriptions": builders.subscription(
@@ -110,6 +113,9 @@ FULL: dict[str, Any] = {
     "alerts": builders.alert(
         '"mutual defence"', recipients=("a@example.org", "b@example.org"), health="slow", team="world"
     ),
+    "removed_alerts": RemovedAlert(
+        id="x", alert=builders.alert("kursk", recipients=("slack+https://hooks.example/x",)), by="cli:ana", at=NOON
+    ),
     "lists": WordList(id="l", name="nato", members=("NATO", "北約", "north atlantic"), updated_at=NOON),
     "matches": builders.match(
         evidence=(Evidence(clause="kursk", field="body", start=1, end=6, text="Kursk"),),
@@ -158,6 +164,7 @@ FULL: dict[str, Any] = {
         teams=("world", "süd"),
         password="$argon2id$…",
         version=2,
+        disabled=True,
     ),
     "credentials": Credential(
         id="c",

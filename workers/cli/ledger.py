@@ -11,7 +11,7 @@ import click
 
 from pipeline.deliver.channel import shown
 from pipeline.errors import NotFound
-from pipeline.flow import quarantine as flow
+from pipeline.flow.deeds.entries import replay as replay_entries
 from pipeline.flow.manage import find_alert
 from pipeline.flow.quarantine import quarantine as in_quarantine
 from pipeline.flow.reconcile import PAGE, in_lines, reconcile
@@ -19,6 +19,7 @@ from pipeline.model import Delivery, DeliveryState, Story
 from pipeline.ports import LedgerFilter, Ports
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 
 @click.command()
@@ -144,7 +145,7 @@ def replay(entry_ids: tuple[str, ...]) -> None:
     """Try entries again, as if they were new; `all` names all of them."""
     ports = bootstrap.ports()
     named = [one.id for one in in_quarantine(ports).waiting] if entry_ids == ("all",) else list(entry_ids)
-    changed = flow.replay(ports, named)
+    changed = replay_entries(ports, who(), named)
     missing = [] if entry_ids == ("all",) else sorted(set(named) - {one.id for one in changed})
     click.echo(f"{len(changed)} entries will be tried again")
     if missing:

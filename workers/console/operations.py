@@ -14,11 +14,12 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pipeline.errors import BadInput
-from pipeline.flow import audit, csvs
-from pipeline.flow.quarantine import discard, quarantine, replay
+from pipeline.flow import csvs
+from pipeline.flow.deeds.entries import discard, replay
+from pipeline.flow.quarantine import quarantine
 from pipeline.flow.queues import looked_at, queues
 from pipeline.flow.reconcile import in_lines, reconcile
-from pipeline.model import Delivery, DeliveryState, Entry, Story, User
+from pipeline.model import Delivery, DeliveryState, Story, User
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force
 from workers import broker
@@ -158,18 +159,9 @@ def _add_quarantine(router: APIRouter, ports: Ports) -> None:
 
 def _do(ports: Ports, who: User, deed: Deed, entry_ids: Sequence[str], reason: str) -> int:
     """Do it to those in quarantine; to how many. Raises BadInput for discarding without a reason."""
-    before = ports.stores.entries.get(entry_ids)
     if deed is Deed.REPLAY:
-        after = replay(ports, entry_ids)
-    else:
-        after = discard(ports, entry_ids, reason=reason, by=who.address)
-    changed = [audit.Changed(_name(one), before.get(one.id), one) for one in after]
-    audit.record_all(ports, who.address, f"{deed} entry", changed)
-    return len(after)
-
-
-def _name(entry: Entry) -> str:
-    return entry.url or entry.title or entry.identity
+        return len(replay(ports, who.address, entry_ids))
+    return len(discard(ports, who.address, entry_ids, reason))
 
 
 def _quarantine_page(

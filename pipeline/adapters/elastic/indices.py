@@ -41,6 +41,7 @@ class Kind(StrEnum):
     SKETCHES = "sketches"
     IDENTITIES = "identities"
     ALERTS = "alerts"
+    REMOVED_ALERTS = "removed-alerts"
     LISTS = "lists"
     MATCHES = "matches"
     FIRINGS = "firings"
@@ -98,6 +99,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("skip_hours skip_days", _COUNT),
         "habits": _KEPT_OBJECT,
         "page_record": _KEPT_OBJECT,
+        "polls": _KEPT_OBJECT,
         "outline": _KEPT_OBJECT,
         "ready_at": _EXACT_MOMENT,
     },
@@ -141,6 +143,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "form": {"type": "percolator"},
         "words": _words(),
     },
+    Kind.REMOVED_ALERTS: {"id": _KEYWORD, "alert": _KEPT_OBJECT, "by": _KEPT, "at": _MOMENT},
     Kind.LISTS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
     Kind.MATCHES: {
         **_named("id alert_id story_id", _KEYWORD),
@@ -180,6 +183,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id address", _KEYWORD),
         **_named("name role teams password", _KEPT),
         "version": _COUNT,
+        "disabled": _FLAG,
     },
     Kind.CREDENTIALS: {
         **_named("id kind user_id", _KEYWORD),

@@ -33,6 +33,7 @@ from pipeline.model import (
     Match,
     Outbox,
     Recipient,
+    RemovedAlert,
     Reply,
     Subscription,
     Takedown,
@@ -61,6 +62,7 @@ def open_stores(settings: Settings) -> Stores:
         stories=ElasticStories(client, names),
         clusters=ElasticClusters(client, names),
         alerts=ElasticAlerts(client, names),
+        removed_alerts=ElasticRecords(client, Shelf(names.alias(Kind.REMOVED_ALERTS), RemovedAlert, {})),
         lists=ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
         matches=ElasticMatches(client, names),
         firings=ElasticRecords(client, Shelf(names.alias(Kind.FIRINGS), Firing, {})),
@@ -191,6 +193,8 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
         clauses: list[Body] = [{"term": {name: value}} for name, value in named.items() if value]
         if where.since:
             clauses.append({"range": {"created_at": {"gte": _moment(where.since)}}})
+        if where.after:
+            clauses.append(_behind(*where.after))
         return self.search({"bool": {"filter": clauses}}, [{"created_at": "desc"}, {"id": "asc"}])
 
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
@@ -211,6 +215,13 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
 
 def _ready_at(thing: Feed | Entry | Delivery | Subscription) -> str:
     return _moment(ready_at(thing))
+
+
+def _behind(created_at: datetime, delivery_id: str) -> Body:
+    """What the ledger has after this row: older ones, and those of its moment with a later id."""
+    moment = _moment(created_at)
+    together: Body = {"bool": {"filter": [{"term": {"created_at": moment}}, {"range": {"id": {"gt": delivery_id}}}]}}
+    return {"bool": {"should": [{"range": {"created_at": {"lt": moment}}}, together]}}
 
 
 def _due(states: Sequence[str], now: datetime) -> Body:

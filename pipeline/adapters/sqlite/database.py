@@ -72,7 +72,10 @@ UPDATE matches SET alert_id = json_extract(CAST(thing AS TEXT), '$.alert_id');
 CREATE INDEX matches_latest ON matches (matched_at, alert_id);
 CREATE INDEX deliveries_latest_to ON deliveries (recipient, created_at);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST)
+_REMOVED = """
+CREATE TABLE removed_alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _REMOVED)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
