@@ -366,7 +366,7 @@ def test_the_api_answers_as_its_description_says(described):
     address, token = described
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
     operations = [one.ok() for one in schema.get_all_operations()]
-    assert len(operations) == 11
+    assert len(operations) > 60
     for operation in operations:
         hold_to_description(operation, token)
 
@@ -378,7 +378,7 @@ BEYOND_A_SCHEMA = [
 
 
 def hold_to_description(operation: schemathesis.schemas.APIOperation, token: str) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def answers(case: schemathesis.Case) -> None:
         headers = {"Authorization": f"Bearer {token}"}

@@ -1,4 +1,4 @@
-"""What proves who somebody is: sessions of browsers, one-time links, tokens of the API.
+"""What proves who somebody is: sessions of browsers, one-time links, tokens of the API, keys of alerts' feeds.
 
 A credential is 256 random bits. The store keeps their SHA-256 alone, so that who reads the store can't use them; no
 slow hash is needed, since nobody guesses them. A session and a link hold for one `User.version`: a new password or role
@@ -20,6 +20,8 @@ from pipeline.ports import Ports
 SESSION_FOR = timedelta(days=7)
 LINK_FOR = timedelta(days=3)
 TOKEN_FOR = timedelta(days=365)
+FEED_FOR = timedelta(days=3650)
+"""In effect until it is withdrawn: a reader of feeds tells nobody that one has ended."""
 TOKEN_PREFIX = "ww_"  # noqa: S105 -- so that a scanner of leaked secrets knows one
 _BYTES = 32
 _OUTLIVE = (CredentialKind.TOKEN, CredentialKind.FEED)
@@ -52,6 +54,22 @@ def make_token(ports: Ports, user: User, name: str, scopes: Sequence[Scope], who
         raise BadInput(f"a token needs a scope at the least: {', '.join(Scope)}")
     record(ports, who or user.address, "make token", f"{name.strip()} of {user.address}", None, None)
     return _make(ports, user, CredentialKind.TOKEN, TOKEN_FOR, name.strip(), tuple(dict.fromkeys(scopes)))
+
+
+def make_feed_key(ports: Ports, user: User, alert_id: str) -> str:
+    """A key with which `user` reads the feed of an alert, whatever reader of feeds they use."""
+    return _make(ports, user, CredentialKind.FEED, FEED_FOR, alert_id)
+
+
+def feed_keys(ports: Ports, user: User, alert_id: str) -> list[str]:
+    """The ids of the keys that a user has of an alert's feed."""
+    kept = (one for one in ports.stores.credentials.all() if one.kind is CredentialKind.FEED)
+    return [one.id for one in kept if (one.user_id, one.name) == (user.id, alert_id)]
+
+
+def end_feed_keys(ports: Ports, user: User, alert_id: str) -> int:
+    """End the keys that a user has of an alert's feed; how many there were."""
+    return ports.stores.credentials.delete(feed_keys(ports, user, alert_id))
 
 
 def find_credential(ports: Ports, secret: str, kind: CredentialKind) -> Credential | None:

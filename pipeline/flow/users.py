@@ -142,8 +142,8 @@ def mail_link(ports: Ports, user: User, link: str) -> str:
 
 
 def console_address(settings: Settings) -> str:
-    """Where people reach the console, as far as the settings tell."""
-    return settings.public_url or served_at(settings.console_host, settings.console_port)
+    """Where people reach the console, as far as the settings tell; without a / at its end."""
+    return settings.public_url or served_at(settings.console_host, settings.console_port).rstrip("/")
 
 
 def link_address(base: str, secret: str) -> str:

@@ -12,6 +12,7 @@ from workers.console import (
     account,
     alerts,
     api,
+    atom,
     explain,
     feeds,
     health,
@@ -47,7 +48,8 @@ def make_app(
     app.include_router(sessions.make_router(ports))
     app.include_router(users.make_router(ports))
     app.include_router(account.make_router(ports))
-    app.mount(api.PREFIX, api.make_api(ports))
+    app.mount(api.PREFIX, api.make_api(ports, queue_entries))
+    app.include_router(atom.make_router(ports))
     app.include_router(feeds.make_router(ports, queue_entries))
     app.include_router(operations.make_router(ports))
     app.include_router(inbox.make_router(ports))

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from pipeline.deliver.channel import shown as shown_address
 from pipeline.errors import BadInput, NotFound, QueryError
-from pipeline.flow import manage
+from pipeline.flow import manage, syndicate
 from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.history import EXAMPLES
 from pipeline.flow.manage import NewAlert
@@ -37,6 +37,7 @@ DONE = {
     "paused": "Paused: it is not matched until you resume it.",
     "removed": "Deleted. What it has sent stays in the ledger; below it can be put back for a week.",
     "restored": "Put back as it was.",
+    "withdrawn": "Withdrawn: the address of its feed leads nowhere any more.",
     "resumed": "Resumed. It fires on what is ingested from now on.",
 }
 
@@ -217,6 +218,7 @@ def _editor(
         # The address of a chat holds its secret: whoever can't change it need not see it.
         named=draft.recipients if user.may("analyst") else tuple(map(shown_address, draft.recipients)),
         may_edit=user.may("analyst"),
+        has_feed=saved is not None and syndicate.has_address(ports, user, saved),
         **facts,
     )
 

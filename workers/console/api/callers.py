@@ -26,7 +26,12 @@ from workers.console.throttle import client_of
 OF_TOKEN = RateLimitItemPerMinute(600)
 OF_STRANGER = RateLimitItemPerMinute(60)
 """Requests a minute without a good token, from one client."""
-ROLE_OF = {Scope.READ: Role.VIEWER, Scope.WRITE: Role.ANALYST, Scope.OPERATE: Role.OPERATOR}
+ROLE_OF = {
+    Scope.READ: Role.VIEWER,
+    Scope.WRITE: Role.ANALYST,
+    Scope.OPERATE: Role.OPERATOR,
+    Scope.ADMINISTER: Role.ADMINISTRATOR,
+}
 """What the user of a token must be for a scope."""
 
 _bearer = HTTPBearer(auto_error=False, description="A token made on /account or by `wirewatch users token`.")
@@ -39,6 +44,12 @@ class Caller:
 
     user: User
     token_id: str
+    scopes: tuple[Scope, ...]
+
+    @property
+    def who(self) -> str:
+        """Their address, as the audit log has it."""
+        return self.user.address
 
     def may_own(self, team: str) -> bool:
         """Whether they may make an alert of this team's, or leave one to it."""
@@ -72,8 +83,12 @@ async def with_budget(request: Request, go_on: Callable[[Request], Awaitable[Res
     return answer
 
 
-def allowed(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | None], Caller]:
-    """What a resource depends on that needs `scope`: its caller. 401, 403 or 429 for others."""
+def allowed(scope: Scope, role: Role | None = None) -> Callable[[Request, HTTPAuthorizationCredentials | None], Caller]:
+    """What a resource depends on that needs `scope`, and a `role` if not that of the scope: its caller.
+
+    401, 403 or 429 for others.
+    """
+    least = role or ROLE_OF[scope]
 
     def admitted(request: Request, bearer: Bearer) -> Caller:
         ports: Ports = request.app.state.ports
@@ -83,9 +98,9 @@ def allowed(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | N
             _spend(request, OF_STRANGER, client_of(request))
             raise HTTPException(401, "A token is needed, and this is none", {"WWW-Authenticate": "Bearer"})
         _spend(request, OF_TOKEN, token.id)
-        if scope not in token.scopes or not user.may(ROLE_OF[scope]):
-            raise HTTPException(403, f"This needs a token with the scope {scope}, of a user with role {ROLE_OF[scope]}")
-        return Caller(user, token.id)
+        if scope not in token.scopes or not user.may(least):
+            raise HTTPException(403, f"This needs a token with the scope {scope}, of a user with role {least}")
+        return Caller(user, token.id, token.scopes)
 
     return admitted
 
@@ -100,3 +115,6 @@ def _spend(request: Request, limit: RateLimitItem, who: str) -> None:
 Reader = Annotated[Caller, Depends(allowed(Scope.READ))]
 Writer = Annotated[Caller, Depends(allowed(Scope.WRITE))]
 Operator = Annotated[Caller, Depends(allowed(Scope.OPERATE))]
+Administrator = Annotated[Caller, Depends(allowed(Scope.ADMINISTER))]
+Oneself = Annotated[Caller, Depends(allowed(Scope.WRITE, Role.VIEWER))]
+"""Who changes what is their own alone: their mails and their tokens. Any user may, by a token that may write."""
