@@ -31,7 +31,8 @@ from tests.builders import NOON, later
 from tests.conftest import world
 from tests.consoles import console
 from tests.servers import free_port
-from workers.console.api import callers, paging, replies
+from workers.console import cursors
+from workers.console.api import callers, replies
 
 ROOT, ANA, OPA = "root@example.org", "ana@example.org", "opa@example.org"
 
@@ -206,13 +207,13 @@ def test_pages_of_a_list_hold_everything_once(api):
 @given(st.text())
 def test_a_cursor_leads_back_to_its_place(place):
     place = place.encode("utf-8", "replace").decode()
-    assert paging.read(paging.write(place)) == place
+    assert cursors.read(cursors.write(place)) == place
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x7F)))
 def test_a_made_up_cursor_is_refused_or_read(text):
     try:
-        assert isinstance(paging.read(text), str)
+        assert isinstance(cursors.read(text), str)
     except BadInput as refused:
         assert "begin without one" in str(refused)  # noqa: PT017 -- either is right
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
 
@@ -29,6 +30,7 @@ from workers.console import (
     websub,
 )
 from workers.console.forms import checked_form
+from workers.console.root import Under
 
 
 def make_app(
@@ -42,6 +44,7 @@ def make_app(
     """
     app = FastAPI(title="Wirewatch", openapi_url=None, dependencies=[Depends(checked_form)])
     app.state.recognise = recognise or sessions.recogniser(ports)
+    app.add_middleware(Under, root=urlsplit(ports.settings.public_url).path.rstrip("/"))
     refusals.install(app)
     app.include_router(health.make_router(ports))
     app.include_router(shell.make_static_router())

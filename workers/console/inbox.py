@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import available_timezones
@@ -23,13 +22,12 @@ from pipeline.flow.preferences import called_irrelevant
 from pipeline.flow.recipients import alerts_for, recipients_of
 from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient, Story, User
 from pipeline.ports import LedgerFilter, Ports
+from workers.console import cursors
 from workers.console.access import Viewer
 from workers.console.shell import Finished, page, seen
 from workers.console.times import Times, times_of
 
 PAGE = 50
-MOST_PAGED = 10_000
-"""Deliveries that can be paged to: each page reads those before it."""
 KINDS = {
     "": "All",
     DeliveryState.SENT: "Sent",
@@ -55,21 +53,16 @@ class Asked:
     """Which deliveries are to be shown, as an address says it."""
 
     state: str = ""
-    start: int = 0
+    after: str = ""
 
     @property
     def kind(self) -> str:
         """A key of KINDS."""
         return self.state if self.state in KINDS else ""
 
-    @property
-    def first(self) -> int:
-        """The place of the first one."""
-        return min(max(0, self.start), MOST_PAGED)
-
-    def page(self, ahead: int) -> str:
-        """The address of the page so many deliveries ahead."""
-        return f"/inbox?{urlencode({'state': self.kind, 'start': max(0, self.first + ahead)})}"
+    def page(self, after: str = "") -> str:
+        """The address of the first page, or of the one after a place."""
+        return f"/inbox?{urlencode({'state': self.kind} | ({'after': after} if after else {}))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +95,10 @@ def make_router(ports: Ports) -> APIRouter:
 def _add_looks(router: APIRouter, ports: Ports) -> None:
     @router.get("")
     def inbox(request: Request, who: Viewer, asked: Annotated[Asked, Depends()], done: Finished) -> Response:
-        found = ports.stores.deliveries.ledger(LedgerFilter(recipient=who.address, state=asked.kind))
-        some = list(islice(found, asked.first, asked.first + PAGE + 1))
-        facts = {"rows": _rows(ports, some[:PAGE]), "more": len(some) > PAGE, "kinds": KINDS, "most": MOST_PAGED}
-        mine = {"mine": alerts_for(ports, who.address), "asked": asked, "size": PAGE}
+        where = LedgerFilter(recipient=who.address, state=asked.kind, after=cursors.behind(asked.after))
+        found, following = cursors.page(ports.stores.deliveries.ledger(where), PAGE, cursors.place_of)
+        facts = {"rows": _rows(ports, found), "following": following, "kinds": KINDS}
+        mine = {"mine": alerts_for(ports, who.address), "asked": asked}
         return page(request, "inbox.html", 200, **facts, **mine, times=times_of(ports, who), done=done.said(DONE))
 
     @router.get("/preferences")

@@ -7,7 +7,6 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
 
 from pipeline.errors import BadInput
 from pipeline.flow import users as people
@@ -58,7 +57,7 @@ def make_router(ports: Ports) -> APIRouter:
             people.change_user(ports, who.address, user_id, name=name, role=_role(role), teams=_names(teams))
         except BadInput as error:
             return _one(ports, request, user_id, 422, error=str(error))
-        return RedirectResponse(f"/users/{quote(user_id)}?done=saved", 303)
+        return shell.seen(request, f"/users/{quote(user_id)}", "saved")
 
     @router.post("/{user_id}/link")
     def link(request: Request, who: Administrator, user_id: str) -> Response:
@@ -70,7 +69,7 @@ def make_router(ports: Ports) -> APIRouter:
             people.remove_user(ports, who.address, user_id)
         except BadInput as error:
             return _one(ports, request, user_id, 422, error=str(error))
-        return RedirectResponse("/users?done=removed", 303)
+        return shell.seen(request, "/users", "removed")
 
     return router
 

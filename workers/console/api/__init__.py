@@ -40,6 +40,7 @@ from workers.console.api import (
     trends,
     users,
 )
+from workers.console.windows import Windows
 
 PREFIX = "/api/v1"
 _ROOMS = (
@@ -74,7 +75,7 @@ def make_api(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) -> Fa
         redoc_url=None,
     )
     api.state.ports = ports
-    api.state.budget = callers.Budget()
+    api.state.budget = callers.Budget(Windows(ports.settings))
     api.middleware("http")(callers.with_budget)
     problems.install(api)
     for room in _ROOMS:

@@ -14,14 +14,13 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from pipeline.flow.credentials import find_credential, holder
 from pipeline.model import CredentialKind, Role, Scope, User
 from pipeline.ports import Ports
 from workers.console.access import is_of
 from workers.console.throttle import client_of
+from workers.console.windows import Windows
 
 OF_TOKEN = RateLimitItemPerMinute(600)
 OF_STRANGER = RateLimitItemPerMinute(60)
@@ -57,15 +56,15 @@ class Caller:
 
 
 class Budget:
-    """Counts requests in moving windows, in the memory of this process."""
+    """Counts requests in moving windows."""
 
-    def __init__(self) -> None:
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
 
     def spend(self, limit: RateLimitItem, who: str) -> tuple[bool, dict[str, str]]:
         """Count a request; whether it may be answered, and the headers that say what is left."""
         admitted = self._windows.hit(limit, who)
-        left = self._windows.get_window_stats(limit, who)
+        left = self._windows.left(limit, who)
         wait = max(0, math.ceil(left.reset_time - time.time()))
         headers = {
             "RateLimit-Policy": f'"requests";q={limit.amount};w={limit.get_expiry()}',

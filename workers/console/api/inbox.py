@@ -17,9 +17,10 @@ from pipeline.flow.preferences import called_irrelevant
 from pipeline.flow.recipients import alerts_for, recipients_of
 from pipeline.model import DeliveryState
 from pipeline.ports import LedgerFilter, Ports
+from workers.console import cursors
 from workers.console.api import paging
 from workers.console.api.callers import Oneself, Reader
-from workers.console.api.ledger import DeliveryOut, DeliveryPage, behind, out, page_of
+from workers.console.api.ledger import DeliveryOut, DeliveryPage, out, page_of
 from workers.console.api.recipients import Preferences, RecipientOut
 from workers.console.api.recipients import out as recipient_out
 from workers.console.api.replies import IdempotencyKey, Nothing, made_once
@@ -54,7 +55,9 @@ def make_router(ports: Ports) -> APIRouter:
     def list_inbox(
         caller: Reader, state: DeliveryState | None = None, cursor: paging.Cursor = "", limit: paging.Limit = 50
     ) -> DeliveryPage:
-        return page_of(ports, LedgerFilter(recipient=caller.who, state=state or "", after=behind(cursor)), limit)
+        return page_of(
+            ports, LedgerFilter(recipient=caller.who, state=state or "", after=cursors.behind(cursor)), limit
+        )
 
     @router.post("/inbox/{delivery_id}/{action}", response_model=Called)
     def call(

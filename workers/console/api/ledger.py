@@ -14,6 +14,7 @@ from pipeline.flow import export
 from pipeline.flow.reconcile import reconcile
 from pipeline.model import Delivery, DeliveryState
 from pipeline.ports import LedgerFilter, Ports
+from workers.console import cursors
 from workers.console.api import paging
 from workers.console.api.callers import Operator
 from workers.console.operations import MOST_RECONCILED
@@ -88,7 +89,7 @@ class Asked(BaseModel):
             story_id=self.story_id,
             state=self.state or "",
             since=since,
-            after=behind(self.cursor),
+            after=cursors.behind(self.cursor),
         )
 
 
@@ -138,22 +139,9 @@ def make_router(ports: Ports) -> APIRouter:
     return router
 
 
-def behind(cursor: str) -> tuple[datetime, str] | None:
-    """The row that a cursor says. Raises BadInput."""
-    if not cursor:
-        return None
-    moment, _, delivery_id = paging.read(cursor).partition(" ")
-    try:
-        return datetime.fromisoformat(moment).astimezone(UTC), delivery_id
-    except (ValueError, OverflowError):
-        raise BadInput("this cursor is none of ours: begin without one") from None
-
-
 def page_of(ports: Ports, where: LedgerFilter, limit: int) -> DeliveryPage:
     """The first of the rows that are asked for: none before the cursor is read."""
-    found, following = paging.page(
-        ports.stores.deliveries.ledger(where), limit, lambda one: f"{one.created_at.isoformat()} {one.id}"
-    )
+    found, following = cursors.page(ports.stores.deliveries.ledger(where), limit, cursors.place_of)
     return DeliveryPage(deliveries=out(ports, found), next=following)
 
 

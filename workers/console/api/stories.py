@@ -20,6 +20,7 @@ from pipeline.model import Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query import syntax
 from pipeline.query.filters import split
+from workers.console import cursors
 from workers.console.api import paging
 from workers.console.api.callers import Reader
 from workers.console.api.queries import QueryText
@@ -85,7 +86,7 @@ def make_router(ports: Ports) -> APIRouter:
             until=min(filter(None, (before, last and last[0] + _TICK)), default=None),
         )
         stories = _after(search(ports, meant, where, outlets=filters.outlets), last)
-        found, following = paging.page(stories, limit, _place)
+        found, following = cursors.page(stories, limit, _place)
         return StoryPage(stories=[_found(meant, one) for one in found], next=following)
 
     @router.get("/{story_id}")
@@ -109,7 +110,7 @@ def _moment(story: Story) -> datetime:
 def _read(cursor: str) -> tuple[datetime, str] | None:
     if not cursor:
         return None
-    moment, _, story_id = paging.read(cursor).partition(" ")
+    moment, _, story_id = cursors.read(cursor).partition(" ")
     try:
         last = datetime.fromisoformat(moment).astimezone(UTC)
         _ = last + _TICK  # which a cursor of ours allows
