@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
@@ -45,6 +45,11 @@ def make_router(ports: Ports) -> APIRouter:
     def log(request: Request, _: Administrator) -> Response:
         return shell.page(request, "users-audit.html", audits=list(islice(audits(ports), SHOWN)), shown=SHOWN)
 
+    _add_one(router, ports)
+    return router
+
+
+def _add_one(router: APIRouter, ports: Ports) -> None:
     @router.get("/{user_id}")
     def one(request: Request, _: Administrator, user_id: str, done: str = "") -> Response:
         return _one(ports, request, user_id, done=done)
@@ -71,7 +76,13 @@ def make_router(ports: Ports) -> APIRouter:
             return _one(ports, request, user_id, 422, error=str(error))
         return shell.seen(request, "/users", "removed")
 
-    return router
+    @router.post("/{user_id}/{turn}")
+    def turn(request: Request, who: Administrator, user_id: str, turn: Literal["disable", "enable"]) -> Response:
+        try:
+            people.change_user(ports, who.address, user_id, disabled=turn == "disable")
+        except BadInput as error:
+            return _one(ports, request, user_id, 422, error=str(error))
+        return shell.seen(request, f"/users/{quote(user_id)}", "saved")
 
 
 def _list(
