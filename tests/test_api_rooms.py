@@ -128,6 +128,40 @@ def test_feeds_go_out_as_opml_and_come_in_again(api):
     assert "https://a.example/f" in api.read("/opml")
 
 
+def test_the_feeds_of_a_site_are_named_before_they_are_added_and_listed_by_health(api, site):
+    url = web.put_story(site, "one", "Two villages near Kursk were left.")
+    assert [one["url"] for one in api.ask("GET", "/feeds/discover", url=url).body["feeds"]] == [url]
+    gone = api.ask("GET", "/feeds/discover", url=f"http://127.0.0.1:{free_port()}/")
+    assert (gone.status, gone.problem) == (422, "bad-input")
+    api.ports.stores.feeds.create([builders.feed("a", state=FeedState.PAUSED), builders.feed("b")])
+    assert [one["id"] for one in api.ask("GET", "/feeds", health="paused").body["feeds"]] == [builders.feed("a").id]
+
+
+# -- stories
+
+
+def test_a_story_has_its_related_ones_and_the_alerts_that_fired_of_the_callers_teams(api):
+    story = builders.story("a", title="Kursk")
+    alerts = [builders.alert("kursk"), builders.alert("secret", team="sport")]
+    api.ports.stores.stories.put([story])
+    api.ports.stores.alerts.put(alerts)
+    sent = [builders.delivery(one.name, alert_id=one.id, story_id=story.id) for one in alerts]
+    api.ports.stores.deliveries.create(sent)
+    token = api.token_of(ANA, Role.VIEWER, teams=("world",))
+    (fired,) = api.ask("GET", f"/stories/{story.id}/alerts", token=token).body["alerts"]
+    assert (fired["alert"], fired["deliveries"][0]["state"]) == ("kursk", "pending")
+    assert len(api.ask("GET", f"/stories/{story.id}/alerts").body["alerts"]) == 2
+    assert api.ask("GET", f"/stories/{story.id}/related").body == {"stories": []}
+    assert api.ask("GET", f"/stories/{story.id}").body["versions"] == []
+
+
+def test_what_an_edit_of_a_query_gains_and_loses_is_told(api, clock):
+    stories = [builders.story(name, title=name, published=clock.now()) for name in ("Kursk", "Sumy")]
+    api.ports.stores.stories.put(stories)
+    found = api.ask("GET", "/queries/difference", old="kursk", new="sumy").body
+    assert (found["kept"], found["number_gained"], found["lost"][0]["title"]) == (0, 1, "Kursk")
+
+
 # -- quarantine and the ledger
 
 

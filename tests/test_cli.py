@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -463,36 +464,18 @@ def test_an_alert_keeps_its_team_through_export_and_import(wirewatch, tmp_path):
 
 
 def test_what_the_command_line_changes_stands_in_the_audit_log_under_the_name_of_its_user(wirewatch, tmp_path):
-    wirewatch("feeds", "add", "https://a.example/feed", "--force")
     for command in (
-        ("feeds", "pause", "https://a.example/feed"),
+        ("feeds", "add", "https://a.example/feed", "--force"),
         ("lists", "set", "places", "kursk"),
         ("alerts", "add", "kursk", "@places", "--to", "ana@example.org"),
-        ("alerts", "pause", "kursk"),
         ("alerts", "remove", "kursk"),
         ("alerts", "restore", "kursk"),
-        ("recipients", "set", "ana@example.org", "--zone", "Europe/Kyiv"),
-        ("groups", "set", "desk", "ana@example.org"),
         ("users", "add", "root@example.org", "--role", "administrator"),
-        ("forget", "https://a.example/one", "--yes"),
     ):
         wirewatch(*command)
     stores = sqlite.open_stores(str(tmp_path / "data" / "wirewatch.db"))
     log = list(stores.audits.all())
     stores.close()
-    assert {one.who.partition(":")[0] for one in log} == {"cli"}
-    assert all(len(one.who) > len("cli:") for one in log)
-    assert {one.did for one in log} == {
-        "add feed",
-        "pause feed",
-        "add list",
-        "add alert",
-        "change alert",
-        "remove alert",
-        "put back alert",
-        "change recipient",
-        "add group",
-        "add user",
-        "make link for user",
-        "take down story",
-    }
+    assert {one.who for one in log} == {f"cli:{getpass.getuser()}"}
+    done = {"add feed", "add list", "add alert", "remove alert", "put back alert", "add user", "make link for user"}
+    assert {one.did for one in log} == done

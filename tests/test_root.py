@@ -23,7 +23,8 @@ from workers.console.forms import SESSION
 ROOT, BASE = "root@example.org", "/desk/wire"
 LEADS = "//@href | //@action | //@src | //@hx-get | //@hx-post"
 BEGUN = ("/", "/alerts", "/sign-in", "/operations/ledger", "/inbox", "/stories?q=kursk", "/trends", "/users")
-MOST = 60
+MOST = 40
+"""Pages that are looked at."""
 
 
 @pytest.fixture(params=["taken off", "left"])

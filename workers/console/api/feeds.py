@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import FetchRefused, FetchUnavailable, NotFound, ParseError
+from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, NotFound, ParseError
+from pipeline.flow.adding import found_at
 from pipeline.flow.check import cure_of, look_over, successor
 from pipeline.flow.deeds import feeds as deeds
 from pipeline.flow.deeds.feeds import Deed
+from pipeline.flow.discover import Site
 from pipeline.flow.manage import NewFeed, feed_id, find_feed, known_feeds, refuse_known
-from pipeline.health import health_of
+from pipeline.health import FeedHealth, health_of
 from pipeline.model import Feed, FeedState, Pages, Polled
 from pipeline.ports import Ports
 from workers.console.api import paging
@@ -102,14 +104,30 @@ class CheckOut(BaseModel):
     successor: str = Field(default="", description="The address that its site names in its place")
 
 
+class Discoverable(BaseModel):
+    """A feed that could be added."""
+
+    url: str
+    title: str
+
+
+class Discovered(BaseModel):
+    """What stands at an address."""
+
+    feeds: list[Discoverable]
+
+
 def make_router(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) -> APIRouter:
     """The resource."""
     router = APIRouter(prefix="/feeds", tags=["feeds"])
 
     @router.get("")
-    def list_feeds(_: Reader, cursor: paging.Cursor = "", limit: paging.Limit = 50) -> FeedPage:
+    def list_feeds(
+        _: Reader, health: FeedHealth | None = None, cursor: paging.Cursor = "", limit: paging.Limit = 50
+    ) -> FeedPage:
         now = ports.clock.now()
-        found, following = paging.by_id(ports.stores.feeds.all(), cursor, limit)
+        feeds = (one for one in ports.stores.feeds.all() if health in (None, health_of(one, now).state))
+        found, following = paging.by_id(feeds, cursor, limit)
         return FeedPage(feeds=[_out(one, now) for one in found], next=following)
 
     @router.post("", status_code=201, response_model=FeedOut)
@@ -128,6 +146,17 @@ def make_router(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) ->
 
 
 def _add_one(router: APIRouter, ports: Ports) -> None:
+    @router.get("/discover")
+    def discover_feeds(_: Operator, url: Annotated[str, Query(max_length=2_000)]) -> Discovered:
+        """The feed at an address, or those of the site there, the best first. Nothing is kept."""
+        try:
+            found = found_at(ports, url)
+        except (FetchUnavailable, FetchRefused) as error:
+            raise BadInput(f"{url!r} can't be had now: {error.reason}") from None
+        if isinstance(found, Site):
+            return Discovered(feeds=[Discoverable(url=one.url, title=one.title) for one in found.links])
+        return Discovered(feeds=[Discoverable(url=found.url, title=found.parsed.title)])
+
     @router.get("/{feed_id}")
     def get_feed(feed_id: str, _: Reader) -> FeedWithPolls:
         feed = _feed(ports, feed_id)

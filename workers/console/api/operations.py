@@ -26,6 +26,14 @@ class QueueOut(BaseModel):
     more: bool = Field(description="There are more than were counted")
 
 
+class WatchdogOut(BaseModel):
+    """A standing look at whether all is well."""
+
+    name: str
+    look_at: datetime = Field(description="When it looks next")
+    trouble_since: datetime | None
+
+
 class BrokerOut(BaseModel):
     """What Redis says."""
 
@@ -39,6 +47,7 @@ class Queues(BaseModel):
 
     queues: list[QueueOut]
     looked_at: datetime | None = Field(description="When a worker last looked after the feeds")
+    watchdogs: list[WatchdogOut]
     broker: BrokerOut | None = Field(description="null: it is in the memory of the process that works")
 
 
@@ -78,7 +87,11 @@ def make_router(ports: Ports) -> APIRouter:
             )
             for one in queues(ports)
         ]
-        return Queues(queues=found, looked_at=looked_at(ports), broker=_broker(ports))
+        dogs = [
+            WatchdogOut(name=one.name, look_at=one.look_at, trouble_since=one.trouble_since)
+            for one in ports.stores.watchdogs.all()
+        ]
+        return Queues(queues=found, looked_at=looked_at(ports), watchdogs=dogs, broker=_broker(ports))
 
     @router.get("/sizes")
     def get_sizes(_: Operator) -> Sizes:
