@@ -68,17 +68,6 @@ class PageRecord(Struct, frozen=True, kw_only=True):
     reason: str = ""  # why the last of them could not
 
 
-POLLS_KEPT = 20
-
-
-class Polled(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one poll of a feed came to."""
-
-    at: datetime
-    new: int = 0  # entries
-    error: str = ""  # in words; empty: it was answered
-
-
 class Feed(Struct, frozen=True, kw_only=True):
     """An address that is polled, and what is known of it. `id` is identify("feed", url as added)."""
 
@@ -110,7 +99,7 @@ class Feed(Struct, frozen=True, kw_only=True):
     habits: Habits = Habits()
     pages: Pages | None = None  # its own policy; None: that of the settings
     page_record: PageRecord = PageRecord()
-    polls: tuple[Polled, ...] = ()  # the last POLLS_KEPT, the latest last
+    polls: str = ""  # its last polls, a line each (polls.py)
     # What the publisher asked for the last time: a 304 repeats none of it.
     max_age: float = 0.0  # seconds (Cache-Control)
     least_interval: float = 0.0  # these three as in ParsedFeed

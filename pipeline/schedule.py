@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from pipeline import habits, walls, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.fetch import body_hash
-from pipeline.model import POLLS_KEPT, Feed, FeedState, FetchResponse, Habits, ParsedFeed, Polled
+from pipeline.model import Feed, FeedState, FetchResponse, Habits, ParsedFeed
+from pipeline.polls import Polled, with_poll
 from pipeline.settings import Settings
 
 Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
@@ -38,8 +39,6 @@ MOST_DOUBLINGS = 8.0
 ROLLED_OVER = 0.5
 """How much sooner a feed is polled when all of its document was new: entries may have come and gone in between."""
 EASING = 1.1  # how fast that wears off, a poll
-MOST_SAID = 200
-"""Letters of an error in the history of polls."""
 SPREAD = 0.05
 """Share by which polls are put off, differently each time: feeds that were added together don't stay together."""
 
@@ -81,13 +80,13 @@ def after_poll(
         return _put_off(feed, outcome, now)
     if isinstance(outcome, FetchResponse):
         after = _after_success(feed, outcome, parsed, new_entries, now, settings, taken=taken)
-        return _noted(after, Polled(at=now, new=new_entries))
+        return _noted(after, Polled(now, new_entries))
     failed = replace(feed, polled_at=now, lease_until=None, queued_until=None, **_failed(feed, outcome, now, settings))
-    return _noted(failed, Polled(at=now, error=outcome.reason[:MOST_SAID]))
+    return _noted(failed, Polled(now, error=outcome.reason))
 
 
 def _noted(feed: Feed, polled: Polled) -> Feed:
-    return replace(feed, polls=(*feed.polls, polled)[-POLLS_KEPT:])
+    return replace(feed, polls=with_poll(feed.polls, polled))
 
 
 def _put_off(feed: Feed, busy: HostBusy, now: datetime) -> Feed:

@@ -25,7 +25,6 @@ from pipeline.model import (
     FeedState,
     Group,
     Notice,
-    Polled,
     RemovedAlert,
     Reply,
     Role,
@@ -60,7 +59,7 @@ FULL: dict[str, Any] = {
         error="500",
         moved_to="https://b.example/",
         notes=("odd",),
-        polls=(Polled(at=NOON, new=3), Polled(at=later(300), error="answers 500")),
+        polls="1790000000 3 \n1790000300 0 answers 500",
         pushed_until=later(3),
     ),
     "subscriptions": builders.subscription(

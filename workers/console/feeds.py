@@ -22,6 +22,7 @@ from pipeline.flow.overview import page_by_urgency
 from pipeline.flow.poll import PollReport
 from pipeline.health import FeedHealth, Health, health_of
 from pipeline.model import Feed, User
+from pipeline.polls import polls
 from pipeline.ports import Ports
 from workers.console.access import Operator
 from workers.console.shell import HEADERS, Finished, page, seen
@@ -233,5 +234,6 @@ def _feed_page(
 ) -> Response:
     """The page of a feed; `facts` are what came of what was done to it."""
     row = _row(feed, health_of(feed, ports.clock.now()))
+    facts |= {"polls": polls(feed.polls)}
     nothing = {"done": "", "check": None, "trouble": "", "address": feed.moved_to, "error": ""}
     return page(request, "feed.html", status, feed=feed, row=row, times=times_of(ports, who), **nothing | facts)

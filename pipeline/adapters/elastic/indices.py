@@ -89,7 +89,7 @@ def _words() -> dict[str, Any]:
 PROPERTIES: dict[Kind, Properties] = {
     Kind.FEEDS: {
         **_named("id state tags pages", _KEYWORD),
-        **_named("url title site_url etag last_modified body_hash error moved_to notes wall", _KEPT),
+        **_named("url title site_url etag last_modified body_hash error moved_to notes wall polls", _KEPT),
         **_named(
             "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until "
             "latest_published",
@@ -99,7 +99,6 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("skip_hours skip_days", _COUNT),
         "habits": _KEPT_OBJECT,
         "page_record": _KEPT_OBJECT,
-        "polls": _KEPT_OBJECT,
         "outline": _KEPT_OBJECT,
         "ready_at": _EXACT_MOMENT,
     },

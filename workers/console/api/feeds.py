@@ -17,7 +17,8 @@ from pipeline.flow.deeds.feeds import Deed
 from pipeline.flow.discover import Site
 from pipeline.flow.manage import NewFeed, feed_id, find_feed, known_feeds, refuse_known
 from pipeline.health import FeedHealth, health_of
-from pipeline.model import Feed, FeedState, Pages, Polled
+from pipeline.model import Feed, FeedState, Pages
+from pipeline.polls import Polled, polls
 from pipeline.ports import Ports
 from workers.console.api import paging
 from workers.console.api.callers import Caller, Operator, Reader
@@ -160,8 +161,8 @@ def _add_one(router: APIRouter, ports: Ports) -> None:
     @router.get("/{feed_id}")
     def get_feed(feed_id: str, _: Reader) -> FeedWithPolls:
         feed = _feed(ports, feed_id)
-        polls = [_polled(one) for one in reversed(feed.polls)]
-        return FeedWithPolls(**_out(feed, ports.clock.now()).model_dump(), polls=polls)
+        facts = _out(feed, ports.clock.now()).model_dump()
+        return FeedWithPolls(**facts, polls=[_polled(one) for one in polls(feed.polls)])
 
     @router.get("/{feed_id}/check")
     def check_feed(feed_id: str, _: Operator) -> CheckOut:
