@@ -17,12 +17,14 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
 from pipeline.model import Alert, Delivery, Entity, EntityKind, Entry, EntryState, Feed, Match, Role, Story, identify
-from pipeline.ports import Ports
+from pipeline.polls import KEPT, Polled, with_poll
+from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
 from tests import builders
 from tests.browser import Browser
@@ -31,10 +33,12 @@ from tests.consoles import console
 from tests.fakes import Clock
 from tests.servers import free_port
 from workers import bootstrap
+from workers.console.cursors import place_of, write
 
 BATCH = 5_000
 STORIES = 10_000
 RECIPIENTS = 1_000
+DEEP = 10_000
 PAGES = (
     "/",
     "/feeds",
@@ -43,9 +47,9 @@ PAGES = (
     "/operations",
     "/operations/quarantine",
     "/operations/ledger",
-    "/operations/ledger?days=&start=10000",
     "/operations/ledger?state=failed&days=",
     "/operations/settings",
+    "/alerts",
     "/inbox",
     "/inbox/preferences",
     "/trends",
@@ -78,11 +82,17 @@ def measured(ports: Ports, rounds: int) -> dict[str, dict[str, float]]:
     results = {}
     with console(ports, port, [], visitor=user(Role.ADMINISTRATOR, "r1@example.org")):
         browser = Browser(port)
-        for path in PAGES:
+        for path in (*PAGES, _deep(ports)):
             size = len(browser.get(path).text.encode())
             spent = [_seconds(browser, path) * 1000 for _ in range(rounds)]
             results[path] = {"p50_ms": median(spent), "p95_ms": quantiles(spent, n=20)[-1], "kb": size / 1000}
     return results
+
+
+def _deep(ports: Ports) -> str:
+    """A page of the ledger behind its first DEEP rows."""
+    last = next(islice(ports.stores.deliveries.ledger(LedgerFilter()), DEEP - 1, None))
+    return f"/operations/ledger?days=&after={write(place_of(last))}"
 
 
 def filled(folder: Path, feeds: int, matches: int, alerts: int) -> Ports:
@@ -104,7 +114,10 @@ def filled(folder: Path, feeds: int, matches: int, alerts: int) -> Ports:
 
 def _feed(number: int) -> Feed:
     error = "answers 503 Service Unavailable" if number % 10 == 0 else ""
-    known = {"polled_at": NOON, "succeeded_at": NOON, "new_entry_at": NOON, "interval": 600.0}
+    polls = ""
+    for at in range(KEPT):
+        polls = with_poll(polls, Polled(NOON - timedelta(minutes=10 * at), at % 3))
+    known = {"polls": polls, "polled_at": NOON, "succeeded_at": NOON, "new_entry_at": NOON, "interval": 600.0}
     return builders.feed(f"f{number}", title=f"Feed {number}", error=error, failures=3.0 * bool(error), **known)
 
 

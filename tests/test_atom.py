@@ -20,6 +20,7 @@ from pipeline.deliver import atom
 from pipeline.deliver.atom import NAMESPACE, Places
 from pipeline.flow import syndicate
 from pipeline.flow.audit import audits
+from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed, remove_alert, restore_alert
 from pipeline.flow.users import change_user, invite, remove_user
 from pipeline.model import Alert, Role, User
 from pipeline.ports import Ports
@@ -152,6 +153,18 @@ def test_who_leaves_takes_no_feed_along_and_the_others_keep_theirs(desk, ana, al
     else:
         remove_user(ports, "test", ana.address)
     assert (ask(desk, path)[0], ask(desk, f"/feeds/{theirs}")[0]) == (404, 200)
+
+
+def test_a_removed_alert_has_no_feed_and_when_it_is_put_back_its_readers_go_on(desk, alert, clock):
+    path = address(desk, alert)
+    remove_alert(desk.ports, "test", alert.id)
+    assert ask(desk, path)[0] == 404
+    restore_alert(desk.ports, "test", alert.id)
+    assert ask(desk, path)[0] == 200
+    remove_alert(desk.ports, "test", alert.id)
+    clock.turn(REMOVED_FOR.total_seconds())
+    forget_removed(desk.ports)
+    assert list(desk.ports.stores.credentials.all()) == []
 
 
 def test_another_teams_alert_gives_no_address(desk):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.errors import BadInput, NotFound
@@ -70,6 +70,13 @@ def feed_keys(ports: Ports, user: User, alert_id: str) -> list[str]:
 def end_feed_keys(ports: Ports, user: User, alert_id: str) -> int:
     """End the keys that a user has of an alert's feed; how many there were."""
     return ports.stores.credentials.delete(feed_keys(ports, user, alert_id))
+
+
+def end_feeds_of(ports: Ports, alert_ids: Collection[str]) -> int:
+    """End all keys of the feeds of these alerts; how many there were."""
+    credentials = ports.stores.credentials
+    kept = (one for one in credentials.all() if one.kind is CredentialKind.FEED)
+    return credentials.delete([one.id for one in kept if one.name in alert_ids])
 
 
 def find_credential(ports: Ports, secret: str, kind: CredentialKind) -> Credential | None:

@@ -41,7 +41,7 @@ class Kind(StrEnum):
     SKETCHES = "sketches"
     IDENTITIES = "identities"
     ALERTS = "alerts"
-    REMOVED_ALERTS = "removed-alerts"
+    REMOVED_ALERTS = "removed_alerts"
     LISTS = "lists"
     MATCHES = "matches"
     FIRINGS = "firings"

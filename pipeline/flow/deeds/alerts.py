@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow import manage
 from pipeline.flow.audit import record
+from pipeline.flow.credentials import end_feeds_of
 from pipeline.flow.lookback import look_back
 from pipeline.flow.manage import NewAlert
 from pipeline.model import Alert, AlertState, RemovedAlert
@@ -67,7 +68,8 @@ def restore_alert(ports: Ports, who: str, alert_id: str) -> Alert:
 
 
 def forget_removed(ports: Ports) -> int:
-    """Let go of the removed alerts whose time is over; how many."""
+    """Let go of the removed alerts whose time is over, and of the addresses of their feeds; how many alerts."""
     since = ports.clock.now() - REMOVED_FOR
     gone = [one.id for one in ports.stores.removed_alerts.all() if one.at <= since]
+    end_feeds_of(ports, set(gone) - ports.stores.alerts.get(gone).keys())
     return ports.stores.removed_alerts.delete(gone)
