@@ -20,6 +20,8 @@ from tests.consoles import console
 from tests.servers import free_port
 from workers.console.forms import SESSION
 
+pytestmark = pytest.mark.parametrize("stores", ["sqlite"], indirect=True)  # no matter of backends
+
 ROOT, BASE = "root@example.org", "/desk/wire"
 LEADS = "//@href | //@action | //@src | //@hx-get | //@hx-post"
 BEGUN = ("/", "/alerts", "/sign-in", "/operations/ledger", "/inbox", "/stories?q=kursk", "/trends", "/users")
