@@ -12,9 +12,10 @@ from pipeline.errors import NotFound
 from pipeline.flow import syndicate
 from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.manage import MOST_THROTTLE, NewAlert
-from pipeline.model import Alert, AlertState, RemovedAlert
+from pipeline.model import Alert, AlertState
 from pipeline.ports import Ports
 from workers.console.access import sees
+from workers.console.alerts import removed, removed_alert
 from workers.console.api import paging
 from workers.console.api.callers import Caller, Oneself, Reader, Writer
 from workers.console.api.replies import IdempotencyKey, Nothing, made_once
@@ -105,8 +106,8 @@ def make_router(ports: Ports) -> APIRouter:
 
     @router.get("/removed")
     def list_removed(caller: Reader) -> RemovedAlerts:
-        seen = [one for one in deeds.removed_alerts(ports) if sees(caller.user, one.alert)]
-        return RemovedAlerts(alerts=[Removed(id=one.id, name=one.alert.name, by=one.by, at=one.at) for one in seen])
+        found = removed(ports, caller.user)
+        return RemovedAlerts(alerts=[Removed(id=one.id, name=one.alert.name, by=one.by, at=one.at) for one in found])
 
     @router.get("/{alert_id}")
     def get_alert(alert_id: str, caller: Reader) -> AlertOut:
@@ -139,7 +140,7 @@ def _add_states(router: APIRouter, ports: Ports) -> None:
     @router.post("/{alert_id}/restore", response_model=AlertOut)
     def restore_alert(alert_id: str, caller: Writer, key: IdempotencyKey = "") -> Response:
         def make() -> AlertOut:
-            return _out(deeds.restore_alert(ports, caller.who, _removed(ports, caller, alert_id).id))
+            return _out(deeds.restore_alert(ports, caller.who, removed_alert(ports, caller.user, alert_id).id))
 
         return made_once(ports, caller, key, Nothing(), make, about=f"restore {alert_id}", status=200)
 
@@ -161,13 +162,6 @@ def _in_state(ports: Ports, caller: Caller, alert_id: str, state: AlertState, ke
         return _out(deeds.set_alert_state(ports, caller.who, _seen(ports, caller, alert_id).id, state))
 
     return made_once(ports, caller, key, Nothing(), make, about=f"{state} {alert_id}", status=200)
-
-
-def _removed(ports: Ports, caller: Caller, alert_id: str) -> RemovedAlert:
-    found = next((one for one in deeds.removed_alerts(ports) if one.id == alert_id), None)
-    if found is None or not sees(caller.user, found.alert):
-        raise NotFound("removed alert", alert_id)
-    return found
 
 
 def _seen(ports: Ports, caller: Caller, alert_id: str) -> Alert:
