@@ -112,6 +112,7 @@ class Feed(Struct, frozen=True, kw_only=True):
     habits: Habits = Habits()
     pages: Pages | None = None  # its own policy; None: that of the settings
     page_record: PageRecord = PageRecord()
+    polls: str = ""  # its last polls, a line each (polls.py)
     # What the publisher asked for the last time: a 304 repeats none of it.
     max_age: float = 0.0  # seconds (Cache-Control)
     least_interval: float = 0.0  # these three as in ParsedFeed
@@ -362,6 +363,15 @@ class Alert(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class RemovedAlert(Struct, frozen=True, kw_only=True):
+    """An alert that somebody has removed, for as long as it may be put back. `id` is the alert's."""
+
+    id: str
+    alert: Alert
+    by: str  # who, as in Audit
+    at: datetime
+
+
 class Recipient(Struct, frozen=True, kw_only=True):
     """Somebody who is told, by mail or another channel. `id` is identify("recipient", address).
 
@@ -408,6 +418,7 @@ class User(Struct, frozen=True, kw_only=True):
     teams: tuple[str, ...] = ()  # whose alerts they see, in lower case; an administrator sees all
     password: str = ""  # its Argon2 hash (RFC 9106); empty until they have chosen one
     version: int = 0  # goes up with each password and role: credentials of an earlier one hold no more
+    disabled: bool = False  # kept, with all that is theirs, and let in by nothing
 
     def may(self, role: str) -> bool:
         """Whether they may do what `role` may."""
@@ -420,6 +431,7 @@ class Scope(StrEnum):
     READ = "read"  # as a viewer
     WRITE = "write"  # as an analyst
     OPERATE = "operate"  # as an operator
+    ADMINISTER = "administer"  # as an administrator
 
 
 class CredentialKind(StrEnum):
@@ -428,6 +440,7 @@ class CredentialKind(StrEnum):
     SESSION = "session"  # a browser that has signed in
     LINK = "link"  # one time, to choose a password
     TOKEN = "token"  # of the API  # noqa: S105
+    FEED = "feed"  # the address of an alert's Atom feed; `name` is the alert's id
 
 
 class Credential(Struct, frozen=True, kw_only=True):

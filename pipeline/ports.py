@@ -31,6 +31,7 @@ from pipeline.model import (
     Match,
     Outbox,
     Recipient,
+    RemovedAlert,
     Reply,
     Sketch,
     Stage,
@@ -272,6 +273,7 @@ class LedgerFilter:
     story_id: str = ""
     state: str = ""
     since: datetime | None = None
+    after: tuple[datetime, str] | None = None  # `created_at` and id of a row: those that come behind it
 
 
 class DeliveryStore(DueRecords[Delivery], Protocol):
@@ -371,6 +373,7 @@ class Stores:
     identities: Copied[Identity]  # what `stories` knows stories by
     sketches: Copied[Sketch]  # those of `clusters`
     alerts: AlertStore
+    removed_alerts: Records[RemovedAlert]
     lists: Records[WordList]
     matches: MatchStore
     firings: Records[Firing]

@@ -21,6 +21,7 @@ from pipeline import habits, walls, websub
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.fetch import body_hash
 from pipeline.model import Feed, FeedState, FetchResponse, Habits, ParsedFeed
+from pipeline.polls import Polled, with_poll
 from pipeline.retention import listing
 from pipeline.settings import Settings
 
@@ -76,11 +77,17 @@ def after_poll(
 
     `taken` says that what `moves_to` gave is the address of another feed that is polled.
     """
-    if isinstance(outcome, FetchResponse):
-        return _after_success(feed, outcome, parsed, new_entries, now, settings, taken=taken)
     if isinstance(outcome, HostBusy):
         return _put_off(feed, outcome, now)
-    return replace(feed, polled_at=now, lease_until=None, queued_until=None, **_failed(feed, outcome, now, settings))
+    if isinstance(outcome, FetchResponse):
+        after = _after_success(feed, outcome, parsed, new_entries, now, settings, taken=taken)
+        return _noted(after, Polled(now, new_entries))
+    failed = replace(feed, polled_at=now, lease_until=None, queued_until=None, **_failed(feed, outcome, now, settings))
+    return _noted(failed, Polled(now, error=outcome.reason))
+
+
+def _noted(feed: Feed, polled: Polled) -> Feed:
+    return replace(feed, polls=with_poll(feed.polls, polled))
 
 
 def _put_off(feed: Feed, busy: HostBusy, now: datetime) -> Feed:

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from http.client import HTTPMessage
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 import schemathesis
@@ -21,70 +15,25 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 from pipeline.adapters import sqlite
 from pipeline.errors import BadInput, StoreUnavailable
 from pipeline.flow.audit import audits
-from pipeline.flow.credentials import make_token
 from pipeline.flow.manage import NewAlert, alert_id, put_alert
-from pipeline.flow.users import change_user, invite, remove_user
+from pipeline.flow.users import change_user, remove_user
 from pipeline.model import Role, Scope
 from pipeline.ports import Ports
 from tests import builders
+from tests.apis import ROOT, Api, asking
 from tests.builders import NOON, later
 from tests.conftest import world
 from tests.consoles import console
 from tests.servers import free_port
-from workers.console.api import callers, paging, replies
+from workers.console import cursors
+from workers.console.api import callers, replies
 
-ROOT, ANA, OPA = "root@example.org", "ana@example.org", "opa@example.org"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: HTTPMessage
-    body: Any
-
-    @property
-    def problem(self) -> str:
-        """The kind of problem it tells."""
-        assert self.headers["Content-Type"] == "application/problem+json"
-        assert self.body["status"] == self.status
-        return self.body["type"].rpartition(":")[2]
-
-
-@dataclass(slots=True)
-class Api:
-    """The API, and who asks it unless somebody else is named."""
-
-    ports: Ports
-    port: int
-    token: str = ""
-
-    def ask(self, method: str, path: str, body: object = None, **said: str) -> Answer:
-        """`said` are the token, a key, or parameters of the query."""
-        token, key = said.pop("token", self.token), said.pop("key", "")
-        headers = {"Content-Type": "application/json"}
-        headers |= {"Authorization": f"Bearer {token}"} if token else {}
-        headers |= {"Idempotency-Key": key} if key else {}
-        data = None if body is None else json.dumps(body).encode()
-        address = f"http://127.0.0.1:{self.port}/api/v1{path}" + (f"?{urlencode(said)}" if said else "")
-        request = urllib.request.Request(address, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return Answer(answer.status, answer.headers, json.loads(answer.read() or b"null"))
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, json.loads(error.read()))
-
-    def token_of(self, address: str, role: Role, *scopes: Scope, teams: tuple[str, ...] = ()) -> str:
-        user = invite(self.ports, "test", address, role=role, teams=teams)
-        return make_token(self.ports, user, "test", scopes or tuple(Scope))
+ANA, OPA = "ana@example.org", "opa@example.org"
 
 
 @pytest.fixture
 def api(ports: Ports) -> Iterator[Api]:
-    port = free_port()
-    with console(ports, port, [], by_session=True):
-        made = Api(ports, port)
-        made.token = made.token_of(ROOT, Role.ADMINISTRATOR)
+    with asking(ports) as made:
         yield made
 
 
@@ -206,13 +155,13 @@ def test_pages_of_a_list_hold_everything_once(api):
 @given(st.text())
 def test_a_cursor_leads_back_to_its_place(place):
     place = place.encode("utf-8", "replace").decode()
-    assert paging.read(paging.write(place)) == place
+    assert cursors.read(cursors.write(place)) == place
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x7F)))
 def test_a_made_up_cursor_is_refused_or_read(text):
     try:
-        assert isinstance(paging.read(text), str)
+        assert isinstance(cursors.read(text), str)
     except BadInput as refused:
         assert "begin without one" in str(refused)  # noqa: PT017 -- either is right
 
@@ -366,7 +315,7 @@ def test_the_api_answers_as_its_description_says(described):
     address, token = described
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
     operations = [one.ok() for one in schema.get_all_operations()]
-    assert len(operations) == 11
+    assert len(operations) == 72
     for operation in operations:
         hold_to_description(operation, token)
 
@@ -378,7 +327,7 @@ BEYOND_A_SCHEMA = [
 
 
 def hold_to_description(operation: schemathesis.schemas.APIOperation, token: str) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def answers(case: schemathesis.Case) -> None:
         headers = {"Authorization": f"Bearer {token}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.adapters import sqlite
 from tests import web
 
 BIN = Path(sys.executable).parent
@@ -472,3 +474,21 @@ def test_pruning_says_what_would_go_and_reindexing_that_there_is_nothing_to_do(w
     assert "a day at the least" in said(wirewatch("prune", "--older-than", "0d", code=2))
     assert "such as 50g" in said(wirewatch("prune", "--max-size", "huge", code=2))
     assert json.loads(wirewatch("reindex", "--json").stdout) == []
+
+
+def test_what_the_command_line_changes_stands_in_the_audit_log_under_the_name_of_its_user(wirewatch, tmp_path):
+    for command in (
+        ("feeds", "add", "https://a.example/feed", "--force"),
+        ("lists", "set", "places", "kursk"),
+        ("alerts", "add", "kursk", "@places", "--to", "ana@example.org"),
+        ("alerts", "remove", "kursk"),
+        ("alerts", "restore", "kursk"),
+        ("users", "add", "root@example.org", "--role", "administrator"),
+    ):
+        wirewatch(*command)
+    stores = sqlite.open_stores(str(tmp_path / "data" / "wirewatch.db"))
+    log = list(stores.audits.all())
+    stores.close()
+    assert {one.who for one in log} == {f"cli:{getpass.getuser()}"}
+    done = {"add feed", "add list", "add alert", "remove alert", "put back alert", "add user", "make link for user"}
+    assert {one.did for one in log} == done

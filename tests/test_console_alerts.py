@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.deliver.policy import most_a_day
 from pipeline.flow.audit import audits
+from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed
 from pipeline.flow.manage import NewAlert, alert_id, put_alert
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
@@ -188,10 +189,33 @@ def test_a_duplicate_is_a_new_alert_with_the_same_fields(desk):
 @pytest.mark.parametrize("state", list(AlertState))
 def test_a_deleted_alert_is_put_back_as_it_was(desk, state):
     alert = saved(desk, recipients=("a@example.org", "b@example.org"), throttle=2, updates=True, state=state)
-    page = desk.post(f"/alerts/{alert.id}/delete", {})
-    assert (page.status, desk.ports.stores.alerts.count()) == (200, 0)
-    assert desk.post("/alerts/new", page.fields()).status == 303
+    assert desk.post(f"/alerts/{alert.id}/delete", {}).status == 303
+    assert desk.ports.stores.alerts.count() == 0
+    assert f'action="/alerts/{alert.id}/restore"' in desk.get("/alerts").text
+    assert desk.post(f"/alerts/{alert.id}/restore", {}).status == 303
     assert list(desk.ports.stores.alerts.all()) == [alert]
+    assert "Deleted within a week" not in desk.get("/alerts").words
+
+
+def test_a_deleted_alert_is_offered_for_a_week_and_to_those_who_saw_it(desk, clock):
+    alert = saved(desk, team="sport")
+    with browsing(desk.ports, Role.ADMINISTRATOR) as root:
+        root.post(f"/alerts/{alert.id}/delete", {})
+        assert "Deleted within a week kursk" in root.get("/alerts").words
+    assert "kursk" not in desk.get("/alerts").words
+    assert desk.post(f"/alerts/{alert.id}/restore", {}).status == 404
+    with browsing(desk.ports, Role.ADMINISTRATOR) as root:
+        clock.turn(REMOVED_FOR.total_seconds())
+        assert root.post(f"/alerts/{alert.id}/restore", {}).status == 404
+    assert (forget_removed(desk.ports), desk.ports.stores.removed_alerts.count()) == (1, 0)
+
+
+def test_a_name_that_is_in_use_again_is_not_put_back_over_it(desk):
+    alert = saved(desk)
+    desk.post(f"/alerts/{alert.id}/delete", {})
+    saved(desk, query="pact")
+    assert desk.post(f"/alerts/{alert.id}/restore", {}).status == 422
+    assert [one.query for one in desk.ports.stores.alerts.all()] == ["pact"]
 
 
 # -- the list
@@ -201,10 +225,14 @@ def test_the_list_says_how_each_alert_is_and_when_its_next_mail_comes(desk):
     saved(desk, recipients=("ana@example.org",))
     saved(desk, name="nobody", query="x")
     saved(desk, name="still", query="y", state=AlertState.PAUSED)
+    found = [("today", 0), ("before", 8)]
+    desk.ports.stores.matches.create(
+        [builders.match(name, matched_at=desk.ports.clock.now() - timedelta(days=days)) for name, days in found]
+    )
     words = desk.get("/alerts").words
-    assert "kursk kursk active at once" in words
-    assert "nobody x active nobody is told" in words
-    assert "still y paused none while paused" in words
+    assert "kursk kursk active 1 at once" in words
+    assert "nobody x active 0 nobody is told" in words
+    assert "still y paused 0 none while paused" in words
     assert "nobody" not in desk.get("/alerts?find=kur").words
 
 

@@ -214,14 +214,14 @@ def test_lists_that_were_written_are_read_as_they_were(desk):
     before = [list(one.all()) for one in (stores.recipients, stores.groups, stores.alerts)]
     for records in (stores.recipients, stores.groups, stores.alerts):
         records.delete([one.id for one in records.all()])
-    dry = import_lists(desk.ports, alertfile.read(written.encode(), "x"), dry_run=True)
+    dry = import_lists(desk.ports, "test", alertfile.read(written.encode(), "x"), dry_run=True)
     assert [(one.added, one.refused) for one in dry.values()] == [(1, [])] * 3
     assert stores.alerts.count() == stores.groups.count() == stores.recipients.count() == 0
-    done = import_lists(desk.ports, alertfile.read(written.encode(), "x"))
+    done = import_lists(desk.ports, "test", alertfile.read(written.encode(), "x"))
     assert [(one.added, one.refused) for one in done.values()] == [(1, [])] * 3
     after = [list(one.all()) for one in (stores.recipients, stores.groups, stores.alerts)]
     assert after == before
-    again = import_lists(desk.ports, alertfile.read(written.encode(), "x"), replace_existing=True)
+    again = import_lists(desk.ports, "test", alertfile.read(written.encode(), "x"), replace_existing=True)
     assert [(one.added, one.changed, one.known) for one in again.values()] == [(0, 0, 1)] * 3
 
 
@@ -240,9 +240,9 @@ def test_an_import_replaces_what_is_described_and_nothing_that_a_reader_did(desk
     desk.describe(name="Ana", quiet="22:00-07:00")
     desk.ports.stores.recipients.update([desk.recipient().id], lambda one: replace(one, unsubscribed=("*",)))
     lists = alertfile.read(b"[[recipient]]\naddress = 'ana@example.org'\nzone = 'Asia/Tokyo'", "x")
-    assert import_lists(desk.ports, lists)["recipients"].known == 1
+    assert import_lists(desk.ports, "test", lists)["recipients"].known == 1
     assert desk.recipient().zone == "UTC"
-    assert import_lists(desk.ports, lists, replace_existing=True)["recipients"].changed == 1
+    assert import_lists(desk.ports, "test", lists, replace_existing=True)["recipients"].changed == 1
     one = desk.recipient()
     assert (one.zone, one.name, one.quiet, one.unsubscribed) == ("Asia/Tokyo", "", "", ("*",))
 
@@ -271,7 +271,7 @@ def test_a_bad_table_is_named_and_the_rest_goes_in(ports):
         policy = 'daily 08:00'
     """
     for dry_run in (True, False):
-        done = import_lists(ports, alertfile.read(text.encode(), "x"), dry_run=dry_run)
+        done = import_lists(ports, "test", alertfile.read(text.encode(), "x"), dry_run=dry_run)
         assert [(one.added, len(one.refused)) for one in done.values()] == [(0, 1), (0, 1), (1, 2)]
         assert done["alerts"].refused[0].startswith("alert 'a': there is no group @empty")
     assert [one.name for one in ports.stores.alerts.all()] == ["c"]
@@ -315,7 +315,7 @@ def test_the_file_names_chats_as_it_names_people_and_refuses_one_that_can_not_be
         query = 'kursk'
         to = ['@desk', '{chat}']
     """
-    done = import_lists(ports, alertfile.read(text.encode(), "x"))
+    done = import_lists(ports, "test", alertfile.read(text.encode(), "x"))
     assert [(one.added, len(one.refused)) for one in done.values()] == [(1, 1), (1, 1), (1, 0)]
     (private,), (secretless,) = done["recipients"].refused, done["groups"].refused
     assert "its address 10.0.0.1 is private" in private

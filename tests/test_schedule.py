@@ -15,6 +15,7 @@ from pipeline import fetch, habits, schedule, websub
 from pipeline.adapters.codec import decode, encode
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.model import POLLED, Feed, FeedState, FetchResponse, ParsedEntry, ParsedFeed
+from pipeline.polls import KEPT, MOST_SAID, Polled, polls
 from pipeline.settings import load
 from tests import builders
 from tests.builders import NOON, later
@@ -370,3 +371,17 @@ def test_a_poll_that_finds_what_was_not_pushed_takes_the_trust_back():
     assert polled(feed, SAME, settings=HUBS).pushed_until == later(DAY)
     found = polled(feed, answer(), document([later(1), *every(HOUR, 19)]), new=1, now=later(2), settings=HUBS)
     assert found.pushed_until is None
+
+
+def test_the_last_polls_of_a_feed_are_kept_and_no_more():
+    feed = builders.feed()
+    for number in range(KEPT + 5):
+        feed = polled(feed, answer(), document([NOON]), new=number, now=later(number))
+    feed = polled(feed, FetchUnavailable(feed.url, "answers 500 " * 100), now=later(99))
+    failed, before, *others = polls(feed.polls)
+    assert (before, len(others)) == (Polled(later(KEPT + 4), KEPT + 4), KEPT - 2)
+    assert (failed.at, failed.new, failed.error) == (later(99), 0, ("answers 500 " * 100)[:MOST_SAID])
+
+
+def test_a_feed_whose_host_had_no_turn_was_not_polled():
+    assert polled(builders.feed(), HostBusy("https://a.example/feed", "busy", 20)).polls == ""

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.console.pages import Cost, cost
 from pipeline.model import Alert, Delivery, Entity, EntityKind, Entry, EntryState, Feed, Match, Role, Story, identify
-from pipeline.ports import Ports
+from pipeline.polls import KEPT, Polled, with_poll
+from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
 from tests import builders
 from tests.browser import browsing
 from tests.builders import NOON, user
 from tests.fakes import Clock
 from workers import bootstrap
+from workers.console.cursors import place_of, write
 
 BATCH = 5_000
 STORIES = 10_000
 RECIPIENTS = 1_000
+DEEP = 10_000
 PAGES = (
     "/",
     "/feeds",
@@ -32,9 +36,9 @@ PAGES = (
     "/operations",
     "/operations/quarantine",
     "/operations/ledger",
-    "/operations/ledger?days=&start=10000",
     "/operations/ledger?state=failed&days=",
     "/operations/settings",
+    "/alerts",
     "/inbox",
     "/inbox/preferences",
     "/trends",
@@ -47,9 +51,15 @@ def measured(feeds: int, matches: int, alerts: int, rounds: int) -> list[Cost]:
     with TemporaryDirectory() as folder:
         ports = filled(Path(folder), feeds, matches, alerts)
         with browsing(ports, user(Role.ADMINISTRATOR, "r1@example.org")) as browser:
-            made = [cost(path, browser, (path, None), rounds) for path in PAGES]
+            made = [cost(path, browser, (path, None), rounds) for path in (*PAGES, _deep(ports))]
         bootstrap.close(ports)
     return made
+
+
+def _deep(ports: Ports) -> str:
+    """A page of the ledger behind its first DEEP rows."""
+    last = next(islice(ports.stores.deliveries.ledger(LedgerFilter()), DEEP - 1, None))
+    return f"/operations/ledger?days=&after={write(place_of(last))}"
 
 
 def filled(folder: Path, feeds: int, matches: int, alerts: int) -> Ports:
@@ -71,7 +81,10 @@ def filled(folder: Path, feeds: int, matches: int, alerts: int) -> Ports:
 
 def _feed(number: int) -> Feed:
     error = "answers 503 Service Unavailable" if number % 10 == 0 else ""
-    known = {"polled_at": NOON, "succeeded_at": NOON, "new_entry_at": NOON, "interval": 600.0}
+    polls = ""
+    for at in range(KEPT):
+        polls = with_poll(polls, Polled(NOON - timedelta(minutes=10 * at), at % 3))
+    known = {"polls": polls, "polled_at": NOON, "succeeded_at": NOON, "new_entry_at": NOON, "interval": 600.0}
     return builders.feed(f"f{number}", title=f"Feed {number}", error=error, failures=3.0 * bool(error), **known)
 
 

@@ -11,8 +11,11 @@ from pipeline.adapters.alertfile import USUAL, Lists
 from pipeline.deliver.channel import shown
 from pipeline.errors import BadInput
 from pipeline.flow import opml
-from pipeline.flow.imports import Imported, import_feeds
-from pipeline.flow.manage import alert_id, checked_alert, put_alert
+from pipeline.flow.deeds.alerts import save_alert
+from pipeline.flow.deeds.feeds import import_list
+from pipeline.flow.deeds.people import put_group, put_recipient
+from pipeline.flow.imports import Imported
+from pipeline.flow.manage import alert_id, checked_alert
 from pipeline.flow.people import (
     DESCRIBED,
     NewGroup,
@@ -20,21 +23,19 @@ from pipeline.flow.people import (
     checked_group,
     checked_recipient,
     is_described,
-    put_group,
-    put_recipient,
 )
 from pipeline.model import Alert
 from pipeline.ports import Ports
 
 
-def take_in(ports: Ports, folder: Path) -> list[str]:
+def take_in(ports: Ports, who: str, folder: Path) -> list[str]:
     """Take in feeds.opml and alerts.toml of `folder`, as far as they are there; what was done, in lines."""
     lines: list[str] = []
     feeds, alerts = folder / "feeds.opml", folder / "alerts.toml"
     if feeds.exists():
-        lines += _told("feeds", feeds, import_feeds(ports, opml.read(read(feeds), str(feeds))))
+        lines += _told("feeds", feeds, import_list(ports, who, opml.read(read(feeds), str(feeds)), feeds.name))
     if alerts.exists():
-        lists = import_lists(ports, alertfile.read(read(alerts), str(alerts)))
+        lists = import_lists(ports, who, alertfile.read(read(alerts), str(alerts)))
         lines += [line for what, imported in lists.items() for line in _told(what, alerts, imported)]
     if not lines:
         raise BadInput(f"{folder} has neither feeds.opml nor alerts.toml: give a folder that has")
@@ -59,7 +60,7 @@ def read(path: Path) -> bytes:
 
 
 def import_lists(
-    ports: Ports, lists: Lists, *, replace_existing: bool = False, dry_run: bool = False
+    ports: Ports, who: str, lists: Lists, *, replace_existing: bool = False, dry_run: bool = False
 ) -> dict[str, Imported]:
     """Save recipients, groups and alerts, and say of each what it came to.
 
@@ -68,14 +69,14 @@ def import_lists(
     """
     how = {"replace_existing": replace_existing, "dry_run": dry_run}
     return {
-        "recipients": _import_recipients(ports, lists.recipients, **how),
-        "groups": _import_groups(ports, lists.groups, **how),
-        "alerts": _import_alerts(ports, lists, **how),
+        "recipients": _import_recipients(ports, who, lists.recipients, **how),
+        "groups": _import_groups(ports, who, lists.groups, **how),
+        "alerts": _import_alerts(ports, who, lists, **how),
     }
 
 
 def _import_recipients(
-    ports: Ports, recipients: Sequence[NewRecipient], *, replace_existing: bool, dry_run: bool
+    ports: Ports, who: str, recipients: Sequence[NewRecipient], *, replace_existing: bool, dry_run: bool
 ) -> Imported:
     imported = Imported()
     for new in recipients:
@@ -91,11 +92,13 @@ def _import_recipients(
             _counts(imported, there, shown(wanted.address), same=same, replace_existing=replace_existing)
             and not dry_run
         ):
-            put_recipient(ports, new)
+            put_recipient(ports, who, new)
     return imported
 
 
-def _import_groups(ports: Ports, groups: Sequence[NewGroup], *, replace_existing: bool, dry_run: bool) -> Imported:
+def _import_groups(
+    ports: Ports, who: str, groups: Sequence[NewGroup], *, replace_existing: bool, dry_run: bool
+) -> Imported:
     imported = Imported()
     for new in groups:
         try:
@@ -107,7 +110,7 @@ def _import_groups(ports: Ports, groups: Sequence[NewGroup], *, replace_existing
         same = there is not None and there.members == wanted.members
         line = f"@{wanted.name}: {', '.join(map(shown, wanted.members))}"
         if _counts(imported, there, line, same=same, replace_existing=replace_existing) and not dry_run:
-            put_group(ports, new)
+            put_group(ports, who, new)
     return imported
 
 
@@ -120,7 +123,7 @@ def _names(ports: Ports, groups: Sequence[NewGroup]) -> list[str]:
     return names
 
 
-def _import_alerts(ports: Ports, lists: Lists, *, replace_existing: bool, dry_run: bool) -> Imported:
+def _import_alerts(ports: Ports, who: str, lists: Lists, *, replace_existing: bool, dry_run: bool) -> Imported:
     imported = Imported()
     groups = _names(ports, lists.groups) if dry_run else []
     known = ports.stores.alerts.get([alert_id(alert.name) for alert in lists.alerts])
@@ -132,7 +135,7 @@ def _import_alerts(ports: Ports, lists: Lists, *, replace_existing: bool, dry_ru
         try:
             wanted = checked_alert(ports, new, groups=groups)
             if not dry_run and not (there and _same(there, wanted)):
-                put_alert(ports, new, replace_existing=replace_existing)
+                save_alert(ports, who, new, replace_existing=replace_existing)
         except BadInput as error:
             imported.refused.append(f"alert {new.name!r}: {str(error).removeprefix(f'alert {new.name!r}: ')}")
             continue

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pipeline.discover import FeedLink
 from pipeline.errors import BadInput
+from pipeline.flow.deeds.feeds import add_feeds
 from pipeline.flow.discover import Document, Site, completed, look, read_feeds
-from pipeline.flow.manage import NewFeed, add_feeds, checked_url, known_feeds, refuse_known
+from pipeline.flow.manage import NewFeed, checked_url, known_feeds, refuse_known
 from pipeline.model import Pages
 from pipeline.ports import Ports
 
@@ -39,23 +40,23 @@ def found_at(ports: Ports, text: str) -> Document | Site:
     return look(ports, url)
 
 
-def add_unread(ports: Ports, text: str) -> str:
+def add_unread(ports: Ports, who: str, text: str) -> str:
     """Add a feed as its address stands, without asking its server; that address. Raises BadInput."""
     url = completed(text)
     refuse_known(known_feeds(ports), url)
-    add_feeds(ports, [NewFeed(url=url)])
+    add_feeds(ports, who, [NewFeed(url=url)])
     return url
 
 
-def add_links(ports: Ports, urls: Sequence[str]) -> Taken:
+def add_links(ports: Ports, who: str, urls: Sequence[str]) -> Taken:
     """Read the feeds at these addresses and add them; one that can't be read or is there already stops no other."""
     found = read_feeds(ports, [FeedLink(checked_url(url)) for url in urls])
-    taken = add_documents(ports, [one for one in found if isinstance(one, Document)])
+    taken = add_documents(ports, who, [one for one in found if isinstance(one, Document)])
     taken.refused.extend(str(one) for one in found if not isinstance(one, Document))
     return taken
 
 
-def add_documents(ports: Ports, documents: Sequence[Document]) -> Taken:
+def add_documents(ports: Ports, who: str, documents: Sequence[Document]) -> Taken:
     """Add feeds that were read."""
     taken = Taken(added=[], refused=[])
     for document in documents:
@@ -64,6 +65,6 @@ def add_documents(ports: Ports, documents: Sequence[Document]) -> Taken:
         except BadInput as error:
             taken.refused.append(str(error))
             continue
-        add_feeds(ports, [described(document)])
+        add_feeds(ports, who, [described(document)])
         taken.added.append(document.url)
     return taken

@@ -14,8 +14,6 @@ from pipeline.deliver.channel import shown
 from pipeline.model import Audit
 from pipeline.ports import Ports
 
-COMMAND_LINE = "command line"
-"""Who it was where nobody signed in: somebody on the machine."""
 MOST_APART = 500
 """Things that were changed at once and have an audit each; the rest are counted."""
 _NEVER_TOLD = {"password", "secret", "version", "id", "updated_at"}
@@ -32,6 +30,11 @@ class Changed:
     about: str
     before: Struct | None = None
     after: Struct | None = None
+
+
+def of_shell(user: str) -> str:
+    """Who it was where nobody signed in: somebody on the machine, by the name they have there."""
+    return f"cli:{user}"
 
 
 def record(ports: Ports, who: str, did: str, about: str, before: Struct | None, after: Struct | None) -> Audit:

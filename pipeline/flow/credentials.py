@@ -1,4 +1,4 @@
-"""What proves who somebody is: sessions of browsers, one-time links, tokens of the API.
+"""What proves who somebody is: sessions of browsers, one-time links, tokens of the API, keys of alerts' feeds.
 
 A credential is 256 random bits. The store keeps their SHA-256 alone, so that who reads the store can't use them; no
 slow hash is needed, since nobody guesses them. A session and a link hold for one `User.version`: a new password or role
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.errors import BadInput, NotFound
@@ -20,8 +20,12 @@ from pipeline.ports import Ports
 SESSION_FOR = timedelta(days=7)
 LINK_FOR = timedelta(days=3)
 TOKEN_FOR = timedelta(days=365)
+FEED_FOR = timedelta(days=3650)
+"""In effect until it is withdrawn: a reader of feeds tells nobody that one has ended."""
 TOKEN_PREFIX = "ww_"  # noqa: S105 -- so that a scanner of leaked secrets knows one
 _BYTES = 32
+_OUTLIVE = (CredentialKind.TOKEN, CredentialKind.FEED)
+"""What outlives a new password or role of its user, and ends with the user alone."""
 
 
 def credential_id(secret: str) -> str:
@@ -52,6 +56,29 @@ def make_token(ports: Ports, user: User, name: str, scopes: Sequence[Scope], who
     return _make(ports, user, CredentialKind.TOKEN, TOKEN_FOR, name.strip(), tuple(dict.fromkeys(scopes)))
 
 
+def make_feed_key(ports: Ports, user: User, alert_id: str) -> str:
+    """A key with which `user` reads the feed of an alert, whatever reader of feeds they use."""
+    return _make(ports, user, CredentialKind.FEED, FEED_FOR, alert_id)
+
+
+def feed_keys(ports: Ports, user: User, alert_id: str) -> list[str]:
+    """The ids of the keys that a user has of an alert's feed."""
+    kept = (one for one in ports.stores.credentials.all() if one.kind is CredentialKind.FEED)
+    return [one.id for one in kept if (one.user_id, one.name) == (user.id, alert_id)]
+
+
+def end_feed_keys(ports: Ports, user: User, alert_id: str) -> int:
+    """End the keys that a user has of an alert's feed; how many there were."""
+    return ports.stores.credentials.delete(feed_keys(ports, user, alert_id))
+
+
+def end_feeds_of(ports: Ports, alert_ids: Collection[str]) -> int:
+    """End all keys of the feeds of these alerts; how many there were."""
+    credentials = ports.stores.credentials
+    kept = (one for one in credentials.all() if one.kind is CredentialKind.FEED)
+    return credentials.delete([one.id for one in kept if one.name in alert_ids])
+
+
 def find_credential(ports: Ports, secret: str, kind: CredentialKind) -> Credential | None:
     """The credential of that kind with this secret, if it has not ended."""
     found = ports.stores.credentials.get([credential_id(secret)]).get(credential_id(secret))
@@ -63,7 +90,9 @@ def find_credential(ports: Ports, secret: str, kind: CredentialKind) -> Credenti
 def holder(ports: Ports, credential: Credential) -> User | None:
     """The user whom a credential proves; None where they are gone, or have changed since in what it holds for."""
     user = ports.stores.users.get([credential.user_id]).get(credential.user_id)
-    if user is None or (credential.kind is not CredentialKind.TOKEN and credential.version != user.version):
+    if user is None or user.disabled:
+        return None
+    if credential.kind not in _OUTLIVE and credential.version != user.version:
         return None
     return user
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
+from pipeline.deliver.channel import shown
 from pipeline.flow import csvs
-from pipeline.model import Entity, Story
+from pipeline.model import Delivery, DeliveryState, Entity, Story
 from pipeline.outlets import outlet
 from pipeline.reading import minutes
 
@@ -33,6 +35,32 @@ def facts(story: Story) -> dict[str, object]:
         "text_reason": story.text_reason,
         "version": story.version,
         "copy_of": story.copy_of,
+    }
+
+
+def delivery(one: Delivery, alert: str, story: Story | None) -> dict[str, Any]:
+    """A row of the ledger for JSON, of the alert called `alert`; the keys are in docs/cli.md. Of a chat's address what
+    is no secret.
+    """
+    return {
+        "id": one.id,
+        "match_id": one.match_id,
+        "alert": alert,
+        "story": story.url if story else one.story_id,
+        "title": story.title if story else "",
+        "recipient": shown(one.recipient),
+        "channel": one.channel,
+        "state": one.state,
+        "held_until": one.due_at if one.state is DeliveryState.HELD else None,
+        "reason": one.reason,
+        "answer": one.answer,
+        "mail_id": one.mail_id,
+        "message_id": one.message_id,
+        "repeated": one.repeated,
+        "attempts": one.attempts,
+        "created": one.created_at,
+        "updated": one.updated_at,
+        "history": [{"at": event.at, "state": event.state, "note": event.note} for event in one.history],
     }
 
 

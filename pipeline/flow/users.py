@@ -84,10 +84,11 @@ def change_user(
     name: str | None = None,
     role: Role | None = None,
     teams: Sequence[str] | None = None,
+    disabled: bool | None = None,
 ) -> User:
-    """Change what is said; the rest stays. A new role ends their sessions. Raises NotFound, BadInput."""
+    """Change what is said; the rest stays. A new role, or disabling, ends their sessions. Raises NotFound, BadInput."""
     before = find_user(ports, address)
-    if role not in (None, before.role):
+    if role not in (None, before.role) or disabled:
         _refuse_last(ports, before)
 
     def changed(user: User) -> User:
@@ -97,8 +98,9 @@ def change_user(
             user.role if role is None else role,
             user.teams if teams is None else teams,
         )
-        version = user.version + (made.role is not user.role)
-        return replace(user, name=made.name, role=made.role, teams=made.teams, version=version)
+        off = user.disabled if disabled is None else disabled
+        version = user.version + (made.role is not user.role or off != user.disabled)
+        return replace(user, name=made.name, role=made.role, teams=made.teams, disabled=off, version=version)
 
     after = _updated(ports, before, changed)
     if after != before:
@@ -140,8 +142,8 @@ def mail_link(ports: Ports, user: User, link: str) -> str:
 
 
 def console_address(settings: Settings) -> str:
-    """Where people reach the console, as far as the settings tell."""
-    return settings.public_url or served_at(settings.console_host, settings.console_port)
+    """Where people reach the console, as far as the settings tell; without a / at its end."""
+    return settings.public_url or served_at(settings.console_host, settings.console_port).rstrip("/")
 
 
 def link_address(base: str, secret: str) -> str:
@@ -192,7 +194,7 @@ def sign_in(ports: Ports, address: str, password: str) -> User | None:
     user = ports.stores.users.get([key]).get(key)
     nobodys = _nobodys()  # made by the first one who asks, whoever they say they are
     right = _verified(user.password if user and user.password else nobodys, password)
-    return user if user and user.password and right else None
+    return user if user and user.password and right and not user.disabled else None
 
 
 def _checked_user(address: str, name: str, role: Role, teams: Sequence[str]) -> User:
@@ -205,8 +207,12 @@ def _checked_user(address: str, name: str, role: Role, teams: Sequence[str]) -> 
 
 def _refuse_last(ports: Ports, user: User) -> None:
     others = (one for one in ports.stores.users.all() if one.id != user.id)
-    if user.role is Role.ADMINISTRATOR and not any(one.role is Role.ADMINISTRATOR for one in others):
+    if user.role is Role.ADMINISTRATOR and not any(map(_administers, others)):
         raise BadInput(f"{user.address} is the only administrator: make another one first")
+
+
+def _administers(user: User) -> bool:
+    return user.role is Role.ADMINISTRATOR and not user.disabled
 
 
 def _with_password(ports: Ports, user: User, hashed: str) -> User:

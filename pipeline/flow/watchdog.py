@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
+from pipeline.flow.deeds.alerts import forget_removed
 from pipeline.flow.prune import Bounds, prune
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.health import health_of, urgency
@@ -126,6 +127,7 @@ def _look_for_expired(ports: Ports, before: Watchdog) -> Watchdog:
     if gone.stories:
         log.info("expiry: %s", ports.stores.reclaim(False))
     log.info("expiry: %d stories, %d credentials and replies removed", gone.stories, gone.expired)
+    log.info("expiry: %d removed alerts let go of", forget_removed(ports))
     wait = timedelta(0) if gone.unfinished else timedelta(days=1)
     return replace(before, look_at=ports.clock.now() + wait)
 

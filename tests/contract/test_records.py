@@ -25,6 +25,7 @@ from pipeline.model import (
     FeedState,
     Group,
     Notice,
+    RemovedAlert,
     Reply,
     Role,
     Scope,
@@ -58,6 +59,7 @@ FULL: dict[str, Any] = {
         error="500",
         moved_to="https://b.example/",
         notes=("odd",),
+        polls="1790000000 3 \n1790000300 0 answers 500",
         pushed_until=later(3),
     ),
     "subscriptions": builders.subscription(
@@ -110,6 +112,9 @@ FULL: dict[str, Any] = {
     "alerts": builders.alert(
         '"mutual defence"', recipients=("a@example.org", "b@example.org"), health="slow", team="world"
     ),
+    "removed_alerts": RemovedAlert(
+        id="x", alert=builders.alert("kursk", recipients=("slack+https://hooks.example/x",)), by="cli:ana", at=NOON
+    ),
     "lists": WordList(id="l", name="nato", members=("NATO", "北約", "north atlantic"), updated_at=NOON),
     "matches": builders.match(
         evidence=(Evidence(clause="kursk", field="body", start=1, end=6, text="Kursk"),),
@@ -158,6 +163,7 @@ FULL: dict[str, Any] = {
         teams=("world", "süd"),
         password="$argon2id$…",
         version=2,
+        disabled=True,
     ),
     "credentials": Credential(
         id="c",

@@ -132,6 +132,17 @@ def test_the_ledger_has_every_row_once_beyond_one_page_though_many_are_of_one_mo
     assert found == sorted(rows, key=lambda one: (-one.created_at.timestamp(), one.id))
 
 
+def test_the_ledger_goes_on_behind_a_row_whatever_has_come_since(every_stores):
+    moments = [later(number // 3 + number % 3 / 1_000_000) for number in range(9)]
+    rows = [builders.delivery(str(number), created_at=moment) for number, moment in enumerate(moments)]
+    every_stores.deliveries.create(rows)
+    whole = list(every_stores.deliveries.ledger(LedgerFilter()))
+    last = whole[3]
+    every_stores.deliveries.create([builders.delivery("since", created_at=later(60))])
+    behind = LedgerFilter(recipient=last.recipient, after=(last.created_at, last.id))
+    assert list(every_stores.deliveries.ledger(behind)) == whole[4:]
+
+
 def test_all_deliveries_of_matches_are_had(every_stores):
     rows = [builders.delivery(name, match_id=match) for name, match in (("a", "m"), ("b", "m"), ("c", "n"), ("d", "o"))]
     every_stores.deliveries.create(rows)

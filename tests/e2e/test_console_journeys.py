@@ -151,11 +151,15 @@ def test_an_analyst_tries_a_query_while_typing_saves_pauses_deletes_and_restores
         seen.button("Pause").click()
         expect(seen.page.get_by_role("status")).to_contain_text("Paused")
         seen.button("Delete").click()
-        seen.shows("Deleted")
+        seen.shows("Alerts")
         assert list(all_alerts(ports)) == []
-        seen.button("Put it back").click()
+        seen.go("/stories")  # it can be put back from any page, and later
+        seen.link("Alerts").click()
+        seen.button("Put “The front” back").click()
         seen.shows("The front")
         expect(seen.page.get_by_text("It is paused.")).to_be_visible()
+        seen.button("Make the address").click()
+        seen.shows("The feed of The front")
 
 
 def test_a_search_becomes_an_alert_and_a_story_has_its_page(visit, stocked):
@@ -236,6 +240,59 @@ def test_without_scripts_a_query_is_tried_and_saved_all_the_same(visit, stocked)
         seen.button("Save the alert").click()
         expect(seen.heading("front")).to_be_visible()  # axe is a script itself
         expect(seen.page.get_by_role("status")).to_contain_text("Saved.")
+
+
+def test_a_reader_says_when_mails_come_and_mutes_an_alert(visit, ports):
+    reader = user(Role.VIEWER)
+    ports.stores.alerts.create([builders.alert(recipients=(reader.address,))])
+    with visit(reader) as seen:
+        seen.go("/inbox/preferences")
+        seen.page.get_by_label("Time zone").fill("Europe/Kyiv")
+        seen.page.get_by_label("Quiet hours").fill("at night")
+        seen.button("Save").click()
+        expect(seen.page.get_by_role("alert")).to_contain_text("at night")
+        seen.shows("What comes to you, and when")
+        seen.page.get_by_label("Quiet hours").fill("22:00-07:00")
+        seen.button("Save").click()
+        expect(seen.page.get_by_role("status")).to_contain_text("Saved.")
+        seen.page.get_by_role("button", name="Mute").first.click()
+        seen.shows("What comes to you, and when")
+    (known,) = ports.stores.recipients.all()
+    assert (known.zone, known.quiet, list(known.muted)) == ("Europe/Kyiv", "22:00-07:00", [builders.alert().id])
+
+
+@pytest.mark.parametrize("stores", ["sqlite"], indirect=True)
+def test_an_administrator_gives_a_user_another_role_and_lets_them_in_no_more(visit, ports):
+    ports.stores.users.create([builders.user(Role.VIEWER)])
+    with visit(user(Role.ADMINISTRATOR)) as seen:
+        seen.go("/users")
+        seen.link("ana@example.org").click()
+        seen.shows("ana@example.org")
+        seen.page.get_by_label("Role").select_option("operator")
+        seen.button("Save").click()
+        expect(seen.page.get_by_role("status")).to_contain_text("Saved.")
+        seen.button("Disable ana@example.org").click()
+        expect(seen.button("Enable ana@example.org")).to_be_visible()
+        seen.shows("ana@example.org")
+    known = ports.stores.users.get([builders.user().id])[builders.user().id]
+    assert (known.role, known.disabled) == (Role.OPERATOR, True)
+
+
+@pytest.mark.parametrize("stores", ["sqlite"], indirect=True)  # what the files hold has tests of its own
+def test_files_are_downloaded_under_their_names(visit, stocked, ports):
+    something_of_everything(ports)
+    with visit(user(Role.ADMINISTRATOR)) as seen:
+        for path, link, name in (
+            ("/stories?q=kursk", "CSV", "stories.csv"),
+            ("/stories?q=kursk", "JSON", "stories.json"),
+            ("/feeds", "Export as OPML", "feeds.opml"),
+            ("/operations/ledger", "All of these as CSV", "ledger.csv"),
+        ):
+            seen.go(path)
+            with seen.page.expect_download() as coming:
+                seen.link(link).click()
+            assert coming.value.suggested_filename == name
+            assert coming.value.path().stat().st_size > 100
 
 
 @pytest.mark.parametrize("stores", ["sqlite"], indirect=True)  # how pages look is no matter of backends

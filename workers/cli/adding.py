@@ -10,12 +10,14 @@ from pipeline.discover import FeedLink, choices
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable
 from pipeline.flow import discover
 from pipeline.flow.adding import described
+from pipeline.flow.deeds.feeds import add_feeds
 from pipeline.flow.discover import Document, Site
-from pipeline.flow.manage import KnownFeeds, NewFeed, add_feeds, known_feeds, refuse_known
+from pipeline.flow.manage import KnownFeeds, NewFeed, known_feeds, refuse_known
 from pipeline.model import Pages
 from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 
 @click.command()
@@ -56,7 +58,7 @@ def tell_twin(known: KnownFeeds, document: Document, *, every: bool) -> None:
 
 
 def _add(ports: Ports, feed: NewFeed) -> None:
-    if add_feeds(ports, [feed])[0]:
+    if add_feeds(ports, who(), [feed])[0]:
         click.echo(f"added {feed.url}" + (f" ({feed.title})" if feed.title else ""))
     else:  # somebody was faster
         show.note(f"{feed.url} is there already")

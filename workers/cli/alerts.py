@@ -12,6 +12,7 @@ from pipeline.adapters import alertfile, watchlist
 from pipeline.deliver.channel import shown
 from pipeline.deliver.render import in_text
 from pipeline.flow import history, manage
+from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.imports import Imported
 from pipeline.flow.language import understood
 from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
@@ -23,6 +24,7 @@ from pipeline.query.variants import spellings
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.feeds import report
+from workers.cli.who import who
 
 
 @click.group()
@@ -50,7 +52,7 @@ def add(**given: Any) -> None:
     ports = bootstrap.ports()
     ports.stores.prepare()
     new = manage.NewAlert(**given)
-    alert = manage.put_alert(ports, new)
+    alert = deeds.save_alert(ports, who(), new)
     click.echo(f"added {alert.name}: {alert.meaning}")
     for line in history.concerns(ports, new.query, parse(alert.meaning))[0]:
         show.note(f"warning: {line}")
@@ -127,7 +129,7 @@ def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json
     ports = bootstrap.ports()
     ports.stores.prepare()
     lists = alertfile.read(watchlist.read(file), str(file))
-    imported = watchlist.import_lists(ports, lists, replace_existing=replace_existing, dry_run=dry_run)
+    imported = watchlist.import_lists(ports, who(), lists, replace_existing=replace_existing, dry_run=dry_run)
     if as_json:
         facts = {what: asdict(one) for what, one in imported.items()}
         show.as_json(facts.pop("alerts") | facts)
@@ -192,21 +194,28 @@ def _facts(alert: Alert, irrelevant: int) -> dict[str, object]:
 @click.argument("name")
 def pause(name: str) -> None:
     """Stop matching an alert."""
-    click.echo(f"paused {manage.set_alert_state(bootstrap.ports(), name, AlertState.PAUSED).name}")
+    click.echo(f"paused {deeds.set_alert_state(bootstrap.ports(), who(), name, AlertState.PAUSED).name}")
 
 
 @alerts.command()
 @click.argument("name")
 def resume(name: str) -> None:
     """Match an alert again."""
-    click.echo(f"resumed {manage.set_alert_state(bootstrap.ports(), name, AlertState.ACTIVE).name}")
+    click.echo(f"resumed {deeds.set_alert_state(bootstrap.ports(), who(), name, AlertState.ACTIVE).name}")
 
 
 @alerts.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove an alert; the ledger keeps what it sent."""
-    click.echo(f"removed {manage.remove_alert(bootstrap.ports(), name).name}")
+    """Remove an alert; the ledger keeps what it sent, and for a week `alerts restore` puts it back."""
+    click.echo(f"removed {deeds.remove_alert(bootstrap.ports(), who(), name).name}")
+
+
+@alerts.command()
+@click.argument("name")
+def restore(name: str) -> None:
+    """Put an alert back that was removed within a week."""
+    click.echo(f"put back {deeds.restore_alert(bootstrap.ports(), who(), manage.alert_id(name)).name}")
 
 
 @click.group("query")

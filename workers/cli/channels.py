@@ -7,9 +7,11 @@ from typing import TextIO
 import click
 
 from pipeline.deliver.channel import Channel, channel_of, shown
-from pipeline.flow.channels import put_channel, try_channel
+from pipeline.flow.channels import try_channel
+from pipeline.flow.deeds.people import put_channel
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 
 @click.group()
@@ -30,7 +32,7 @@ def add(address: str, name: str, secret_file: TextIO | None) -> None:
     ports = bootstrap.ports()
     ports.stores.prepare()
     secret = secret_file.read().strip() if secret_file else ""
-    kept = put_channel(ports, address, secret=secret, name=name)
+    kept = put_channel(ports, who(), address, secret=secret, name=name)
     click.echo(f"kept {shown(address)}")
     if channel_of(address) is Channel.WEBHOOK:
         click.echo(f"its secret: {kept.secret}")

@@ -8,14 +8,16 @@ import click
 
 from pipeline.adapters import watchlist
 from pipeline.flow import discover, opml
-from pipeline.flow.imports import Imported, import_feeds
-from pipeline.flow.manage import remove_feed, replace_feed, set_feed_pages, set_feed_state
-from pipeline.model import FeedState, Pages
+from pipeline.flow.deeds import feeds as deeds
+from pipeline.flow.deeds.feeds import Deed
+from pipeline.flow.imports import Imported
+from pipeline.model import Pages
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.adding import add
 from workers.cli.checking import check
 from workers.cli.listing import list_command
+from workers.cli.who import who
 
 
 @click.group()
@@ -37,7 +39,7 @@ def import_command(file: Path, *, as_json: bool) -> None:
     ports.stores.prepare()
     outlines = opml.read(watchlist.read(file), str(file))
     with show.bar(len(outlines.feeds), "importing") as advance:
-        imported = import_feeds(ports, outlines, advance)
+        imported = deeds.import_list(ports, who(), outlines, file.name, advance)
     report(imported, "feeds", as_json=as_json)
 
 
@@ -65,7 +67,7 @@ def export() -> None:
 @click.argument("url")
 def remove(url: str) -> None:
     """Remove the feed at URL (or with that id); its stories stay."""
-    click.echo(f"removed {remove_feed(bootstrap.ports(), url).url}")
+    click.echo(f"removed {deeds.change_feed(bootstrap.ports(), who(), Deed.REMOVE, url).url}")
 
 
 @feeds.command()
@@ -73,7 +75,7 @@ def remove(url: str) -> None:
 @click.argument("new")
 def replace(old: str, new: str) -> None:
     """Poll the feed at OLD (or with that id) at NEW from now on; what it has brought is not taken for new."""
-    changed = replace_feed(bootstrap.ports(), old, discover.completed(new))
+    changed = deeds.replace_feed(bootstrap.ports(), who(), old, discover.completed(new))
     click.echo(f"{old} is polled at {changed.url} now")
 
 
@@ -81,14 +83,14 @@ def replace(old: str, new: str) -> None:
 @click.argument("url")
 def pause(url: str) -> None:
     """Stop polling the feed at URL (or with that id)."""
-    click.echo(f"paused {set_feed_state(bootstrap.ports(), url, FeedState.PAUSED).url}")
+    click.echo(f"paused {deeds.change_feed(bootstrap.ports(), who(), Deed.PAUSE, url).url}")
 
 
 @feeds.command()
 @click.argument("url")
 def resume(url: str) -> None:
     """Poll the feed at URL (or with that id) again, from the next round on."""
-    click.echo(f"resumed {set_feed_state(bootstrap.ports(), url, FeedState.ACTIVE).url}")
+    click.echo(f"resumed {deeds.change_feed(bootstrap.ports(), who(), Deed.RESUME, url).url}")
 
 
 @feeds.command()
@@ -96,7 +98,7 @@ def resume(url: str) -> None:
 @click.argument("policy", type=click.Choice([*(one.value for one in Pages), "default"]))
 def pages(url: str, policy: str) -> None:
     """Say when the pages of the feed at URL (or with that id) are fetched; `default` is what the settings say."""
-    feed = set_feed_pages(bootstrap.ports(), url, None if policy == "default" else Pages(policy))
+    feed = deeds.set_feed_pages(bootstrap.ports(), who(), url, None if policy == "default" else Pages(policy))
     click.echo(f"pages of {feed.url}: {policy}")
 
 

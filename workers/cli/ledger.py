@@ -9,16 +9,17 @@ from typing import Any
 
 import click
 
-from pipeline.deliver.channel import shown
 from pipeline.errors import NotFound
-from pipeline.flow import quarantine as flow
+from pipeline.flow import export
+from pipeline.flow.deeds.entries import replay as replay_entries
 from pipeline.flow.manage import find_alert
 from pipeline.flow.quarantine import quarantine as in_quarantine
 from pipeline.flow.reconcile import PAGE, in_lines, reconcile
-from pipeline.model import Delivery, DeliveryState, Story
+from pipeline.model import DeliveryState
 from pipeline.ports import LedgerFilter, Ports
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 
 @click.command()
@@ -63,30 +64,7 @@ def _rows(ports: Ports, where: LedgerFilter) -> Iterator[dict[str, Any]]:
     while page := list(islice(found, PAGE)):
         stories = ports.stores.stories.get(list({one.story_id for one in page}))
         for one in page:
-            yield _facts(one, names.get(one.alert_id, one.alert_id), stories.get(one.story_id))
-
-
-def _facts(one: Delivery, alert: str, story: Story | None) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "match_id": one.match_id,
-        "alert": alert,
-        "story": story.url if story else one.story_id,
-        "title": story.title if story else "",
-        "recipient": shown(one.recipient),
-        "channel": one.channel,
-        "state": one.state,
-        "held_until": one.due_at if one.state is DeliveryState.HELD else None,
-        "reason": one.reason,
-        "answer": one.answer,
-        "mail_id": one.mail_id,
-        "message_id": one.message_id,
-        "repeated": one.repeated,
-        "attempts": one.attempts,
-        "created": one.created_at,
-        "updated": one.updated_at,
-        "history": [{"at": event.at, "state": event.state, "note": event.note} for event in one.history],
-    }
+            yield export.delivery(one, names.get(one.alert_id, one.alert_id), stories.get(one.story_id))
 
 
 def _shown(row: dict[str, Any]) -> tuple[str, ...]:
@@ -144,7 +122,7 @@ def replay(entry_ids: tuple[str, ...]) -> None:
     """Try entries again, as if they were new; `all` names all of them."""
     ports = bootstrap.ports()
     named = [one.id for one in in_quarantine(ports).waiting] if entry_ids == ("all",) else list(entry_ids)
-    changed = flow.replay(ports, named)
+    changed = replay_entries(ports, who(), named)
     missing = [] if entry_ids == ("all",) else sorted(set(named) - {one.id for one in changed})
     click.echo(f"{len(changed)} entries will be tried again")
     if missing:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pipeline.flow import language
+from pipeline.flow.deeds import words
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 
 @click.group()
@@ -21,7 +22,7 @@ def set_command(name: str, members: tuple[str, ...]) -> None:
     """Make or replace the list NAME of words and phrases; alerts that use it are understood anew."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    changed = language.put_list(ports, name, members)
+    changed = words.put_list(ports, who(), name, members)
     click.echo(f"@{name.lower().removeprefix('@')} has {len(members)} members; {len(changed)} alerts changed")
     for alert in changed:
         click.echo(f"  {alert.name}: {alert.meaning}")
@@ -42,7 +43,7 @@ def list_command(*, as_json: bool) -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a list that no alert uses."""
-    language.remove_list(bootstrap.ports(), name)
+    words.remove_list(bootstrap.ports(), who(), name)
     click.echo(f"removed @{name.lower().removeprefix('@')}")
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from pipeline.deliver.channel import shown
+from pipeline.flow.deeds import people as deeds
 from pipeline.flow.manage import find_alert
-from pipeline.flow.people import NewGroup, NewRecipient, checked_address, put_group, put_recipient, remove_group
-from pipeline.flow.preferences import set_subscribed
+from pipeline.flow.people import NewGroup, NewRecipient
 from pipeline.model import EVERY_ALERT, Group, Recipient
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 
 @click.group()
@@ -32,7 +33,7 @@ def set_command(*, reinstate: bool, **said: Any) -> None:
     """Describe the recipient at ADDRESS; what is not named stays as it is."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    one = put_recipient(ports, NewRecipient(**said), reinstate=reinstate)
+    one = deeds.put_recipient(ports, who(), NewRecipient(**said), reinstate=reinstate)
     click.echo(f"{shown(one.address)}: {one.policy or 'as the alerts say'}, {one.zone}, quiet {one.quiet or 'never'}")
 
 
@@ -55,7 +56,7 @@ def subscribe(address: str, alert: str | None) -> None:
 def _set_subscribed(address: str, alert: str | None, *, subscribed: bool) -> None:
     ports = bootstrap.ports()
     what = find_alert(ports, alert).id if alert else EVERY_ALERT
-    one = set_subscribed(ports, checked_address(ports, address), what, subscribed=subscribed)
+    one = deeds.set_subscribed(ports, who(), address, what, subscribed=subscribed)
     names = {known.id: known.name for known in ports.stores.alerts.all()}
     click.echo(f"{shown(one.address)}: unsubscribed from {', '.join(_unsubscribed(one, names)) or 'nothing'}")
 
@@ -114,7 +115,7 @@ def set_group(name: str, members: tuple[str, ...]) -> None:
     """Make or replace the group NAME of addresses."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    group = put_group(ports, NewGroup(name=name, members=members))
+    group = deeds.put_group(ports, who(), NewGroup(name=name, members=members))
     click.echo(f"@{group.name}: {', '.join(map(shown, group.members))}")
 
 
@@ -137,7 +138,7 @@ def _members(group: Group) -> list[str]:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a group that no alert names."""
-    remove_group(bootstrap.ports(), name)
+    deeds.remove_group(bootstrap.ports(), who(), name)
     click.echo(f"removed @{name.lower().removeprefix('@')}")
 
 

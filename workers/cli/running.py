@@ -22,6 +22,7 @@ from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import demo as demo_room
 from workers.cli import show
+from workers.cli.who import who
 from workers.crew import Crew, hire
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def prepare(ports: Ports, watch: Path | None) -> list[str]:
     """Prepare the store and take in the watch folder; what was done, in lines."""
     lines = ports.stores.prepare()
     if watch is not None:
-        lines += watchlist.take_in(ports, watch)
+        lines += watchlist.take_in(ports, who(), watch)
     return lines
 
 

@@ -9,10 +9,11 @@ import click
 
 from pipeline import settings as settings_table
 from pipeline.errors import BadInput
-from pipeline.flow.forget import forget as forget_story
+from pipeline.flow.deeds.stories import forget as forget_story
 from pipeline.flow.prune import Bounds, prune
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.who import who
 
 LEAST_AGE = timedelta(days=1)
 
@@ -30,7 +31,7 @@ def forget(url: str, *, yes: bool, as_json: bool) -> None:
         click.confirm(f"Erase the story at {url} for good?", abort=True, err=True)
     ports = bootstrap.ports()
     ports.stores.prepare()
-    gone = forget_story(ports, url)
+    gone = forget_story(ports, who(), url)
     if as_json:
         show.as_json(asdict(gone))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
 
@@ -12,6 +13,7 @@ from workers.console import (
     account,
     alerts,
     api,
+    atom,
     explain,
     feeds,
     health,
@@ -29,6 +31,7 @@ from workers.console import (
     websub,
 )
 from workers.console.forms import checked_form
+from workers.console.root import Under
 
 
 def make_app(
@@ -42,6 +45,7 @@ def make_app(
     """
     app = FastAPI(title="Wirewatch", openapi_url=None, dependencies=[Depends(checked_form)])
     app.state.recognise = recognise or sessions.recogniser(ports)
+    app.add_middleware(Under, root=urlsplit(ports.settings.public_url).path.rstrip("/"))
     refusals.install(app)
     app.include_router(health.make_router(ports))
     app.include_router(metrics.make_router(ports))
@@ -49,7 +53,8 @@ def make_app(
     app.include_router(sessions.make_router(ports))
     app.include_router(users.make_router(ports))
     app.include_router(account.make_router(ports))
-    app.mount(api.PREFIX, api.make_api(ports))
+    app.mount(api.PREFIX, api.make_api(ports, queue_entries))
+    app.include_router(atom.make_router(ports))
     app.include_router(feeds.make_router(ports, queue_entries))
     app.include_router(operations.make_router(ports))
     app.include_router(inbox.make_router(ports))

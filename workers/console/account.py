@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
 
 from pipeline.errors import BadInput
 from pipeline.flow.credentials import make_token, revoke_token, tokens_of
@@ -35,7 +34,7 @@ def make_router(ports: Ports) -> APIRouter:
             changed = change_password(ports, user, current, new)
         except BadInput as error:
             return _page(ports, request, user, 422, password_error=str(error))
-        answer = RedirectResponse("/account?done=password", 303)
+        answer = shell.seen(request, "/account", "password")
         set_session(ports, answer, changed)  # the old ones have ended, this one's too
         return answer
 
@@ -50,9 +49,9 @@ def make_router(ports: Ports) -> APIRouter:
         return _page(ports, request, user, made=made)
 
     @router.post("/tokens/{token_id}/revoke")
-    def revoke(user: Viewer, token_id: str) -> Response:
+    def revoke(request: Request, user: Viewer, token_id: str) -> Response:
         revoke_token(ports, user, token_id)
-        return RedirectResponse("/account?done=revoked", 303)
+        return shell.seen(request, "/account", "revoked")
 
     return router
 

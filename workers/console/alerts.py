@@ -11,13 +11,14 @@ from fastapi import APIRouter, Request, Response
 
 from pipeline.deliver.channel import shown as shown_address
 from pipeline.errors import BadInput, NotFound, QueryError
-from pipeline.flow import manage
-from pipeline.flow.audit import record
+from pipeline.flow import manage, syndicate
+from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.history import EXAMPLES
 from pipeline.flow.manage import NewAlert
 from pipeline.flow.preferences import irrelevant_stories
 from pipeline.flow.preview import Preview, first_deliveries, next_mails, preview
-from pipeline.model import Alert, AlertState, Delivery, Role, Story, User
+from pipeline.flow.trends import days_until, volumes
+from pipeline.model import Alert, AlertState, Delivery, RemovedAlert, Role, Story, User
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
@@ -28,10 +29,15 @@ from workers.console.shell import Finished, page, seen
 from workers.console.times import times_of
 
 ON_A_PAGE = 50
+LATELY = 7
+"""Days, with today, whose matches are counted in the list."""
 POLICIES = ("immediate", "hourly", "daily 08:00", "weekdays 08:00", "weekly mon 08:00")
 DONE = {
     "saved": "Saved. It fires on what is ingested from now on.",
     "paused": "Paused: it is not matched until you resume it.",
+    "removed": "Deleted. What it has sent stays in the ledger; below it can be put back for a week.",
+    "restored": "Put back as it was.",
+    "withdrawn": "Withdrawn: the address of its feed leads nowhere any more.",
     "resumed": "Resumed. It fires on what is ingested from now on.",
 }
 
@@ -61,6 +67,9 @@ def make_router(ports: Ports) -> APIRouter:
             "alerts.html",
             rows=zip(shown, next_mails(ports, shown), strict=True) if shown else [],
             count=len(found),
+            counts=_lately(ports, shown),
+            lately=LATELY,
+            removed=removed(ports, user),
             find=find,
             done=done.said(DONE),
             before=_page_link(find, number - 1) if first else "",
@@ -108,12 +117,21 @@ def make_router(ports: Ports) -> APIRouter:
 
     @router.post("/{alert_id}/delete")
     def delete(request: Request, user: Analyst, alert_id: str) -> Response:
-        alert = manage.remove_alert(ports, visible_alert(ports, user, alert_id).name)
-        record(ports, user.address, "remove alert", alert.name, alert, None)
-        # No redirect: only this page knows the alert any more, and its form puts it back.
-        return page(request, "alerts_deleted.html", draft=_as_draft(alert))
+        deeds.remove_alert(ports, user.address, visible_alert(ports, user, alert_id).id)
+        return seen(request, "/alerts", "removed")
+
+    @router.post("/{alert_id}/restore")
+    def restore(request: Request, user: Analyst, alert_id: str) -> Response:
+        put_back = deeds.restore_alert(ports, user.address, removed_alert(ports, user, alert_id).id)
+        return seen(request, f"/alerts/{put_back.id}", "restored")
 
     return router
+
+
+def _lately(ports: Ports, alerts: list[Alert]) -> dict[str, int]:
+    """How many matches each alert has had in the last LATELY days, by its id."""
+    found = volumes(ports, alerts, days_until(ports.clock.now(), LATELY)) if alerts else []
+    return {one.alert.id: one.total for one in found}
 
 
 def visible(ports: Ports, user: User) -> list[Alert]:
@@ -129,10 +147,21 @@ def visible_alert(ports: Ports, user: User, key: str) -> Alert:
     return alert
 
 
+def removed(ports: Ports, user: User) -> list[RemovedAlert]:
+    """The removed alerts that a user sees and may still put back, the latest first."""
+    return [one for one in deeds.removed_alerts(ports) if sees(user, one.alert)]
+
+
+def removed_alert(ports: Ports, user: User, alert_id: str) -> RemovedAlert:
+    """The one of this id. Raises NotFound, also for one that the user does not see."""
+    found = next((one for one in removed(ports, user) if one.id == alert_id), None)
+    if found is None:
+        raise NotFound("removed alert", alert_id)
+    return found
+
+
 def _set_state(ports: Ports, user: User, key: str, state: AlertState) -> None:
-    before = visible_alert(ports, user, key)
-    after = manage.set_alert_state(ports, before.name, state)
-    record(ports, user.address, "change alert", after.name, before, after)
+    deeds.set_alert_state(ports, user.address, visible_alert(ports, user, key).id, state)
 
 
 def _teams(ports: Ports, user: User, alert: Alert | None) -> list[str]:
@@ -157,11 +186,10 @@ def _saved(ports: Ports, request: Request, user: User, form: Fields, saved: Aler
         wrong = {"team": BadInput(f"you are not of team {draft.team}: choose another, or none")}
     if not wrong:
         try:
-            alert = manage.put_alert(ports, draft, replace_existing=saved is not None)
+            alert = deeds.save_alert(ports, user.address, draft, replace_existing=saved is not None)
         except BadInput as error:
             wrong = {"name": error}
         else:
-            record(ports, user.address, "change alert" if saved else "add alert", alert.name, saved, alert)
             return seen(request, f"/alerts/{alert.id}", "saved")
     return _editor(ports, request, user, draft, saved, wrong=wrong, look=True)
 
@@ -190,6 +218,7 @@ def _editor(
         # The address of a chat holds its secret: whoever can't change it need not see it.
         named=draft.recipients if user.may("analyst") else tuple(map(shown_address, draft.recipients)),
         may_edit=user.may("analyst"),
+        has_feed=saved is not None and syndicate.has_address(ports, user, saved),
         **facts,
     )
 

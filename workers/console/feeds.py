@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
-from msgspec import Struct
 
-from pipeline import flow
-from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, NotFound, ParseError
-from pipeline.flow import audit, opml
+from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
+from pipeline.flow import opml
 from pipeline.flow.adding import Taken, add_documents, add_links, add_unread, found_at
 from pipeline.flow.check import cure_of, look_over, successor
+from pipeline.flow.deeds import feeds as deeds
+from pipeline.flow.deeds.feeds import Deed
 from pipeline.flow.discover import Site, completed
-from pipeline.flow.imports import Imported, import_feeds
-from pipeline.flow.manage import find_feed, remove_feed, replace_feed, set_feed_state
+from pipeline.flow.imports import Imported
+from pipeline.flow.manage import find_feed
 from pipeline.flow.overview import page_by_urgency
 from pipeline.flow.poll import PollReport
 from pipeline.health import FeedHealth, Health, health_of
-from pipeline.model import Feed, FeedState, Pages, User
+from pipeline.model import Feed, User
+from pipeline.polls import polls
 from pipeline.ports import Ports
 from workers.console.access import Operator
 from workers.console.shell import HEADERS, Finished, page, seen
@@ -79,15 +78,6 @@ class Asked:
         return f"/feeds?{urlencode({name: value for name, value in asked.items() if value})}"
 
 
-class Deed(StrEnum):
-    """What can be done to one feed or to several."""
-
-    POLL = "poll"
-    PAUSE = "pause"
-    RESUME = "resume"
-    REMOVE = "remove"
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """A feed in the list."""
@@ -95,16 +85,6 @@ class Row:
     feed: Feed
     how: Health
     cure: str
-
-
-class Described(Struct, frozen=True, kw_only=True):
-    """What the audit log tells of a feed: what people decide, and nothing that polls learn."""
-
-    url: str
-    title: str
-    tags: tuple[str, ...]
-    state: FeedState
-    pages: Pages | None
 
 
 def make_router(ports: Ports, queue_entries: Queue) -> APIRouter:
@@ -128,15 +108,15 @@ def _add_lists(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     def bulk(
         request: Request,
         who: Operator,
-        deed: Annotated[Deed, Form()],
+        deed: Annotated[Deed | Literal["poll"], Form()],
         feed_ids: Annotated[list[str] | None, Form()] = None,
     ) -> Response:
         if not feed_ids:
             return seen(request, "/feeds", "nothing")
         feeds = ports.stores.feeds.get(feed_ids)
-        if deed is Deed.POLL:
-            return seen(request, "/feeds", deed, len(_poll(ports, who, feeds, queue_entries).entry_ids))
-        return seen(request, "/feeds", deed, _do(ports, who, deed, feeds))
+        if deed == "poll":
+            return seen(request, "/feeds", deed, len(_polled(ports, who, feeds, queue_entries).entry_ids))
+        return seen(request, "/feeds", deed, len(deeds.change_feeds(ports, who.address, deed, feeds)))
 
     @router.get("/export.opml")
     def export(_: Operator) -> Response:
@@ -155,7 +135,7 @@ def _add_new(router: APIRouter, ports: Ports) -> None:
     ) -> Response:
         try:
             if unread:
-                return _taken_page(request, ports, who, Taken(added=[add_unread(ports, url)], refused=[]))
+                return _taken_page(request, ports, Taken(added=[add_unread(ports, who.address, url)], refused=[]))
             found = found_at(ports, url)
         except BadInput as error:
             return _new_page(request, 422, url=url, error=str(error))
@@ -163,13 +143,13 @@ def _add_new(router: APIRouter, ports: Ports) -> None:
             return _new_page(request, 422, url=url, error=str(error), may_add_unread=True)
         if isinstance(found, Site):
             return _new_page(request, url=url, site=found)
-        return _taken_page(request, ports, who, add_documents(ports, [found]))
+        return _taken_page(request, ports, add_documents(ports, who.address, [found]))
 
     @router.post("/chosen")
     def chosen(request: Request, who: Operator, urls: Annotated[list[str] | None, Form()] = None) -> Response:
         if not urls:
             return _new_page(request, 422, error="none was chosen: tick at least one feed of the site")
-        return _taken_page(request, ports, who, add_links(ports, urls))
+        return _taken_page(request, ports, add_links(ports, who.address, urls))
 
     @router.post("/import")
     def take_in(request: Request, who: Operator, file: UploadFile) -> Response:
@@ -200,20 +180,21 @@ def _add_one(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     def change(request: Request, who: Operator, feed_id: str, url: Annotated[str, Form()] = "") -> Response:
         feed = find_feed(ports, feed_id)
         try:
-            after = replace_feed(ports, feed.id, completed(url))
+            deeds.replace_feed(ports, who.address, feed.id, completed(url))
         except BadInput as error:
             return _feed_page(request, ports, who, feed, 422, address=url, error=str(error))
-        audit.record(ports, who.address, "replace feed", feed.url, _described(feed), _described(after))
         return seen(request, f"/feeds/{feed.id}", "replace")
+
+    @router.post("/{feed_id}/poll")
+    def poll(request: Request, who: Operator, feed_id: str) -> Response:
+        feed = find_feed(ports, feed_id)
+        report = _polled(ports, who, {feed.id: feed}, queue_entries)
+        return seen(request, f"/feeds/{feed.id}", "polled" if report.polled else "busy", len(report.entry_ids))
 
     @router.post("/{feed_id}/{deed}")
     def do(request: Request, who: Operator, feed_id: str, deed: Deed) -> Response:
-        feed = find_feed(ports, feed_id)
-        if deed is Deed.POLL:
-            report = _poll(ports, who, {feed.id: feed}, queue_entries)
-            return seen(request, f"/feeds/{feed.id}", "polled" if report.polled else "busy", len(report.entry_ids))
-        count = _do(ports, who, deed, {feed.id: feed})
-        return seen(request, "/feeds" if deed is Deed.REMOVE else f"/feeds/{feed.id}", deed, count)
+        feed = deeds.change_feed(ports, who.address, deed, feed_id)
+        return seen(request, "/feeds" if deed is Deed.REMOVE else f"/feeds/{feed.id}", deed, 1)
 
 
 def _imported(ports: Ports, who: User, file: UploadFile) -> Imported:
@@ -221,43 +202,13 @@ def _imported(ports: Ports, who: User, file: UploadFile) -> Imported:
     name, content = file.filename or "the file", file.file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise BadInput(f"the file has more than {MOST_BYTES:,} bytes: split it")
-    imported = import_feeds(ports, opml.read(content, name))
-    if imported.added:
-        audit.record(ports, who.address, "import feeds", f"{imported.added} from {name}", None, None)
-    return imported
+    return deeds.import_list(ports, who.address, opml.read(content, name), name)
 
 
-def _poll(ports: Ports, who: User, feeds: Mapping[str, Feed], queue_entries: Queue) -> PollReport:
-    """Poll these feeds, by their ids, now; the log names those that were not paused, ended or just being polled."""
-    report = flow.poll(ports, list(feeds), forced=True)
+def _polled(ports: Ports, who: User, feeds: Mapping[str, Feed], queue_entries: Queue) -> PollReport:
+    report = deeds.poll_feeds(ports, who.address, feeds)
     queue_entries(report.entry_ids)
-    after = ports.stores.feeds.get(list(feeds)).values()
-    polled = [audit.Changed(one.url) for one in after if one.polled_at != feeds[one.id].polled_at]
-    audit.record_all(ports, who.address, "poll feed", polled)
     return report
-
-
-def _do(ports: Ports, who: User, deed: Deed, feeds: Mapping[str, Feed]) -> int:
-    """Do to these feeds, by their ids, what is no poll; to how many. One that somebody has removed stops no other."""
-    done = []
-    for feed in feeds.values():
-        with suppress(NotFound):
-            done.append(audit.Changed(feed.url, _described(feed), _done_to(ports, deed, feed)))
-    audit.record_all(ports, who.address, f"{deed} feed", done)
-    return len(done)
-
-
-def _done_to(ports: Ports, deed: Deed, feed: Feed) -> Described | None:
-    """The feed as it is after it; None for one that is removed. Raises NotFound."""
-    if deed is Deed.REMOVE:
-        remove_feed(ports, feed.id)
-        return None
-    state = FeedState.PAUSED if deed is Deed.PAUSE else FeedState.ACTIVE
-    return _described(set_feed_state(ports, feed.id, state))
-
-
-def _described(feed: Feed) -> Described:
-    return Described(url=feed.url, title=feed.title, tags=feed.tags, state=feed.state, pages=feed.pages)
 
 
 def _row(feed: Feed, how: Health) -> Row:
@@ -271,9 +222,8 @@ def _new_page(request: Request, status: int = 200, **facts: object) -> Response:
     return page(request, "feeds_new.html", status, **nothing | facts)
 
 
-def _taken_page(request: Request, ports: Ports, who: User, taken: Taken) -> Response:
-    """Log what was added; the page of the one feed that was, or what became of each."""
-    audit.record_all(ports, who.address, "add feed", [audit.Changed(url) for url in taken.added])
+def _taken_page(request: Request, ports: Ports, taken: Taken) -> Response:
+    """The page of the one feed that was added, or what became of each."""
     if len(taken.added) == 1 and not taken.refused:
         return seen(request, f"/feeds/{find_feed(ports, taken.added[0]).id}", "added")
     return _new_page(request, 200 if taken.added else 422, taken=taken)
@@ -284,5 +234,6 @@ def _feed_page(
 ) -> Response:
     """The page of a feed; `facts` are what came of what was done to it."""
     row = _row(feed, health_of(feed, ports.clock.now()))
+    facts |= {"polls": polls(feed.polls)}
     nothing = {"done": "", "check": None, "trouble": "", "address": feed.moved_to, "error": ""}
     return page(request, "feed.html", status, feed=feed, row=row, times=times_of(ports, who), **nothing | facts)

@@ -11,6 +11,8 @@ import hmac
 from fastapi import HTTPException, Request
 from markupsafe import Markup
 
+from workers.console.root import path_of
+
 SESSION = "wirewatch_session"
 """The cookie with the secret of a session."""
 OUTSIDE = ("/preferences/", "/websub/", "/api/")
@@ -39,7 +41,7 @@ async def checked_form(request: Request) -> None:
     A request without the cookie has nothing that another site could make use of.
     """
     secret = request.cookies.get(SESSION, "")
-    if request.method in _CHANGES_NOTHING or not secret or request.url.path.startswith(OUTSIDE + STRANGERS):
+    if request.method in _CHANGES_NOTHING or not secret or path_of(request).startswith(OUTSIDE + STRANGERS):
         return
     if not is_ours(secret, str((await request.form()).get("form_token", ""))):
         raise HTTPException(403, STALE)

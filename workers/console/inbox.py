@@ -7,30 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Form, Request, Response
-from msgspec.structs import replace
 
 from pipeline.deliver.language import LANGUAGES
 from pipeline.deliver.links import Action
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow import audit
-from pipeline.flow.people import NewRecipient, put_recipient
-from pipeline.flow.preferences import called_irrelevant, change_alert_for, change_for
+from pipeline.flow.deeds.people import call_story, change_own_alert, put_recipient
+from pipeline.flow.people import NewRecipient
+from pipeline.flow.preferences import called_irrelevant
 from pipeline.flow.recipients import alerts_for, recipients_of
-from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient, Story
+from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient, Story, User
 from pipeline.ports import LedgerFilter, Ports
+from workers.console import cursors
 from workers.console.access import Viewer
 from workers.console.shell import Finished, page, seen
 from workers.console.times import Times, times_of
 
 PAGE = 50
-MOST_PAGED = 10_000
-"""Deliveries that can be paged to: each page reads those before it."""
 KINDS = {
     "": "All",
     DeliveryState.SENT: "Sent",
@@ -56,21 +53,16 @@ class Asked:
     """Which deliveries are to be shown, as an address says it."""
 
     state: str = ""
-    start: int = 0
+    after: str = ""
 
     @property
     def kind(self) -> str:
         """A key of KINDS."""
         return self.state if self.state in KINDS else ""
 
-    @property
-    def first(self) -> int:
-        """The place of the first one."""
-        return min(max(0, self.start), MOST_PAGED)
-
-    def page(self, ahead: int) -> str:
-        """The address of the page so many deliveries ahead."""
-        return f"/inbox?{urlencode({'state': self.kind, 'start': max(0, self.first + ahead)})}"
+    def page(self, after: str = "") -> str:
+        """The address of the first page, or of the one after a place."""
+        return f"/inbox?{urlencode({'state': self.kind} | ({'after': after} if after else {}))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +95,10 @@ def make_router(ports: Ports) -> APIRouter:
 def _add_looks(router: APIRouter, ports: Ports) -> None:
     @router.get("")
     def inbox(request: Request, who: Viewer, asked: Annotated[Asked, Depends()], done: Finished) -> Response:
-        found = ports.stores.deliveries.ledger(LedgerFilter(recipient=who.address, state=asked.kind))
-        some = list(islice(found, asked.first, asked.first + PAGE + 1))
-        facts = {"rows": _rows(ports, some[:PAGE]), "more": len(some) > PAGE, "kinds": KINDS, "most": MOST_PAGED}
-        mine = {"mine": alerts_for(ports, who.address), "asked": asked, "size": PAGE}
+        where = LedgerFilter(recipient=who.address, state=asked.kind, after=cursors.behind(asked.after))
+        found, following = cursors.page(ports.stores.deliveries.ledger(where), PAGE, cursors.place_of)
+        facts = {"rows": _rows(ports, found), "following": following, "kinds": KINDS}
+        mine = {"mine": alerts_for(ports, who.address), "asked": asked}
         return page(request, "inbox.html", 200, **facts, **mine, times=times_of(ports, who), done=done.said(DONE))
 
     @router.get("/preferences")
@@ -126,39 +118,36 @@ def _add_deeds(router: APIRouter, ports: Ports) -> None:
         policy: Annotated[str, Form()] = "",
     ) -> Response:
         said = NewRecipient(address=who.address, language=language, zone=zone, quiet=quiet, policy=policy)
-        before = recipients_of(ports, [who.address])[who.address]
         try:
-            after = put_recipient(ports, said)
+            put_recipient(ports, who.address, said)
         except BadInput as error:
             return _preferences_page(request, ports, who, 422, said=said, error=str(error))
-        _log(ports, before, after)
         return seen(request, "/inbox/preferences", "saved")
 
     @router.post("/deliveries/{delivery_id}/{action}")
     def call(request: Request, who: Viewer, delivery_id: str, action: Action) -> Response:
-        delivery = ports.stores.deliveries.get([delivery_id]).get(delivery_id)
-        if delivery is None or delivery.recipient != who.address:  # another's is none of theirs
-            raise NotFound("delivery", delivery_id)
-        if action not in (Action.RELEVANT, Action.IRRELEVANT):
-            raise BadInput(f"{action} is said of an alert, not of a story: go to your preferences")
-        change_for(ports, delivery, action)
-        story = ports.stores.stories.get([delivery.story_id]).get(delivery.story_id)
-        audit.record(ports, who.address, f"call story {action}", story.url if story else delivery.story_id, None, None)
+        call_story(ports, own_delivery(ports, who, delivery_id), action)
         return seen(request, "/inbox", action)
 
     @router.post("/alerts/{alert_id}/{action}")
     def change(request: Request, who: Viewer, alert_id: str, action: Action) -> Response:
-        if alert_id not in {EVERY_ALERT, *(one.id for one in alerts_for(ports, who.address))}:
-            raise NotFound("alert", alert_id)
-        before = recipients_of(ports, [who.address])[who.address]
-        after = change_alert_for(ports, who.address, alert_id, action)
-        _log(ports, before, after)
+        change_own_alert(ports, who.address, own_alert(ports, who, alert_id), action)
         return seen(request, "/inbox/preferences", action)
 
 
-def _log(ports: Ports, before: Recipient, after: Recipient) -> None:
-    if after != replace(before, updated_at=after.updated_at):
-        audit.record(ports, after.address, "change preferences", after.address, before, after)
+def own_delivery(ports: Ports, who: User, delivery_id: str) -> Delivery:
+    """The delivery with that id, to this user. Raises NotFound, for another's too."""
+    found = ports.stores.deliveries.get([delivery_id]).get(delivery_id)
+    if found is None or found.recipient != who.address:
+        raise NotFound("delivery", delivery_id)
+    return found
+
+
+def own_alert(ports: Ports, who: User, alert_id: str) -> str:
+    """`alert_id` where that alert goes to this user, or it stands for all. Raises NotFound."""
+    if alert_id not in {EVERY_ALERT, *(one.id for one in alerts_for(ports, who.address))}:
+        raise NotFound("alert", alert_id)
+    return alert_id
 
 
 def _preferences_page(

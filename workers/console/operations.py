@@ -14,15 +14,17 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pipeline.errors import BadInput
-from pipeline.flow import audit, csvs
-from pipeline.flow.quarantine import discard, quarantine, replay
+from pipeline.flow import csvs
+from pipeline.flow.deeds.entries import discard, replay
+from pipeline.flow.quarantine import quarantine
 from pipeline.flow.queues import looked_at, queues
 from pipeline.flow.reconcile import in_lines, reconcile
 from pipeline.flow.status import LATE
-from pipeline.model import Delivery, DeliveryState, Entry, Story, User
+from pipeline.model import Delivery, DeliveryState, Story, User
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force
 from workers import broker
+from workers.console import cursors
 from workers.console.access import Operator
 from workers.console.shell import HEADERS, Finished, page, seen
 from workers.console.times import times_of
@@ -31,8 +33,6 @@ PAGE = 50
 BATCH = 500
 """Rows of a file whose stories are read at once."""
 COLUMNS = ("created", "updated", "state", "alert", "recipient", "story", "reason", "answer", "message_id")
-MOST_PAGED = 10_000
-"""Rows of the ledger that can be paged to: each page reads those before it. Beyond, the filters lead."""
 MOST_SHOWN = 50
 """Entries of the quarantine on a page."""
 MOST_RECONCILED = 50_000
@@ -62,7 +62,7 @@ class Asked:
     recipient: str = ""
     state: str = ""
     days: str = "7"
-    start: int = 0
+    after: str = ""
 
     def where(self, ids: dict[str, str], now: datetime) -> LedgerFilter:
         """The same as the store is asked; `ids` of alerts by name. Raises BadInput for an alert that is not there."""
@@ -73,16 +73,12 @@ class Asked:
             recipient=self.recipient.strip(),
             state=self.state if self.state in list(DeliveryState) else "",
             since=now - timedelta(days=int(self.days)) if self.days in SPANS and self.days else None,
+            after=cursors.behind(self.after),
         )
 
-    @property
-    def first(self) -> int:
-        """The place of the first row."""
-        return min(max(0, self.start), MOST_PAGED)
-
-    def page(self, ahead: int) -> str:
-        """The address of the page so many rows ahead."""
-        return f"/operations/ledger?{urlencode(self._filters() | {'start': max(0, self.first + ahead)})}"
+    def page(self, after: str = "") -> str:
+        """The address of the first page, or of the one after a row."""
+        return f"/operations/ledger?{urlencode(self._filters() | ({'after': after} if after else {}))}"
 
     @property
     def file(self) -> str:
@@ -157,18 +153,9 @@ def _add_quarantine(router: APIRouter, ports: Ports) -> None:
 
 def _do(ports: Ports, who: User, deed: Deed, entry_ids: Sequence[str], reason: str) -> int:
     """Do it to those in quarantine; to how many. Raises BadInput for discarding without a reason."""
-    before = ports.stores.entries.get(entry_ids)
     if deed is Deed.REPLAY:
-        after = replay(ports, entry_ids)
-    else:
-        after = discard(ports, entry_ids, reason=reason, by=who.address)
-    changed = [audit.Changed(_name(one), before.get(one.id), one) for one in after]
-    audit.record_all(ports, who.address, f"{deed} entry", changed)
-    return len(after)
-
-
-def _name(entry: Entry) -> str:
-    return entry.url or entry.title or entry.identity
+        return len(replay(ports, who.address, entry_ids))
+    return len(discard(ports, who.address, entry_ids, reason))
 
 
 def _quarantine_page(
@@ -193,13 +180,9 @@ def _add_ledger(router: APIRouter, ports: Ports) -> None:
     def ledger(request: Request, who: Operator, asked: Annotated[Asked, Depends()]) -> Response:
         ids = _ids(ports)
         found = ports.stores.deliveries.ledger(asked.where(ids, ports.clock.now()))
-        rows = list(islice(found, asked.first, asked.first + PAGE + 1))
-        facts = {
-            "rows": _rows(ports, rows[:PAGE], ids),
-            "more": len(rows) > PAGE,
-            "names": sorted(ids, key=str.casefold),
-        }
-        where = {"asked": asked, "size": PAGE, "states": list(DeliveryState), "spans": SPANS, "most": MOST_PAGED}
+        rows, following = cursors.page(found, PAGE, cursors.place_of)
+        facts = {"rows": _rows(ports, rows, ids), "following": following, "names": sorted(ids, key=str.casefold)}
+        where = {"asked": asked, "states": list(DeliveryState), "spans": SPANS}
         return page(request, "operations_ledger.html", 200, **facts, **where, times=times_of(ports, who))
 
     @router.get("/ledger.csv")

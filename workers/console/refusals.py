@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from pipeline.errors import BadInput, NotFound, StoreError, Unavailable
 from workers.console import sessions, shell
 from workers.console.api import problems
+from workers.console.root import path_of, root_of
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def install(app: FastAPI) -> None:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)  # noqa: S101 -- for mypy
-    if request.url.path.startswith("/api/"):  # which its application did not get: a path with a line break, say
+    if path_of(request).startswith("/api/"):  # which its application did not get: a path with a line break, say
         return problems.of_framework(request, error)
     if error.status_code == 401:
         return _to_sign_in(request)
@@ -45,9 +46,10 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _to_sign_in(request: Request) -> Response:
     """A stranger goes to sign in, and then on to where they wanted; what they sent is lost."""
-    target = sessions.sign_in_path(request) if request.method == "GET" else "/sign-in"
+    sign_in = f"{root_of(request)}/sign-in"
+    target = sessions.sign_in_path(request) if request.method == "GET" else sign_in
     if "HX-Request" in request.headers:  # a part of a page: the whole of it has to go
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+        return Response(status_code=401, headers={"HX-Redirect": sign_in})
     return RedirectResponse(target, 303)
 
 

@@ -20,7 +20,9 @@ from pipeline.model import CredentialKind, User
 from pipeline.ports import Ports
 from workers.console import shell
 from workers.console.forms import SESSION, STALE, form_field, is_ours
+from workers.console.root import path_of, root_of
 from workers.console.throttle import Throttle
+from workers.console.windows import Windows
 
 _VISIT = "wirewatch_visit"
 """The cookie of somebody who has not signed in yet, for their form."""
@@ -43,7 +45,7 @@ def recogniser(ports: Ports) -> Callable[[Request], User | None]:
 def make_router(ports: Ports) -> APIRouter:
     """/sign-in, /sign-out, and /link/ where a one-time link is used."""
     router = APIRouter()
-    throttle = Throttle()
+    throttle = Throttle(Windows(ports.settings))
 
     @router.get("/sign-in")
     def ask(request: Request, next: str = "/") -> Response:  # noqa: A002 -- the name in the address
@@ -66,12 +68,12 @@ def make_router(ports: Ports) -> APIRouter:
             said = {"next": local(next), "address": address, "error": error}
             return _for_stranger(ports, request, "sign-in.html", status, **said)
         throttle.forget(address)
-        return _signed_in(ports, user, local(next))
+        return _signed_in(ports, request, user, local(next))
 
     @router.post("/sign-out")
     def leave(request: Request) -> Response:
         end_session(ports, request.cookies.get(SESSION, ""))
-        answer = RedirectResponse("/sign-in", 303)
+        answer = RedirectResponse(f"{root_of(request)}/sign-in", 303)
         answer.delete_cookie(SESSION)
         return answer
 
@@ -94,7 +96,7 @@ def make_router(ports: Ports) -> APIRouter:
         if not error:
             try:
                 _refuse_slip(password, again)
-                return _signed_in(ports, use_link(ports, secret, password, address=address), "/")
+                return _signed_in(ports, request, use_link(ports, secret, password, address=address), "/")
             except BadInput as refused:
                 status, error = 422, str(refused)
         return _for_stranger(ports, request, "link.html", status, user=user, address=address, error=error)
@@ -112,8 +114,8 @@ def local(target: str) -> str:
 
 def sign_in_path(request: Request) -> str:
     """Where a stranger is sent who asked for this page."""
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"/sign-in?next={quote(wanted, safe='')}"
+    wanted = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
+    return f"{root_of(request)}/sign-in?next={quote(wanted, safe='')}"
 
 
 def set_session(ports: Ports, answer: Response, user: User) -> None:
@@ -128,8 +130,8 @@ def set_session(ports: Ports, answer: Response, user: User) -> None:
     )
 
 
-def _signed_in(ports: Ports, user: User, target: str) -> Response:
-    answer = RedirectResponse(target, 303)
+def _signed_in(ports: Ports, request: Request, user: User, target: str) -> Response:
+    answer = RedirectResponse(f"{root_of(request)}{target}", 303)
     set_session(ports, answer, user)
     answer.delete_cookie(_VISIT)
     return answer

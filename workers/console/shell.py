@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from pipeline.outlets import outlet
 from workers.console.access import visitor
 from workers.console.forms import SESSION, form_field
+from workers.console.root import path_of, root_of
 
 TEMPLATES = Environment(
     loader=PackageLoader("workers.console"),
@@ -52,7 +53,8 @@ TEMPLATES.globals["edition"] = hashlib.sha256(b"".join(map(_content, _STATIC))).
 
 def page(request: Request, template: str, status: int = 200, **facts: object) -> Response:
     """A page, or a part of one, out of a template that extends console.html or stands alone."""
-    known: dict[str, object] = {"here": request.url.path, "form_token": form_field(request.cookies.get(SESSION, ""))}
+    known: dict[str, object] = {"here": path_of(request), "root": root_of(request)}
+    known |= {"form_token": form_field(request.cookies.get(SESSION, ""))}
     if "visitor" not in facts:
         known["visitor"] = visitor(request)
     return Response(TEMPLATES.get_template(template).render(known | facts), status, HEADERS, "text/html")
@@ -77,7 +79,7 @@ def seen(request: Request, path: str, done: str = "", count: int | None = None) 
     """What a POST answers: go and look at `path`, which says that this is done (and to how many)."""
     told = {"done": done} | ({} if count is None else {"count": count})
     query = f"?{urlencode(told)}" if done else ""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}{query}", 303, HEADERS)
+    return RedirectResponse(f"{root_of(request)}{path}{query}", 303, HEADERS)
 
 
 def make_static_router() -> APIRouter:

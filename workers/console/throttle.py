@@ -1,11 +1,11 @@
-"""How often somebody may try to sign in: moving windows in the memory of this process, the only one of a console."""
+"""How often somebody may try to sign in."""
 
 from __future__ import annotations
 
 from fastapi import Request
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+
+from workers.console.windows import Windows
 
 _OF_ADDRESS = RateLimitItemPerMinute(10, 15)
 """Tries for one address, whether anybody has it or not, in a quarter of an hour."""
@@ -16,8 +16,8 @@ _OF_CLIENT = RateLimitItemPerMinute(100, 15)
 class Throttle:
     """Counts tries to sign in."""
 
-    def __init__(self) -> None:
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
 
     def admits(self, request: Request, address: str) -> bool:
         """Count a try; whether it may be made."""
@@ -26,7 +26,7 @@ class Throttle:
 
     def forget(self, address: str) -> None:
         """Somebody has got in there. Their client's tries still count: it may have an account of its own, and guess."""
-        self._windows.clear(_OF_ADDRESS, _named(address))
+        self._windows.forget(_OF_ADDRESS, _named(address))
 
 
 def client_of(request: Request) -> str:

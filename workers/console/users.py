@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
 
 from pipeline.errors import BadInput
 from pipeline.flow import users as people
@@ -46,6 +45,11 @@ def make_router(ports: Ports) -> APIRouter:
     def log(request: Request, _: Administrator) -> Response:
         return shell.page(request, "users-audit.html", audits=list(islice(audits(ports), SHOWN)), shown=SHOWN)
 
+    _add_one(router, ports)
+    return router
+
+
+def _add_one(router: APIRouter, ports: Ports) -> None:
     @router.get("/{user_id}")
     def one(request: Request, _: Administrator, user_id: str, done: str = "") -> Response:
         return _one(ports, request, user_id, done=done)
@@ -58,7 +62,7 @@ def make_router(ports: Ports) -> APIRouter:
             people.change_user(ports, who.address, user_id, name=name, role=_role(role), teams=_names(teams))
         except BadInput as error:
             return _one(ports, request, user_id, 422, error=str(error))
-        return RedirectResponse(f"/users/{quote(user_id)}?done=saved", 303)
+        return shell.seen(request, f"/users/{quote(user_id)}", "saved")
 
     @router.post("/{user_id}/link")
     def link(request: Request, who: Administrator, user_id: str) -> Response:
@@ -70,9 +74,15 @@ def make_router(ports: Ports) -> APIRouter:
             people.remove_user(ports, who.address, user_id)
         except BadInput as error:
             return _one(ports, request, user_id, 422, error=str(error))
-        return RedirectResponse("/users?done=removed", 303)
+        return shell.seen(request, "/users", "removed")
 
-    return router
+    @router.post("/{user_id}/{turn}")
+    def turn(request: Request, who: Administrator, user_id: str, turn: Literal["disable", "enable"]) -> Response:
+        try:
+            people.change_user(ports, who.address, user_id, disabled=turn == "disable")
+        except BadInput as error:
+            return _one(ports, request, user_id, 422, error=str(error))
+        return shell.seen(request, f"/users/{quote(user_id)}", "saved")
 
 
 def _list(

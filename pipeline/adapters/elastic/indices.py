@@ -48,6 +48,7 @@ class Kind(StrEnum):
     SKETCHES = "sketches"
     IDENTITIES = "identities"
     ALERTS = "alerts"
+    REMOVED_ALERTS = "removed_alerts"
     LISTS = "lists"
     MATCHES = "matches"
     FIRINGS = "firings"
@@ -103,7 +104,7 @@ def _words() -> dict[str, Any]:
 PROPERTIES: dict[Kind, Properties] = {
     Kind.FEEDS: {
         **_named("id state tags pages", _KEYWORD),
-        **_named("url title site_url etag last_modified body_hash error moved_to notes wall listed", _KEPT),
+        **_named("url title site_url etag last_modified body_hash error moved_to notes wall polls listed", _KEPT),
         **_named(
             "added_at next_poll_at lease_until queued_until polled_at succeeded_at new_entry_at pushed_until "
             "latest_published",
@@ -156,6 +157,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "form": {"type": "percolator"},
         "words": _words(),
     },
+    Kind.REMOVED_ALERTS: {"id": _KEYWORD, "alert": _KEPT_OBJECT, "by": _KEPT, "at": _MOMENT},
     Kind.LISTS: {**_named("id name", _KEYWORD), "members": _KEPT, "updated_at": _MOMENT},
     Kind.MATCHES: {
         **_named("id alert_id story_id", _KEYWORD),
@@ -195,6 +197,7 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id address", _KEYWORD),
         **_named("name role teams password", _KEPT),
         "version": _COUNT,
+        "disabled": _FLAG,
     },
     Kind.CREDENTIALS: {
         **_named("id kind user_id", _KEYWORD),

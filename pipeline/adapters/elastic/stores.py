@@ -38,6 +38,7 @@ from pipeline.model import (
     Match,
     Outbox,
     Recipient,
+    RemovedAlert,
     Reply,
     Subscription,
     Takedown,
@@ -62,6 +63,7 @@ _PLAIN: dict[Kind, type[Any]] = {
     Kind.CREDENTIALS: Credential,
     Kind.AUDITS: Audit,
     Kind.REPLIES: Reply,
+    Kind.REMOVED_ALERTS: RemovedAlert,
 }
 """What is asked for by id alone."""
 _BUCKETS = 10_000
@@ -245,6 +247,8 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
         clauses: list[Body] = [{"term": {name: value}} for name, value in named.items() if value]
         if where.since:
             clauses.append({"range": {"created_at": {"gte": _moment(where.since)}}})
+        if where.after:
+            clauses.append(_behind(*where.after))
         return self.search({"bool": {"filter": clauses}}, [{"created_at": "desc"}, {"id": "asc"}])
 
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
@@ -269,6 +273,13 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
 
 def _ready_at(thing: Feed | Entry | Delivery | Subscription) -> str:
     return _moment(ready_at(thing))
+
+
+def _behind(created_at: datetime, delivery_id: str) -> Body:
+    """What the ledger has after this row: older ones, and those of its moment with a later id."""
+    moment = _moment(created_at)
+    together: Body = {"bool": {"filter": [{"term": {"created_at": moment}}, {"range": {"id": {"gt": delivery_id}}}]}}
+    return {"bool": {"should": [{"range": {"created_at": {"lt": moment}}}, together]}}
 
 
 def _due(states: Sequence[str], now: datetime) -> Body:

@@ -82,7 +82,10 @@ CREATE INDEX matches_story ON matches (story_id);
 CREATE INDEX identities_story ON identities (story_id);
 CREATE INDEX sketches_seen ON sketches (first_seen_at);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _RETENTION)
+_REMOVED = """
+CREATE TABLE removed_alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _RETENTION, _REMOVED)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 

@@ -30,6 +30,7 @@ from pipeline.model import (
     Match,
     Outbox,
     Recipient,
+    RemovedAlert,
     Reply,
     Subscription,
     Takedown,
@@ -70,6 +71,11 @@ def _asked(where: LedgerFilter) -> tuple[str, list[object]]:
     return " AND ".join((*asked, _AFTER)), list(asked.values())
 
 
+def _behind(created_at: datetime, delivery_id: str) -> tuple[float, float, str]:
+    """The values of `_AFTER` for what follows this row."""
+    return created_at.timestamp(), created_at.timestamp(), delivery_id
+
+
 def open_stores(path: str) -> Stores:
     """The stores in the file `path`; nothing is read or made until they are used."""
     database = Database(path)
@@ -82,6 +88,7 @@ def open_stores(path: str) -> Stores:
         identities=SqliteIdentities(database),
         sketches=SqliteSketches(database),
         alerts=SqliteAlerts(database),
+        removed_alerts=SqliteRecords(database, Table("removed_alerts", RemovedAlert, {}, durable=True)),
         lists=SqliteRecords(database, Table("lists", WordList, {})),
         matches=SqliteMatches(database),
         firings=SqliteRecords(database, Table("firings", Firing, {})),
@@ -218,15 +225,14 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
     def ledger(self, where: LedgerFilter) -> Iterator[Delivery]:
         """Deliveries, newest first."""
         conditions, values = _asked(where)
-        after: tuple[object, ...] = (_END_OF_TIME, _END_OF_TIME, "")
+        after = _behind(*where.after) if where.after else (_END_OF_TIME, _END_OF_TIME, "")
         while True:
             query = f"WHERE {conditions} ORDER BY created_at DESC, id LIMIT {PAGE}"
             page = self.select(query, (*values, *after))
             yield from page
             if len(page) < PAGE:
                 return
-            last = page[-1]
-            after = (last.created_at.timestamp(), last.created_at.timestamp(), last.id)
+            after = _behind(page[-1].created_at, page[-1].id)
 
     def of_matches(self, match_ids: Sequence[str]) -> list[Delivery]:
         """Every delivery of these matches."""

@@ -9,14 +9,16 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import NotFound
-from pipeline.flow.audit import record
-from pipeline.flow.manage import MOST_THROTTLE, NewAlert, put_alert, remove_alert
+from pipeline.flow import syndicate
+from pipeline.flow.deeds import alerts as deeds
+from pipeline.flow.manage import MOST_THROTTLE, NewAlert
 from pipeline.model import Alert, AlertState
 from pipeline.ports import Ports
 from workers.console.access import sees
+from workers.console.alerts import removed, removed_alert
 from workers.console.api import paging
-from workers.console.api.callers import Caller, Reader, Writer
-from workers.console.api.replies import IdempotencyKey, made_once
+from workers.console.api.callers import Caller, Oneself, Reader, Writer
+from workers.console.api.replies import IdempotencyKey, Nothing, made_once
 
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -63,26 +65,49 @@ class AlertPage(BaseModel):
     next: str = Field(description="The cursor of the next page; empty where this is the last")
 
 
+class Removed(BaseModel):
+    """An alert that can be put back, by its id."""
+
+    id: str
+    name: str
+    by: str
+    at: datetime
+
+
+class RemovedAlerts(BaseModel):
+    """What was removed within a week, the latest first."""
+
+    alerts: list[Removed]
+
+
+class FeedAddress(BaseModel):
+    """The secret address of an alert's Atom feed, which is shown this once. The one that was before is withdrawn."""
+
+    address: str
+
+
 def make_router(ports: Ports) -> APIRouter:
     """The resource."""
     router = APIRouter(prefix="/alerts", tags=["alerts"])
 
     @router.get("")
     def list_alerts(caller: Reader, cursor: paging.Cursor = "", limit: paging.Limit = 50) -> AlertPage:
-        after = paging.read(cursor)
-        seen = (one for one in ports.stores.alerts.all() if one.id > after and sees(caller.user, one))
-        found, following = paging.page(seen, limit, lambda one: one.id)
+        seen = (one for one in ports.stores.alerts.all() if sees(caller.user, one))
+        found, following = paging.by_id(seen, cursor, limit)
         return AlertPage(alerts=[_out(one) for one in found], next=following)
 
     @router.post("", status_code=201, response_model=AlertOut)
     def add_alert(body: NewAlertBody, caller: Writer, key: IdempotencyKey = "") -> Response:
         def make() -> AlertOut:
             _refuse_team(caller, body.team)
-            made = put_alert(ports, _new(body.name, body))
-            record(ports, caller.user.address, "add alert", made.name, None, made)
-            return _out(made)
+            return _out(deeds.save_alert(ports, caller.who, _new(body.name, body)))
 
         return made_once(ports, caller, key, body, make)
+
+    @router.get("/removed")
+    def list_removed(caller: Reader) -> RemovedAlerts:
+        found = removed(ports, caller.user)
+        return RemovedAlerts(alerts=[Removed(id=one.id, name=one.alert.name, by=one.by, at=one.at) for one in found])
 
     @router.get("/{alert_id}")
     def get_alert(alert_id: str, caller: Reader) -> AlertOut:
@@ -92,16 +117,51 @@ def make_router(ports: Ports) -> APIRouter:
     def change_alert(alert_id: str, body: AlertBody, caller: Writer) -> AlertOut:
         before = _seen(ports, caller, alert_id)
         _refuse_team(caller, body.team)
-        after = put_alert(ports, _new(before.name, body), replace_existing=True)
-        record(ports, caller.user.address, "change alert", after.name, before, after)
-        return _out(after)
+        return _out(deeds.save_alert(ports, caller.who, _new(before.name, body), replace_existing=True))
 
     @router.delete("/{alert_id}", status_code=204)
     def delete_alert(alert_id: str, caller: Writer) -> None:
-        gone = remove_alert(ports, _seen(ports, caller, alert_id).name)
-        record(ports, caller.user.address, "remove alert", gone.name, gone, None)
+        deeds.remove_alert(ports, caller.who, _seen(ports, caller, alert_id).id)
 
+    _add_states(router, ports)
+    _add_feed(router, ports)
     return router
+
+
+def _add_states(router: APIRouter, ports: Ports) -> None:
+    @router.post("/{alert_id}/pause", response_model=AlertOut)
+    def pause_alert(alert_id: str, caller: Writer, key: IdempotencyKey = "") -> Response:
+        return _in_state(ports, caller, alert_id, AlertState.PAUSED, key)
+
+    @router.post("/{alert_id}/resume", response_model=AlertOut)
+    def resume_alert(alert_id: str, caller: Writer, key: IdempotencyKey = "") -> Response:
+        return _in_state(ports, caller, alert_id, AlertState.ACTIVE, key)
+
+    @router.post("/{alert_id}/restore", response_model=AlertOut)
+    def restore_alert(alert_id: str, caller: Writer, key: IdempotencyKey = "") -> Response:
+        def make() -> AlertOut:
+            return _out(deeds.restore_alert(ports, caller.who, removed_alert(ports, caller.user, alert_id).id))
+
+        return made_once(ports, caller, key, Nothing(), make, about=f"restore {alert_id}", status=200)
+
+
+def _add_feed(router: APIRouter, ports: Ports) -> None:
+    """Without an Idempotency-Key: answers with a secret are kept nowhere."""
+
+    @router.post("/{alert_id}/feed", status_code=201)
+    def make_address(alert_id: str, caller: Oneself) -> FeedAddress:
+        return FeedAddress(address=syndicate.renew_address(ports, caller.user, _seen(ports, caller, alert_id)))
+
+    @router.delete("/{alert_id}/feed", status_code=204)
+    def withdraw_address(alert_id: str, caller: Oneself) -> None:
+        syndicate.withdraw_address(ports, caller.user, _seen(ports, caller, alert_id))
+
+
+def _in_state(ports: Ports, caller: Caller, alert_id: str, state: AlertState, key: str) -> Response:
+    def make() -> AlertOut:
+        return _out(deeds.set_alert_state(ports, caller.who, _seen(ports, caller, alert_id).id, state))
+
+    return made_once(ports, caller, key, Nothing(), make, about=f"{state} {alert_id}", status=200)
 
 
 def _seen(ports: Ports, caller: Caller, alert_id: str) -> Alert:

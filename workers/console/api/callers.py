@@ -14,19 +14,23 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from pipeline.flow.credentials import find_credential, holder
 from pipeline.model import CredentialKind, Role, Scope, User
 from pipeline.ports import Ports
 from workers.console.access import is_of
 from workers.console.throttle import client_of
+from workers.console.windows import Windows
 
 OF_TOKEN = RateLimitItemPerMinute(600)
 OF_STRANGER = RateLimitItemPerMinute(60)
 """Requests a minute without a good token, from one client."""
-ROLE_OF = {Scope.READ: Role.VIEWER, Scope.WRITE: Role.ANALYST, Scope.OPERATE: Role.OPERATOR}
+ROLE_OF = {
+    Scope.READ: Role.VIEWER,
+    Scope.WRITE: Role.ANALYST,
+    Scope.OPERATE: Role.OPERATOR,
+    Scope.ADMINISTER: Role.ADMINISTRATOR,
+}
 """What the user of a token must be for a scope."""
 
 _bearer = HTTPBearer(auto_error=False, description="A token made on /account or by `wirewatch users token`.")
@@ -39,6 +43,12 @@ class Caller:
 
     user: User
     token_id: str
+    scopes: tuple[Scope, ...]
+
+    @property
+    def who(self) -> str:
+        """Their address, as the audit log has it."""
+        return self.user.address
 
     def may_own(self, team: str) -> bool:
         """Whether they may make an alert of this team's, or leave one to it."""
@@ -46,15 +56,15 @@ class Caller:
 
 
 class Budget:
-    """Counts requests in moving windows, in the memory of this process."""
+    """Counts requests in moving windows."""
 
-    def __init__(self) -> None:
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
 
     def spend(self, limit: RateLimitItem, who: str) -> tuple[bool, dict[str, str]]:
         """Count a request; whether it may be answered, and the headers that say what is left."""
         admitted = self._windows.hit(limit, who)
-        left = self._windows.get_window_stats(limit, who)
+        left = self._windows.left(limit, who)
         wait = max(0, math.ceil(left.reset_time - time.time()))
         headers = {
             "RateLimit-Policy": f'"requests";q={limit.amount};w={limit.get_expiry()}',
@@ -72,8 +82,12 @@ async def with_budget(request: Request, go_on: Callable[[Request], Awaitable[Res
     return answer
 
 
-def allowed(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | None], Caller]:
-    """What a resource depends on that needs `scope`: its caller. 401, 403 or 429 for others."""
+def allowed(scope: Scope, role: Role | None = None) -> Callable[[Request, HTTPAuthorizationCredentials | None], Caller]:
+    """What a resource depends on that needs `scope`, and a `role` if not that of the scope: its caller.
+
+    401, 403 or 429 for others.
+    """
+    least = role or ROLE_OF[scope]
 
     def admitted(request: Request, bearer: Bearer) -> Caller:
         ports: Ports = request.app.state.ports
@@ -83,9 +97,9 @@ def allowed(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | N
             _spend(request, OF_STRANGER, client_of(request))
             raise HTTPException(401, "A token is needed, and this is none", {"WWW-Authenticate": "Bearer"})
         _spend(request, OF_TOKEN, token.id)
-        if scope not in token.scopes or not user.may(ROLE_OF[scope]):
-            raise HTTPException(403, f"This needs a token with the scope {scope}, of a user with role {ROLE_OF[scope]}")
-        return Caller(user, token.id)
+        if scope not in token.scopes or not user.may(least):
+            raise HTTPException(403, f"This needs a token with the scope {scope}, of a user with role {least}")
+        return Caller(user, token.id, token.scopes)
 
     return admitted
 
@@ -100,3 +114,6 @@ def _spend(request: Request, limit: RateLimitItem, who: str) -> None:
 Reader = Annotated[Caller, Depends(allowed(Scope.READ))]
 Writer = Annotated[Caller, Depends(allowed(Scope.WRITE))]
 Operator = Annotated[Caller, Depends(allowed(Scope.OPERATE))]
+Administrator = Annotated[Caller, Depends(allowed(Scope.ADMINISTER))]
+Oneself = Annotated[Caller, Depends(allowed(Scope.WRITE, Role.VIEWER))]
+"""Who changes what is their own alone: their mails and their tokens. Any user may, by a token that may write."""

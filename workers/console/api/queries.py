@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from pipeline.deliver.render import in_text
-from pipeline.flow.history import concerns, trial
+from pipeline.flow.history import EXAMPLES, concerns, difference, trial
 from pipeline.flow.language import understood
+from pipeline.model import Story
 from pipeline.ports import Ports
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
@@ -61,6 +62,24 @@ class Preview(BaseModel):
     examples: list[ExampleOut]
 
 
+class StoryNamed(BaseModel):
+    """A story, as far as it is named."""
+
+    id: str
+    url: str
+    title: str
+
+
+class DifferenceOut(BaseModel):
+    """What one query finds and another does not; of the stories the first few."""
+
+    kept: int
+    number_gained: int
+    number_lost: int
+    gained: list[StoryNamed]
+    lost: list[StoryNamed]
+
+
 def make_router(ports: Ports) -> APIRouter:
     """The resource."""
     router = APIRouter(prefix="/queries", tags=["queries"])
@@ -103,4 +122,26 @@ def make_router(ports: Ports) -> APIRouter:
             examples=examples,
         )
 
+    @router.get("/difference")
+    def compare_queries(
+        _: Reader,
+        old: QueryText,
+        new: QueryText,
+        days: Annotated[int, Query(ge=1, le=90)] = 30,
+    ) -> DifferenceOut:
+        """What an alert would gain and lose if its query became another."""
+        since = ports.clock.now() - timedelta(days=days)
+        found = difference(ports, understood(ports, old), understood(ports, new), since)
+        return DifferenceOut(
+            kept=found.kept,
+            gained=[_named(one) for one in found.added[:EXAMPLES]],
+            lost=[_named(one) for one in found.lost[:EXAMPLES]],
+            number_gained=len(found.added),
+            number_lost=len(found.lost),
+        )
+
     return router
+
+
+def _named(story: Story) -> StoryNamed:
+    return StoryNamed(id=story.id, url=story.url, title=story.title)

@@ -28,16 +28,32 @@ IdempotencyKey = Annotated[
 ]
 
 
-def made_once(ports: Ports, caller: Caller, key: str, asked: BaseModel, make: Callable[[], BaseModel]) -> Response:
-    """Answer with what `make` makes, 201; or with the same answer as before, if `key` was seen with the same request.
+class Nothing(BaseModel):
+    """The body of a request that says all in its address."""
+
+
+def made_once(
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    asked: BaseModel,
+    make: Callable[[], BaseModel],
+    *,
+    about: str = "",
+    status: int = CREATED,
+) -> Response:
+    """Answer with what `make` makes, or with the same answer as before, if `key` was seen with the same request.
+
+    `about` is what the request says beside `asked`: what is done, and to which thing. The answer is kept as it is, so
+    that nothing secret may stand in it.
 
     Raises HTTPException: 409 while the first one is under way, 422 where another thing was asked under that key.
     """
     if not key:
-        return _created(make().model_dump_json())
+        return _answer(make().model_dump_json(), status)
     now, replies = ports.clock.now(), ports.stores.replies
     place = identify("reply", caller.token_id, key)
-    mine = Reply(id=place, request=_fingerprint(asked), expires_at=now + UNDER_WAY)
+    mine = Reply(id=place, request=_fingerprint(asked, about), expires_at=now + UNDER_WAY)
     if known := replies.get([place]).get(place):
         if known.expires_at > now:
             return _again(known, mine)
@@ -49,8 +65,8 @@ def made_once(ports: Ports, caller: Caller, key: str, asked: BaseModel, make: Ca
     except BaseException:
         replies.delete([place])
         raise
-    replies.put([replace(mine, status=CREATED, body=body, expires_at=now + KEPT)])
-    return _created(body)
+    replies.put([replace(mine, status=status, body=body, expires_at=now + KEPT)])
+    return _answer(body, status)
 
 
 def _again(known: Reply, mine: Reply) -> Response:
@@ -58,12 +74,12 @@ def _again(known: Reply, mine: Reply) -> Response:
         raise HTTPException(422, "This Idempotency-Key was used for another request: take a new one")
     if not known.status:
         raise HTTPException(409, "A request under this Idempotency-Key is under way")
-    return _created(known.body)
+    return _answer(known.body, known.status)
 
 
-def _created(body: str) -> Response:
-    return Response(body, CREATED, media_type="application/json")
+def _answer(body: str, status: int) -> Response:
+    return Response(body, status, media_type="application/json")
 
 
-def _fingerprint(asked: BaseModel) -> str:
-    return hashlib.sha256(f"{type(asked).__name__} {asked.model_dump_json()}".encode()).hexdigest()
+def _fingerprint(asked: BaseModel, about: str) -> str:
+    return hashlib.sha256(f"{type(asked).__name__} {about} {asked.model_dump_json()}".encode()).hexdigest()

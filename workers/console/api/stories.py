@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any
@@ -10,16 +10,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from pipeline.deliver.channel import shown
 from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
-from pipeline.errors import BadInput, NotFound
+from pipeline.errors import BadInput
 from pipeline.flow import export
+from pipeline.flow.browse import find_story, fired_on
+from pipeline.flow.cluster import elsewhere
 from pipeline.flow.language import understood
+from pipeline.flow.related import related
 from pipeline.flow.search import evidence, search
-from pipeline.model import Story
+from pipeline.model import Alert, Delivery, DeliveryState, Revision, Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query import syntax
 from pipeline.query.filters import split
+from workers.console import cursors
+from workers.console.access import sees
 from workers.console.api import paging
 from workers.console.api.callers import Reader
 from workers.console.api.queries import QueryText
@@ -50,10 +56,57 @@ class Found(StoryOut):
     highlights: list[str] = Field(description="Sentences that matched, with the words marked")
 
 
+class VersionOut(BaseModel):
+    """A later version of a story, and what it changed in the one before."""
+
+    version: int
+    at: datetime
+    edited: bool = Field(description="By its publisher; else the text only came from elsewhere than before")
+    headline_before: str
+    added: list[str]
+    removed: list[str]
+
+
 class Whole(StoryOut):
     """A story with its text."""
 
     body: str
+    versions: list[VersionOut]
+    copies: list[str] = Field(description="Ids of the stories that carry its text in other outlets")
+
+
+class RelatedOut(StoryOut):
+    """A story of the same event, and what both name."""
+
+    names: list[str]
+    shared_words: list[str]
+
+
+class RelatedStories(BaseModel):
+    """Those that share most with a story."""
+
+    stories: list[RelatedOut]
+
+
+class SentOut(BaseModel):
+    """What became of a message: of a chat's address what is no secret."""
+
+    recipient: str
+    state: DeliveryState
+
+
+class FiredOut(BaseModel):
+    """An alert that fired on a story, and its messages."""
+
+    alert_id: str
+    alert: str
+    deliveries: list[SentOut]
+
+
+class FiredAlerts(BaseModel):
+    """The alerts, of those that the caller sees, that fired on a story."""
+
+    alerts: list[FiredOut]
 
 
 class StoryPage(BaseModel):
@@ -85,17 +138,48 @@ def make_router(ports: Ports) -> APIRouter:
             until=min(filter(None, (before, last and last[0] + _TICK)), default=None),
         )
         stories = _after(search(ports, meant, where, outlets=filters.outlets), last)
-        found, following = paging.page(stories, limit, _place)
+        found, following = cursors.page(stories, limit, _place)
         return StoryPage(stories=[_found(meant, one) for one in found], next=following)
 
     @router.get("/{story_id}")
     def get_story(story_id: str, _: Reader) -> Whole:
-        story = ports.stores.stories.get([story_id]).get(story_id)
-        if story is None:
-            raise NotFound("story", story_id)
-        return Whole(**_facts(story), body=story.body)
+        story = find_story(ports, story_id)
+        copies = [one.id for one in elsewhere(ports, story)]
+        return Whole(**_facts(story), body=story.body, versions=list(map(_version, story.revisions)), copies=copies)
+
+    @router.get("/{story_id}/related")
+    def get_related(story_id: str, _: Reader) -> RelatedStories:
+        found = related(ports, find_story(ports, story_id))
+        return RelatedStories(
+            stories=[
+                RelatedOut(**_facts(one.story), names=list(one.why.names), shared_words=list(one.why.words))
+                for one in found
+            ]
+        )
+
+    @router.get("/{story_id}/alerts")
+    def get_fired(story_id: str, caller: Reader) -> FiredAlerts:
+        fired = fired_on(ports, find_story(ports, story_id))
+        return FiredAlerts(alerts=[_fired(alert, sent) for alert, sent in fired if sees(caller.user, alert)])
 
     return router
+
+
+def _fired(alert: Alert, sent: Sequence[Delivery]) -> FiredOut:
+    deliveries = [SentOut(recipient=shown(one.recipient), state=one.state) for one in sent]
+    return FiredOut(alert_id=alert.id, alert=alert.name, deliveries=deliveries)
+
+
+def _version(one: Revision) -> VersionOut:
+    changes = one.changes
+    return VersionOut(
+        version=one.version,
+        at=one.at,
+        edited=one.edited,
+        headline_before=changes.headline_before,
+        added=list(changes.added),
+        removed=list(changes.removed),
+    )
 
 
 def _place(story: Story) -> str:
@@ -109,7 +193,7 @@ def _moment(story: Story) -> datetime:
 def _read(cursor: str) -> tuple[datetime, str] | None:
     if not cursor:
         return None
-    moment, _, story_id = paging.read(cursor).partition(" ")
+    moment, _, story_id = cursors.read(cursor).partition(" ")
     try:
         last = datetime.fromisoformat(moment).astimezone(UTC)
         _ = last + _TICK  # which a cursor of ours allows
