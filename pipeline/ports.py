@@ -17,6 +17,7 @@ from pipeline.model import (
     Alert,
     Article,
     Audit,
+    Beat,
     Credential,
     Delivery,
     Entry,
@@ -101,7 +102,11 @@ class SubscriptionStore(DueRecords[Subscription], Protocol):
 
 
 class EntryStore(DueRecords[Entry], Protocol):
-    """The entries, from pending to done or quarantined."""
+    """The entries, from pending to done or quarantined. Of those that are due, news come before backfill."""
+
+    def ready(self, until: datetime, *, backfill: bool) -> int:
+        """How many are pending, news or backfill, with `model.ready_at(entry)` <= until. Never late."""
+        ...
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine."""
@@ -289,6 +294,13 @@ class Clock(Protocol):
         ...
 
 
+class Disk(NamedTuple):
+    """The fullest disk under a store, in bytes: what is free, and what must be for it to take writes."""
+
+    free: int
+    floor: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """All that a backend keeps."""
@@ -309,6 +321,7 @@ class Stores:
     groups: Records[Group]
     feedback: Records[Feedback]
     watchdogs: Records[Watchdog]
+    beats: Records[Beat]
     users: Records[User]
     credentials: Records[Credential]
     audits: Records[Audit]
@@ -316,6 +329,7 @@ class Stores:
     prepare: Callable[[], list[str]]  # create what is missing; what was done, in lines. Idempotent, and quick.
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
+    disk: Callable[[], Disk | None]  # None where the store does not tell
     close: Callable[[], None]
 
 

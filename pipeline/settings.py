@@ -231,6 +231,18 @@ class Settings:
         "120", _number(1, 3600), "seconds a worker has for a piece of work before others may take it"
     )
     sweep_every: float = _setting("10", _number(0.1, 3600), "seconds between two looks for due and abandoned work")
+    ingest_backlog: int = _setting(
+        "5000",
+        _count(1, 100_000_000),
+        "entries of news that may wait to be ingested: with more, feeds are polled less often, with twice as many not at "
+        "all (docs/scale.md)",
+    )
+    disk_reserve: int = _setting(
+        "2000000000",
+        _count(0, 1_000_000_000_000_000),
+        "bytes of the store's disk, above what it needs to take writes, that polling leaves free: with less than twice "
+        "as many left feeds are polled less often; 0 for no look at the disk",
+    )
     look_again: float = _setting(
         "3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never"
     )

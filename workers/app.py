@@ -22,6 +22,7 @@ from celery.signals import setup_logging, task_failure, worker_process_init
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
 from workers import bootstrap
+from workers.turns import BACKFILL
 
 # Of a lease: when a task is asked to stop, and when its process is ended.
 SOFT_PART, HARD_PART = 0.8, 0.9
@@ -38,6 +39,9 @@ ROUTES = {
     "watch": "notify",
 }
 
+QUEUES = (*sorted(set(ROUTES.values())), BACKFILL)
+"""All that workers take from. What is no news goes into the backfill, by whoever queues it (tasks.py)."""
+
 app = Celery("wirewatch", include=["workers.tasks"])
 
 
@@ -47,6 +51,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_url": settings.broker,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_transport": "workers.turns:Transport" if _in_memory(settings) else None,
         "broker_transport_options": _transport(settings),
         # A connection that is lost under a task would leave it running beside its redelivered twin.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
@@ -71,14 +76,19 @@ def configuration(settings: Settings) -> dict[str, Any]:
                 "options": {"expires": settings.sweep_every},
             }
         },
-        "beat_sync_every": 1,  # written at every tick: what the health check looks at
+        # `up` alone has its broker in memory, so nobody else's beat names its sweeps.
+        "beat_scheduler": "celery.beat:Scheduler" if _in_memory(settings) else "workers.beat:LeadingScheduler",
         "beat_max_loop_interval": max(0.1, min(5.0, settings.sweep_every)),
         "timezone": "UTC",
     }
 
 
+def _in_memory(settings: Settings) -> bool:
+    return settings.broker.startswith("memory")
+
+
 def _transport(settings: Settings) -> dict[str, Any]:
-    if settings.broker.startswith("memory"):
+    if _in_memory(settings):
         return {"polling_interval": 0.01}  # kombu's own is 1 s: 4 tasks a second
     return {
         "visibility_timeout": int(settings.lease) + 60,
@@ -87,6 +97,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "socket_keepalive": True,
         "health_check_interval": 10,
         "retry_on_timeout": True,
+        "queue_order_strategy": "workers.turns:NewsFirst",
     }
 
 

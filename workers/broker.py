@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from pipeline.settings import Settings
-from workers.app import ROUTES, app
+from workers.app import QUEUES, app
 
 SECONDS = 1.0
 """For which workers may take to answer: one that is busy answers too, since its pool is not asked."""
@@ -33,7 +33,7 @@ def look(settings: Settings) -> Broker | None:
         return None
     try:
         with Redis.from_url(settings.broker, socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)) as redis:
-            lengths = {queue: int(redis.llen(queue)) for queue in sorted(set(ROUTES.values()))}
+            lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
         with app.connection(settings.broker) as connection:
             answers = app.control.ping(timeout=SECONDS, connection=connection) or []
     except RedisError as error:

@@ -104,7 +104,7 @@ def up(watch: Path | None, threads: int) -> None:
     # Celery warns root of pickled messages: we take none but JSON, and hear none but our own.
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
     # Celery takes half a second that other commands need not wait.
-    from workers.app import app  # noqa: PLC0415
+    from workers.app import QUEUES, app  # noqa: PLC0415
     from workers.console import serve  # noqa: PLC0415
     from workers.tasks import sweep  # noqa: PLC0415
 
@@ -123,7 +123,7 @@ def up(watch: Path | None, threads: int) -> None:
     worker = app.Worker(
         pool="threads",
         concurrency=threads,
-        queues=",".join(app.conf.task_queues or ("poll", "ingest", "notify", "sweep")),
+        queues=",".join(QUEUES),
         quiet=True,
         without_gossip=True,
         without_mingle=True,
@@ -146,7 +146,7 @@ def up(watch: Path | None, threads: int) -> None:
 def _beat(app: Celery) -> Service:
     from celery import beat  # noqa: PLC0415
 
-    service = beat.Service(app, scheduler_cls=beat.Scheduler)
+    service = beat.Service(app, scheduler_cls=app.conf.beat_scheduler)
     threading.Thread(target=service.start, name="beat", daemon=True).start()
     return service
 

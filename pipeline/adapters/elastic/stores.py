@@ -13,6 +13,7 @@ from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
 from pipeline.adapters.elastic.client import connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
+from pipeline.adapters.elastic.disk import disk
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.stories import ElasticStories
@@ -21,6 +22,7 @@ from pipeline.model import (
     POLLED,
     UNSENT,
     Audit,
+    Beat,
     Credential,
     Delivery,
     DeliveryState,
@@ -48,6 +50,7 @@ from pipeline.settings import Settings
 _BUCKETS = 10_000
 """In one answer; Elasticsearch gives 65,536 at the most."""
 _LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
+_NEWS_FIRST: Body = {"backfill": {"order": "asc", "missing": "_first"}}
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -71,6 +74,7 @@ def open_stores(settings: Settings) -> Stores:
         groups=ElasticRecords(client, Shelf(names.alias(Kind.GROUPS), Group, {})),
         feedback=ElasticRecords(client, Shelf(names.alias(Kind.FEEDBACK), Feedback, {})),
         watchdogs=ElasticRecords(client, Shelf(names.alias(Kind.WATCHDOGS), Watchdog, {})),
+        beats=ElasticRecords(client, Shelf(names.alias(Kind.BEATS), Beat, {})),
         users=ElasticRecords(client, Shelf(names.alias(Kind.USERS), User, {})),
         credentials=ElasticRecords(client, Shelf(names.alias(Kind.CREDENTIALS), Credential, {})),
         audits=ElasticRecords(client, Shelf(names.alias(Kind.AUDITS), Audit, {})),
@@ -78,6 +82,7 @@ def open_stores(settings: Settings) -> Stores:
         prepare=partial(indices.prepare, client, names),
         probe=partial(probe, client, names),
         sizes=partial(indices.sizes, client, names),
+        disk=partial(disk, client),
         close=client.close,
     )
 
@@ -111,8 +116,16 @@ class ElasticEntries(ElasticRecords[Entry]):
         super().__init__(client, Shelf(names.alias(Kind.ENTRIES), Entry, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Pending entries that are ready, longest ready first."""
-        return list(self.search(_due([EntryState.PENDING], now), _LONGEST_READY, limit))
+        """Pending entries that are ready: news before backfill, of each the longest ready first."""
+        return list(self.search(_due([EntryState.PENDING], now), [_NEWS_FIRST, *_LONGEST_READY], limit))
+
+    def ready(self, until: datetime, *, backfill: bool) -> int:
+        """How many are pending and ready by then."""
+        self.refresh()
+        query = _due([EntryState.PENDING], until)
+        query["bool"]["filter" if backfill else "must_not"] += [{"term": {"backfill": True}}]
+        with translated(self.client):
+            return int(self.client.count(index=self.shelf.alias, query=query)["count"])
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine, the latest first."""
@@ -215,7 +228,7 @@ def _ready_at(thing: Feed | Entry | Delivery | Subscription) -> str:
 
 def _due(states: Sequence[str], now: datetime) -> Body:
     ready = {"range": {"ready_at": {"lte": _moment(now)}}}
-    return {"bool": {"filter": [{"terms": {"state": [str(state) for state in states]}}, ready]}}
+    return {"bool": {"filter": [{"terms": {"state": [str(state) for state in states]}}, ready], "must_not": []}}
 
 
 def _moment(when: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.ports import Disk
 from pipeline.query.document import Field
 
 BUSY_SECONDS = 30.0
@@ -72,7 +74,13 @@ UPDATE matches SET alert_id = json_extract(CAST(thing AS TEXT), '$.alert_id');
 CREATE INDEX matches_latest ON matches (matched_at, alert_id);
 CREATE INDEX deliveries_latest_to ON deliveries (recipient, created_at);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST)
+_BEATS = """
+CREATE TABLE beats (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+ALTER TABLE entries ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;
+DROP INDEX entries_ready;
+CREATE INDEX entries_ready ON entries (state, backfill, ready_at);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _BEATS)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
@@ -113,6 +121,10 @@ class Database:
         """Bytes of the file and of what is written beside it and not yet copied into it."""
         files = [Path(self.path), Path(f"{self.path}-wal")]
         return {file.name: file.stat().st_size for file in files if file.exists()}
+
+    def disk(self) -> Disk:
+        """What is free beside the file."""
+        return Disk(free=shutil.disk_usage(Path(self.path).parent).free, floor=0)
 
     def close(self) -> None:
         """Close the connections of all threads."""
