@@ -71,10 +71,16 @@ class Fleet:
         return "\n".join(f"== {path.name}\n{path.read_text()[-4000:]}" for path in sorted(self.folder.glob("*.log")))
 
 
+def environment(**settings: str) -> dict[str, str]:
+    """That of a process with these settings; what names servers for tests is no setting."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+    return kept | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
+
+
 @contextmanager
 def launched(folder: Path, *names: str, **settings: str) -> Iterator[Fleet]:
     """The named processes, prepared and started; all of them when none is named."""
-    fleet = Fleet(folder, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
+    fleet = Fleet(folder, environment(**settings))
     fleet.wirewatch("setup")
     try:
         for name in names or (*WORKERS, "beat"):

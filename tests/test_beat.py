@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -17,7 +16,7 @@ from pipeline import flow
 from pipeline.adapters import sqlite
 from pipeline.flow.beat import BEAT, known_beat, lead
 from tests import builders
-from tests.fleet import BIN, ROOT
+from tests.fleet import BIN, ROOT, environment
 from tests.servers import wait_until
 
 SWEEP = 0.5
@@ -74,8 +73,7 @@ class Beats:
         self.store.prepare()
         self.folder, self.processes = folder, list[subprocess.Popen[bytes]]()
         self.redis = redis.Redis.from_url(redis_url)
-        settings = {"data": str(folder), "broker": redis_url, "sweep_every": str(SWEEP)}
-        self.environment = os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
+        self.environment = environment(data=str(folder), broker=redis_url, sweep_every=str(SWEEP))
 
     def start(self) -> subprocess.Popen[bytes]:
         log = (self.folder / f"beat{len(self.processes)}.log").open("wb")

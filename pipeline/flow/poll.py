@@ -146,9 +146,7 @@ def _write_entries(
     return counts
 
 
-def _mark_reissued(
-    ports: Ports, feeds: Sequence[Feed], entries: Sequence[Entry], created: Sequence[bool]
-) -> list[str]:
+def _mark_reissued(ports: Ports, feeds: Sequence[Feed], entries: Sequence[Entry], created: Sequence[bool]) -> list[str]:
     """Mark back numbers before this poll lets go of them: `queued_until` keeps everybody else away till then."""
     found = freshness.reissued({feed.id: feed for feed in feeds}, entries, created)
     if found:
