@@ -129,7 +129,7 @@ def test_two_beats_name_each_sweep_once(beats):
 @pytest.mark.redis
 def test_a_beat_that_was_stopped_is_followed_and_does_not_lead_when_it_wakes_up(beats):
     first = beats.start()
-    wait_until(lambda: beats.tokens(), 30, "the first beat leads")
+    wait_until(beats.tokens, 30, "the first beat leads")
     second = beats.start()
     first.send_signal(signal.SIGSTOP)
     wait_until(lambda: 2 in beats.tokens(), 30, "the second beat leads")

@@ -19,6 +19,7 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import setup_logging, task_failure, worker_process_init
 
+from pipeline.adapters.redis_address import redis_address
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
 from workers import bootstrap
@@ -48,7 +49,7 @@ app = Celery("wirewatch", include=["workers.tasks"])
 def configuration(settings: Settings) -> dict[str, Any]:
     """Celery's settings out of ours."""
     return {
-        "broker_url": settings.broker,
+        "broker_url": settings.broker if _in_memory(settings) else redis_address(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport": "workers.turns:Transport" if _in_memory(settings) else None,

@@ -17,7 +17,7 @@ from workers import bootstrap
 log = logging.getLogger(__name__)
 
 
-class LeadingScheduler(Scheduler):
+class LeadingScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     """Celery's own scheduler in memory: what is due is derived from the store, so no schedule has to be kept."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from pipeline.adapters.redis_address import redis_address
 from pipeline.settings import Settings
 from workers.app import QUEUES, app
 
@@ -32,9 +33,10 @@ def look(settings: Settings) -> Broker | None:
     if settings.broker.startswith("memory"):
         return None
     try:
-        with Redis.from_url(settings.broker, socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)) as redis:
+        address = redis_address(settings)
+        with Redis.from_url(address, socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)) as redis:
             lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
-        with app.connection(settings.broker) as connection:
+        with app.connection(address) as connection:
             answers = app.control.ping(timeout=SECONDS, connection=connection) or []
     except RedisError as error:
         return Broker(trouble=f"the broker does not answer ({type(error).__name__}): is Redis running?")

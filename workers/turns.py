@@ -1,4 +1,4 @@
-"""Whose turn it is in the queues that a worker takes from: one after the other, and the backfill when the rest are empty.
+"""Whose turn it is in the queues that a worker takes from: one after the other, the backfill when the rest are empty.
 
 A queue of its own rather than priorities of messages: kombu's memory transport knows none, and what waits in which is
 seen from outside. Whoever takes from `ingest` and `backfill` has no backfill before news, on Redis (where kombu asks
@@ -7,22 +7,34 @@ BRPOP for the queues in the order given here) and in memory (where it tries them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import Empty
 from typing import Any
 
 from kombu.transport import memory
-from kombu.utils.scheduling import round_robin_cycle
 
 BACKFILL = "backfill"
 
 
-class NewsFirst(round_robin_cycle):
-    """The order of queues, as kombu's `queue_order_strategy` wants it."""
+class NewsFirst:
+    """The order of queues, as kombu's `queue_order_strategy` wants it (kombu/utils/scheduling.py)."""
+
+    def __init__(self) -> None:
+        self.items: list[str] = []
+
+    def update(self, queues: Iterable[str]) -> None:
+        """Take from these."""
+        self.items[:] = queues
 
     def consume(self, n: int) -> list[str]:
         """The queues, whose turn it is first; the backfill last."""
-        return sorted(super().consume(n), key=BACKFILL.__eq__)
+        return sorted(self.items[:n], key=BACKFILL.__eq__)
+
+    def rotate(self, last_used: str) -> None:
+        """Let the others have their turn."""
+        if last_used in self.items:
+            self.items.remove(last_used)
+            self.items.append(last_used)
 
 
 class _Turns:

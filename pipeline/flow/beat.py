@@ -1,7 +1,7 @@
 """beat: of all that run, one names the sweeps. It holds the lead, a lease in the store with a fencing token.
 
-The token grows whenever the lead changes hands, and goes with each sweep: one that was named by a beat which was held up
-(a paused machine, a full disk) and has been succeeded meanwhile is refused where it would be done, whatever that beat
+The token grows whenever the lead changes hands, and goes with each sweep. One that was named by a beat which was held
+up (a paused machine, say) and has been followed meanwhile is refused where it would be done, whatever that beat
 believes. What the last sweep found stands in the same record, for health checks and whoever looks.
 """
 
