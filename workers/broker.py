@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from pipeline.adapters.redis_address import redis_address
+from pipeline.errors import BrokerUnavailable
 from pipeline.settings import Settings
 from workers.app import QUEUES, app
 
@@ -33,11 +34,30 @@ def look(settings: Settings) -> Broker | None:
     if settings.broker.startswith("memory"):
         return None
     try:
-        address = redis_address(settings)
-        with Redis.from_url(address, socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)) as redis:
+        with _redis(settings) as redis:
             lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
-        with app.connection(address) as connection:
-            answers = app.control.ping(timeout=SECONDS, connection=connection) or []
+        names = _ping(settings)
     except RedisError as error:
         return Broker(trouble=f"the broker does not answer ({type(error).__name__}): is Redis running?")
-    return Broker(lengths=lengths, workers=tuple(sorted(name for answer in answers for name in answer)))
+    return Broker(lengths=lengths, workers=names)
+
+
+def answers(settings: Settings, worker: str) -> bool:
+    """Whether the worker of this name answers through the broker. Raises BrokerUnavailable when that does not."""
+    try:
+        with _redis(settings) as redis:
+            redis.ping()
+        return worker in _ping(settings, worker)
+    except RedisError as error:
+        raise BrokerUnavailable(f"the broker does not answer ({type(error).__name__}): is Redis running?") from error
+
+
+def _redis(settings: Settings) -> Redis:
+    return Redis.from_url(redis_address(settings), socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0))
+
+
+def _ping(settings: Settings, *names: str) -> tuple[str, ...]:
+    """The names of the workers that answer, of all or of these."""
+    with app.connection(redis_address(settings)) as connection:
+        found = app.control.ping(destination=list(names) or None, timeout=SECONDS, connection=connection) or []
+    return tuple(sorted(name for answer in found for name in answer))

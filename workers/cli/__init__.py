@@ -16,6 +16,7 @@ from workers.cli import (
     bounces,
     channels,
     feeds,
+    healthy,
     ledger,
     lists,
     people,
@@ -48,7 +49,21 @@ def cli(data: str | None, config: Path | None) -> None:
     bootstrap.set_up_logging("ERROR")
 
 
-for group in (running, feeds, subscriptions, alerts, people, channels, bounces, users, lists, reading, ledger, upkeep):
+for group in (
+    running,
+    feeds,
+    subscriptions,
+    alerts,
+    people,
+    channels,
+    bounces,
+    users,
+    lists,
+    reading,
+    ledger,
+    upkeep,
+    healthy,
+):
     for command in group.COMMANDS:
         cli.add_command(command)
 

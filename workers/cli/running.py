@@ -7,13 +7,14 @@ import os
 import threading
 import warnings
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.adapters import watchlist
-from pipeline.errors import WirewatchError
+from pipeline.errors import StoreUnavailable, WirewatchError
 from pipeline.flow import language
 from pipeline.flow.once import Round, once
 from pipeline.flow.sweep import forget_queue
@@ -38,11 +39,24 @@ watch_option = click.option(
 
 @click.command()
 @watch_option
-def setup(watch: Path | None) -> None:
+@click.option("--wait", default=0.0, metavar="SECONDS", help="For how long to wait for a store that does not answer.")
+def setup(watch: Path | None, wait: float) -> None:
     """Prepare the store and probe it; may be done again at any time."""
     ports = bootstrap.ports()
+    _wait_for_store(ports, wait)
     for line in made_ready(ports, watch):
         show.note(line)
+
+
+def _wait_for_store(ports: Ports, seconds: float) -> None:
+    until = ports.clock.now() + timedelta(seconds=seconds)
+    while ports.clock.now() < until:
+        try:
+            ports.stores.prepare()
+        except StoreUnavailable:
+            ports.clock.wait(1)
+        else:
+            return
 
 
 def made_ready(ports: Ports, watch: Path | None) -> list[str]:
