@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = {
     "poll": ("worker", "-Q", "poll", "-n", "poll@test", "-c", "1"),
-    "ingest": ("worker", "-Q", "ingest", "-n", "ingest@test", "-c", "1"),
+    "ingest": ("worker", "-Q", "ingest,backfill", "-n", "ingest@test", "-c", "1"),
     "notify": ("worker", "-Q", "notify,sweep", "-n", "notify@test", "-c", "1"),
 }
 QUIET = ("--without-gossip", "--without-mingle")
