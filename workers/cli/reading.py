@@ -11,6 +11,7 @@ from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
 from pipeline.flow import export
 from pipeline.flow import search as finding
+from pipeline.flow.beat import known_beat
 from pipeline.flow.explain import explain as explain_story
 from pipeline.flow.explain import find_story
 from pipeline.flow.language import understood
@@ -165,6 +166,7 @@ def status(*, as_json: bool) -> None:
         "entries": stores.entries.count(),
         "entries_waiting": len(waiting),
         "oldest_waiting": min((entry.due_at for entry in waiting if entry.state is EntryState.PENDING), default=None),
+        "polling_slowed": known_beat(ports).slowed,
         "quarantined": len(quarantine(ports).waiting),
         "stories": stores.stories.count(),
         "alerts": stores.alerts.count(),
