@@ -122,10 +122,13 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_is_at_and_leaves_the_re
         assert worker.wait(LEASE) == 0, fleet.logs()
         fleet.start("ingest")
         came(postbox, fleet, 60, 2)
-        wait_until(lambda: fleet.wirewatch("status", "--json")["deliveries"] == {"sent": 2}, 20, "both are sent")
-        assert [row["repeated"] for row in fleet.wirewatch("ledger", "--json")] == [False, False]
+        wait_until(lambda: outcomes(fleet) == [("sent", False)] * 2, 20, "both are sent, and neither again")
         assert site.asked("/one") == 1  # by the worker that was stopped, and by nobody again
         assert len(postbox.mails) == 2
+
+
+def outcomes(fleet: Fleet) -> list[tuple[str, bool]]:
+    return [(row["state"], row["repeated"]) for row in fleet.wirewatch("ledger", "--json")]
 
 
 def test_a_worker_is_healthy_while_it_answers_and_beat_while_sweeps_are_done(settings, site, tmp_path):
