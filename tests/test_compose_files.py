@@ -74,7 +74,7 @@ def test_every_service_that_stays_has_a_health_check(services):
 def test_the_settings_of_compose_exist():
     known = {f"WIREWATCH_{item.name.upper()}" for item in fields(Settings)}
     known |= {f"WIREWATCH_{item.name.upper()}_FILE" for item in fields(Settings) if item.metadata["secret"]}
-    for name in FILES:
+    for name in (*FILES, ".env.example"):
         assert set(re.findall(r"\bWIREWATCH_[A-Z_]+\b", (ROOT / name).read_text())) <= known, name
 
 

@@ -8,6 +8,7 @@ believes. What the last sweep found stands in the same record, for health checks
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -39,8 +40,8 @@ def lead(ports: Ports, holder: str) -> int:
             return None
         return replace(one, holder=holder, token=one.token + 1, lease_until=until)
 
-    ports.stores.beats.create([Beat(id=BEAT)])
-    return next((one.token for one in ports.stores.beats.update([BEAT], take)), 0)
+    taken = _change(ports, take)
+    return taken.token if taken else 0
 
 
 def admits(ports: Ports, token: int | None) -> bool:
@@ -56,9 +57,15 @@ def swept(ports: Ports, slowed: str) -> None:
     """Note that a sweep has come to its end, and why feeds are polled less often than is due, if they are."""
     now = ports.clock.now()
     before = known_beat(ports).slowed
-    ports.stores.beats.create([Beat(id=BEAT)])
-    ports.stores.beats.update([BEAT], lambda one: replace(one, swept_at=now, slowed=slowed))
+    _change(ports, lambda one: replace(one, swept_at=now, slowed=slowed))
     if slowed and not before:
         log.warning("polling slows down: %s", slowed)
     elif before and not slowed:
         log.warning("polling is back at its pace")
+
+
+def _change(ports: Ports, change: Callable[[Beat], Beat | None]) -> Beat | None:
+    """Change the record, which is made when it is first needed; what it is now, None where it was left as it is."""
+    if not ports.stores.beats.get([BEAT]):
+        ports.stores.beats.create([Beat(id=BEAT)])
+    return next(iter(ports.stores.beats.update([BEAT], change)), None)
