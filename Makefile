@@ -55,8 +55,22 @@ lock: .venv/installed-dev  ## pin the newest allowed dependencies, with hashes
 	  --no-header --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --upgrade --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --upgrade requirements/audit.in -o requirements/audit.txt
+
+.venv-audit/installed: requirements/audit.txt
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
+sbom: .venv-audit/installed  ## the software bill of materials of what is installed to run: sbom.json (CycloneDX)
+	@.venv-audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --output-format JSON --output-file sbom.json requirements/run.txt
+
+audit: .venv-audit/installed  ## known vulnerabilities of the pinned dependencies, where the advisories can be had
+	@.venv-audit/bin/python -m tools.audit
 
 clean:  ## remove what was installed and cached
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo run test check lint types imports parity format lock clean
+.PHONY: help install demo run test check lint types imports parity format lock sbom audit clean

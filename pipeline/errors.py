@@ -42,6 +42,10 @@ def _remade(kind: type[WirewatchError], args: tuple[object, ...], state: dict[st
     return error
 
 
+class BrokerUnavailable(WirewatchError):
+    """The broker does not answer; it may next time."""
+
+
 class SettingError(WirewatchError):
     """A setting that can't be used."""
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pipeline.model import (
     Alert,
     Audit,
+    Beat,
     Credential,
     Delivery,
     Entry,
@@ -63,6 +64,7 @@ KINDS = (
     Kind("removed_alerts", RemovedAlert, lambda removed: removed.at),
     Kind("takedowns", Takedown),
     Kind("watchdogs", Watchdog, lambda watchdog: watchdog.look_at),
+    Kind("beats", Beat, lambda beat: beat.token),
     Kind("identities", Identity),
     Kind("sketches", Sketch),
     Kind("stories", Story, lambda story: (story.version, story.updated_at)),

@@ -206,6 +206,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     content_hash: str = ""  # changes when what the feed says changes
     first_seen_at: datetime
     arrival: Arrival = Arrival.NEWS
+    backfill: bool = False  # its turn comes after all news
     notes: tuple[str, ...] = ()
     state: EntryState = EntryState.PENDING
     due_at: datetime  # when it is to be ingested (first, again after a failure, or the later look at a young page)
@@ -624,6 +625,17 @@ class Watchdog(Struct, frozen=True, kw_only=True):
     queued_until: datetime | None = None
     trouble_since: datetime | None = None  # of what the operators were told and which is not over
     notices: tuple[Notice, ...] = ()  # that somebody has not got yet
+
+
+class Beat(Struct, frozen=True, kw_only=True):
+    """Which of the beats leads, and how the last sweep went. `id` is identify("beat"): there is one record."""
+
+    id: str
+    holder: str = ""  # the process that leads
+    token: int = 0  # grows whenever the lead changes hands: a sweep under an earlier one is refused
+    lease_until: datetime | None = None  # of the lead
+    swept_at: datetime | None = None  # when a sweep last came to its end
+    slowed: str = ""  # why feeds are polled less often than is due, in words; empty when they are not
 
 
 class FetchRequest(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from pipeline.model import (
     Alert,
     Article,
     Audit,
+    Beat,
     Credential,
     Delivery,
     Entry,
@@ -125,7 +126,11 @@ class SubscriptionStore(DueRecords[Subscription], Protocol):
 
 
 class EntryStore(DueRecords[Entry], Protocol):
-    """The entries, from pending to done or quarantined."""
+    """The entries, from pending to done or quarantined. Of those that are due, news come before backfill."""
+
+    def ready(self, until: datetime, *, backfill: bool) -> int:
+        """How many are pending, news or backfill, with `model.ready_at(entry)` <= until. Never late."""
+        ...
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine."""
@@ -361,6 +366,13 @@ class Moved(NamedTuple):
     waited: float  # seconds for which writers of this kind had to
 
 
+class Disk(NamedTuple):
+    """The fullest disk under a store, in bytes: what is free, and what must be for it to take writes."""
+
+    free: int
+    floor: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
     """All that a backend keeps."""
@@ -384,6 +396,7 @@ class Stores:
     groups: Records[Group]
     feedback: Records[Feedback]
     watchdogs: Records[Watchdog]
+    beats: Records[Beat]
     users: Records[User]
     credentials: Records[Credential]
     audits: Records[Audit]
@@ -397,6 +410,7 @@ class Stores:
     sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
     size: Callable[[], int]  # bytes that what is kept takes up, without what is free to be written over
     reclaim: Callable[[bool], str]  # give free space back to the disk (True: thoroughly, others wait); a line
+    disk: Callable[[], Disk | None]  # None where the store does not tell
     close: Callable[[], None]
 
 

@@ -1,7 +1,8 @@
 """One table of settings: name, default, parser, meaning. The only reader of the environment.
 
 A setting is `WIREWATCH_<NAME>` in the environment, `<name>` in the TOML file given by `--config`, else its
-default. `{data}` in a default is the data folder. `docs/settings.md` is written from this table
+default. `{data}` in a default is the data folder. A secret may stand in a file instead, which `<name>_file` or
+`WIREWATCH_<NAME>_FILE` names, as Docker and Kubernetes hand secrets out. `docs/settings.md` is written from this table
 (`python -m pipeline.settings`).
 """
 
@@ -164,6 +165,15 @@ class Settings:
         "where things are kept: sqlite:///FILE, or http(s)://[user@]host:9200 of Elasticsearch",
     )
     store_password: str = _setting("", _plain, "password of the Elasticsearch user", secret=True)
+    store_api_key: str = _setting(
+        "",
+        _plain,
+        "API key of Elasticsearch, as it is encoded for requests, in place of user and password",
+        secret=True,
+    )
+    store_ca: str = _setting(
+        "", _plain, "file of the authority that vouches for https://… of Elasticsearch; empty for the public ones"
+    )
     store_prefix: str = _setting("wirewatch", _plain, "what the names of Elasticsearch indices begin with")
     store_shards: int = _setting(
         "1",
@@ -175,7 +185,11 @@ class Settings:
     broker: str = _setting(
         "memory://",
         _address_of("memory", "redis", "rediss"),
-        "Celery's broker: memory:// or redis://host:6379/0",
+        "Celery's broker: memory://, redis://[user@]host:6379/0, or rediss://… over TLS",
+    )
+    broker_password: str = _setting("", _plain, "password of Redis", secret=True)
+    broker_ca: str = _setting(
+        "", _plain, "file of the authority that vouches for rediss://… of Redis; empty for the public ones"
     )
     mail: str = _setting(
         "maildir:///{data}/mail",
@@ -253,6 +267,18 @@ class Settings:
         "120", _number(1, 3600), "seconds a worker has for a piece of work before others may take it"
     )
     sweep_every: float = _setting("10", _number(0.1, 3600), "seconds between two looks for due and abandoned work")
+    ingest_backlog: int = _setting(
+        "5000",
+        _count(1, 100_000_000),
+        "entries of news that may wait to be ingested: with more, feeds are polled less often, with twice as many not "
+        "at all (docs/scale.md)",
+    )
+    disk_reserve: int = _setting(
+        "2000000000",
+        _count(0, 1_000_000_000_000_000),
+        "bytes of the store's disk, above what it needs to take writes, that polling leaves free: with less than twice "
+        "as many left feeds are polled less often; 0 for no look at the disk",
+    )
     look_again: float = _setting(
         "3600", _number(0, 86_400), "seconds after which a young page is fetched once more; 0 for never"
     )
@@ -311,10 +337,13 @@ def load(environment: Mapping[str, str] | None = None, config: Path | None = Non
     environment = os.environ if environment is None else environment
     given = _from_file(config) if config else {}
     names = {item.name for item in fields(Settings)}
+    secrets = {item.name for item in fields(Settings) if item.metadata["secret"]}
     for key, value in environment.items():
         if key.startswith("WIREWATCH_") and key != "WIREWATCH_CONFIG":
             given[key.removeprefix("WIREWATCH_").lower()] = value
     given |= {name: value for name, value in overrides.items() if value is not None}
+    for name in secrets:
+        _take_from_file(name, given)
     for name in given.keys() - names:
         raise SettingError(name, given[name], "there is no such setting: see docs/settings.md")
     data = given.get("data", "data")
@@ -325,6 +354,21 @@ def changed(settings: Settings, **given: str) -> Settings:
     """`settings` with those in `given`, as a person writes them. Raises SettingError."""
     items = {item.name: item for item in fields(Settings)}
     return replace(settings, **{name: _parse(items[name], given, str(settings.data)) for name in given})
+
+
+def _take_from_file(name: str, given: dict[str, str]) -> None:
+    """Put what stands in the file of a secret in its place."""
+    file = given.pop(f"{name}_file", "")
+    if not file:
+        return
+    if given.get(name):
+        raise SettingError(f"{name}_file", file, f"WIREWATCH_{name.upper()} is set too: give one of them")
+    try:
+        given[name] = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{name}_file", file, getattr(error, "strerror", None) or "is no text") from None
+    if not given[name]:
+        raise SettingError(f"{name}_file", file, "it is empty")
 
 
 def _parse(item: Any, given: Mapping[str, str], data: str) -> Any:
@@ -404,7 +448,9 @@ def table() -> str:
     lines = ["| setting | default | meaning |", "|-|-|-|"]
     for item in fields(Settings):
         default = f"`{item.metadata['default']}`" if item.metadata["default"] else "–"
-        lines.append(f"| `WIREWATCH_{item.name.upper()}` | {default} | {item.metadata['meaning']} |")
+        name = f"WIREWATCH_{item.name.upper()}"
+        names = f"`{name}`, `{name}_FILE`" if item.metadata["secret"] else f"`{name}`"
+        lines.append(f"| {names} | {default} | {item.metadata['meaning']} |")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = {
     "poll": ("worker", "-Q", "poll", "-n", "poll@test", "-c", "1"),
-    "ingest": ("worker", "-Q", "ingest", "-n", "ingest@test", "-c", "1"),
+    "ingest": ("worker", "-Q", "ingest,backfill", "-n", "ingest@test", "-c", "1"),
     "notify": ("worker", "-Q", "notify,sweep", "-n", "notify@test", "-c", "1"),
 }
 QUIET = ("--without-gossip", "--without-mingle")
@@ -71,10 +71,16 @@ class Fleet:
         return "\n".join(f"== {path.name}\n{path.read_text()[-4000:]}" for path in sorted(self.folder.glob("*.log")))
 
 
+def environment(**settings: str) -> dict[str, str]:
+    """That of a process with these settings; what names servers for tests is no setting."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+    return kept | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
+
+
 @contextmanager
 def launched(folder: Path, *names: str, **settings: str) -> Iterator[Fleet]:
     """The named processes, prepared and started; all of them when none is named."""
-    fleet = Fleet(folder, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
+    fleet = Fleet(folder, environment(**settings))
     fleet.wirewatch("setup")
     try:
         for name in names or (*WORKERS, "beat"):

@@ -7,10 +7,13 @@ WIREWATCH_TEST_ELASTICSEARCH9   http://host:9200, of version 9; a percolator is 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -123,15 +126,41 @@ _CONTAINER_SETTINGS = {
 
 
 @contextmanager
-def _elasticsearch_local(script: Path) -> Iterator[str]:
+def _elasticsearch_local(script: Path, settings: dict[str, str] | None = None) -> Iterator[str]:
     port = free_port()
-    up = subprocess.run([script, "up", str(port)], capture_output=True, text=True, timeout=300, check=False)
+    environment = os.environ | (settings or {})
+    up = subprocess.run(
+        [script, "up", str(port)], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     if up.returncode:
         raise NoServer(f"{script} up failed: {up.stderr.strip().splitlines()[-1:]}")
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         subprocess.run([script, "wipe", str(port)], capture_output=True, timeout=60, check=False)
+
+
+@contextmanager
+def secured_elasticsearch(roles: str, users: dict[str, str]) -> Iterator[str]:
+    """The address of an Elasticsearch that lets in `users`, each with the role of their name, by its file realm."""
+    local = SHARED / "compose" / "elasticsearch-local"
+    if not local.exists():
+        raise NoServer("there is no ../shared/compose beside this checkout to start an Elasticsearch with security")
+    settings = {"xpack.security.enabled": "true", "ELASTIC_PASSWORD": "unused here", "ES_HEAP": "512m"}
+    with _elasticsearch_local(local, settings) as url:
+        state = Path(os.environ.get("COMPOSE_STATE", Path(tempfile.gettempdir()) / "compose-stand-in"))
+        config = state / "elasticsearch-local" / url.rpartition(":")[2] / "config"
+        (config / "roles.yml").write_text(roles)
+        (config / "users").write_text("".join(f"{name}:{_hashed(password)}\n" for name, password in users.items()))
+        (config / "users_roles").write_text("".join(f"{name}:{name}\n" for name in users))
+        yield url
+
+
+def _hashed(password: str) -> str:
+    """As Elasticsearch keeps it: PBKDF2 with HMAC-SHA512, a key of 256 bits."""
+    salt = os.urandom(32)
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 10_000, 32)
+    return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from pipeline.flow.audit import audits
+from pipeline.flow.beat import swept
 from pipeline.flow.queues import queues
 from pipeline.flow.reconcile import reconcile
 from pipeline.flow.sweep import sweep
@@ -144,6 +145,14 @@ def test_a_queue_tells_what_is_due_what_a_message_names_and_since_when(browser, 
 def test_a_sweep_shows_that_somebody_works(browser, ports):
     sweep(ports)
     assert "A worker looked after the feeds" in browser.get("/operations").words
+
+
+def test_that_feeds_are_polled_less_often_is_said_with_the_reason(browser, ports):
+    swept(ports, slowed="7,000 entries wait to be ingested")
+    said = "Feeds are polled less often than is due: 7,000 entries wait to be ingested."
+    assert said in browser.get("/operations").words
+    swept(ports, slowed="")
+    assert said not in browser.get("/operations").words
 
 
 @pytest.mark.redis

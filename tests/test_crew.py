@@ -86,3 +86,13 @@ def test_a_process_that_dies_loses_nothing_and_the_next_batch_goes_on(ports, pen
     wait_until(lambda: made.ingest(pending[1:]).stories == 19, 20, "others took their place")
     made.close()
     assert states(ports) == {EntryState.DONE}
+
+
+def test_processes_that_are_not_needed_any_more_are_let_go_of(ports, pending, monkeypatch):
+    monkeypatch.setattr(crew, "WORTH_IT", 15)
+    made = Crew(ports, processes=2)
+    made.ingest(pending[:10])
+    assert members(made)
+    assert made.ingest(pending[10:]).stories == 10  # with fewer left than are worth it, here
+    assert not members(made)
+    made.close()

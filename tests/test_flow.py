@@ -308,10 +308,10 @@ def test_what_a_killed_worker_had_claimed_is_taken_up_after_its_lease(ports, sit
     ports.stores.entries.update(
         [entry_id], lambda one: replace(one, attempts=1, lease_until=clock.now() + lease, queued_until=None)
     )
-    assert flow.sweep(ports).ingests == []
+    assert flow.sweep(ports).backfills == []
     clock.turn(ports.settings.lease)
-    assert flow.sweep(ports).ingests == [[entry_id]]
-    assert flow.sweep(ports).ingests == []  # it is queued
+    assert flow.sweep(ports).backfills == [[entry_id]]
+    assert flow.sweep(ports).backfills == []  # it is queued
     assert flow.ingest(ports, [entry_id]).matches == 1
 
 
@@ -323,7 +323,7 @@ def test_a_lost_broker_loses_nothing(ports, site, clock):
     assert flow.sweep(ports).polls == [polls]
     ids = flow.poll(ports, polls).entry_ids  # and so is the one that these would be in
     clock.turn(ports.settings.lease)
-    assert flow.sweep(ports).ingests == [ids]
+    assert flow.sweep(ports).backfills == [ids]
 
 
 def test_deliveries_that_were_written_by_half_are_completed(ports, site, clock):

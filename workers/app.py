@@ -20,11 +20,13 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import beat_init, setup_logging, task_failure, worker_init, worker_process_init, worker_ready
 
+from pipeline.adapters.redis_address import redis_address
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
 from workers import bootstrap
 from workers.metrics import serve as metrics
 from workers.metrics import timing
+from workers.turns import BACKFILL
 
 # Of a lease: when a task is asked to stop, and when its process is ended.
 SOFT_PART, HARD_PART = 0.8, 0.9
@@ -40,6 +42,9 @@ ROUTES = {
     "subscribe": "poll",
     "watch": "notify",
 }
+
+QUEUES = (*sorted(set(ROUTES.values())), BACKFILL)
+"""All that workers take from. What is no news goes into the backfill, by whoever queues it (tasks.py)."""
 
 
 class Tolerant(Task):  # type: ignore[misc]  # Celery has no types
@@ -61,9 +66,10 @@ timing.connect()
 def configuration(settings: Settings) -> dict[str, Any]:
     """Celery's settings out of ours."""
     return {
-        "broker_url": settings.broker,
+        "broker_url": settings.broker if _in_memory(settings) else redis_address(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_transport": "workers.turns:Transport" if _in_memory(settings) else None,
         "broker_transport_options": _transport(settings),
         # A connection that is lost under a task would leave it running beside its redelivered twin.
         "worker_cancel_long_running_tasks_on_connection_loss": True,
@@ -88,14 +94,19 @@ def configuration(settings: Settings) -> dict[str, Any]:
                 "options": {"expires": settings.sweep_every},
             }
         },
-        "beat_sync_every": 1,  # written at every tick: what the health check looks at
+        # `up` alone has its broker in memory, so nobody else's beat names its sweeps.
+        "beat_scheduler": "celery.beat:Scheduler" if _in_memory(settings) else "workers.beat:LeadingScheduler",
         "beat_max_loop_interval": max(0.1, min(5.0, settings.sweep_every)),
         "timezone": "UTC",
     }
 
 
+def _in_memory(settings: Settings) -> bool:
+    return settings.broker.startswith("memory")
+
+
 def _transport(settings: Settings) -> dict[str, Any]:
-    if settings.broker.startswith("memory"):
+    if _in_memory(settings):
         return {"polling_interval": 0.01}  # kombu's own is 1 s: 4 tasks a second
     return {
         "visibility_timeout": int(settings.lease) + 60,
@@ -104,6 +115,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "socket_keepalive": True,
         "health_check_interval": 10,
         "retry_on_timeout": True,
+        "queue_order_strategy": "workers.turns:NewsFirst",
     }
 
 

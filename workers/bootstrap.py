@@ -23,6 +23,7 @@ from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.keyfile import kept_key
 from pipeline.adapters.maildir import MaildirMailer
+from pipeline.adapters.redis_address import redis_address
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.enrich.entities import EntityTagger, aliases
 from pipeline.errors import SettingError, StoreUnavailable
@@ -201,7 +202,7 @@ def make_budget(settings: Settings) -> HostBudget:
         return LocalBudget(settings)
     from pipeline.adapters.redis_budget import RedisBudget  # noqa: PLC0415 -- nobody else needs its client
 
-    return RedisBudget(settings.broker, settings)
+    return RedisBudget(redis_address(settings), settings)
 
 
 def make_mailer(settings: Settings) -> Mailer:

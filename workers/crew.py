@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
+from multiprocessing import forkserver
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -42,12 +43,20 @@ class Crew:
         self._processes = processes or os.cpu_count() or 1
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
+        self._waiting = 0  # threads, for batches that the processes have
 
     def ingest(self, entry_ids: Sequence[str]) -> IngestReport:
         """As `flow.ingest`; the report is empty when the process died."""
         pool = self._joined()
         if pool is None:
             return flow.ingest(self._ports, entry_ids)
+        try:
+            return self._by(pool, entry_ids)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _by(self, pool: ProcessPool, entry_ids: Sequence[str]) -> IngestReport:
         limit = self._ports.settings.lease * PART_OF_LEASE
         try:
             report: IngestReport = pool.schedule(_ingest, args=(list(entry_ids),), timeout=limit).result()
@@ -62,32 +71,45 @@ class Crew:
     def close(self) -> None:
         """End the processes; what they were at is found by the next sweep."""
         with self._lock:
-            if self._pool is not None:
-                self._pool.stop()  # type: ignore[no-untyped-call]
-                self._pool.join()
-            self._pool = None
+            self._end()
+
+    def _end(self) -> None:
+        if self._pool is None:
+            return
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+        self._pool = None
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # it keeps 45 MB, and nobody else of ours uses it
 
     def _joined(self) -> ProcessPool | None:
-        """The pool, once it is worth it."""
+        """The pool while it is worth it, with the caller waiting for it; once it is not, its memory is let go of."""
         with self._lock:
-            if self._pool is None and (self._processes == 1 or not self._is_worth_it()):
+            if self._processes == 1:
+                return None
+            if not self._waiting and not self._is_worth_it():
+                self._end()
                 return None
             if self._pool is None or not self._pool.active:  # it breaks when a process dies in the wrong moment
-                # Not fork: this process has threads. A fork server has none, and its children share what it loaded.
-                context = multiprocessing.get_context("forkserver")
-                context.set_forkserver_preload(["workers.crew_base"])
-                self._pool = ProcessPool(
-                    max_workers=self._processes,
-                    max_tasks=TASKS_PER_PROCESS,
-                    initializer=_begin,
-                    initargs=(self._ports.settings,),
-                    context=context,
-                )
+                self._pool = self._made()
+            self._waiting += 1
             return self._pool
+
+    def _made(self) -> ProcessPool:
+        # Not fork: this process has threads. A fork server has none, and its children share what it loaded.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["workers.crew_base"])
+        return ProcessPool(
+            max_workers=self._processes,
+            max_tasks=TASKS_PER_PROCESS,
+            initializer=_begin,
+            initargs=(self._ports.settings,),
+            context=context,
+        )
 
     def _is_worth_it(self) -> bool:
         soon = self._ports.clock.now() + timedelta(seconds=self._ports.settings.lease)
-        return len(self._ports.stores.entries.due(soon, WORTH_IT)) == WORTH_IT
+        ready = self._ports.stores.entries.ready
+        return ready(soon, backfill=False) + ready(soon, backfill=True) >= WORTH_IT
 
 
 _hired: list[Crew] = []

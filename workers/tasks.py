@@ -12,6 +12,7 @@ from pipeline.flow.watchdog import LONGEST
 from workers import bootstrap, crew
 from workers.app import SOFT_PART, app
 from workers.metrics import meter
+from workers.turns import BACKFILL
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def poll(feed_ids: list[str]) -> None:
         report.new,
         report.changed,
     )
-    queue_entries(report.entry_ids)
+    queue_entries(report.news_ids)
+    queue_entries(report.backfill_ids, queue=BACKFILL)
 
 
 @app.task(name="wirewatch.ingest", throws=(WirewatchError,))
@@ -59,13 +61,15 @@ def notify(delivery_ids: list[str]) -> None:
 
 
 @app.task(name="wirewatch.sweep", throws=(WirewatchError,))
-def sweep() -> None:
-    """Queue what is due and what was left lying."""
-    work = flow.sweep(bootstrap.ports())
+def sweep(token: int | None = None) -> None:
+    """Queue what is due and what was left lying. `token` is of the beat that leads; none is asked of `up`'s own."""
+    work = flow.sweep(bootstrap.ports(), token)
     for feed_ids in work.polls:
         poll.delay(feed_ids)
     for entry_ids in work.ingests:
         ingest.delay(entry_ids)
+    for entry_ids in work.backfills:
+        ingest.apply_async((entry_ids,), queue=BACKFILL)
     for delivery_ids in work.notifies:
         notify.delay(delivery_ids)
     for subscription_ids in work.subscribes:
@@ -92,7 +96,7 @@ def watch(name: str) -> None:
     flow.watch(bootstrap.ports(), name)
 
 
-def queue_entries(entry_ids: Sequence[str]) -> None:
+def queue_entries(entry_ids: Sequence[str], queue: str = "ingest") -> None:
     """Have these entries ingested. Should the broker be away, the sweep names them after their lease."""
     for batch in batches(entry_ids, INGEST_BATCH):
-        ingest.delay(batch)
+        ingest.apply_async((batch,), queue=queue)

@@ -41,6 +41,13 @@ class PollReport:
     failed: dict[str, str] = field(default_factory=dict)  # feed url to the error in words
     put_off: dict[str, float] = field(default_factory=dict)  # feed id to the seconds until its host has a turn for it
     entry_ids: list[str] = field(default_factory=list)
+    backfill_ids: list[str] = field(default_factory=list)  # those of them that are no news
+
+    @property
+    def news_ids(self) -> list[str]:
+        """The others."""
+        backfill = set(self.backfill_ids)
+        return [one for one in self.entry_ids if one not in backfill]
 
 
 Outcome = FetchResponse | FetchUnavailable | FetchRefused | ParseError
@@ -146,13 +153,15 @@ def _write_entries(
         for item in one.entries
     ]
     created = ports.stores.entries.create(entries)
-    _mark_reissued(ports, feeds, entries, created)
+    reissued = _mark_reissued(ports, feeds, entries, created)
     known = {entry.id: entry for entry, new in zip(entries, created, strict=True) if not new}
     changed = ports.stores.entries.update(list(known), lambda old: _changed(old, known[old.id]))
     _log_entries("new", [entry for entry, new in zip(entries, created, strict=True) if new])
     _log_entries("changed", changed)
     report.entry_ids += [entry.id for entry, new in zip(entries, created, strict=True) if new]
     report.entry_ids += [entry.id for entry in changed]
+    report.backfill_ids += [entry.id for entry, new in zip(entries, created, strict=True) if new and entry.backfill]
+    report.backfill_ids += reissued
     report.new += sum(created)
     report.changed += len(changed)
     counts = [0] * len(feeds)
@@ -166,11 +175,12 @@ def _log_entries(how: str, entries: Sequence[Entry]) -> None:
         log.info("parse: entry is %s", how, extra={"feed": one.feed_id, "entry": one.id, "url": one.url})
 
 
-def _mark_reissued(ports: Ports, feeds: Sequence[Feed], entries: Sequence[Entry], created: Sequence[bool]) -> None:
+def _mark_reissued(ports: Ports, feeds: Sequence[Feed], entries: Sequence[Entry], created: Sequence[bool]) -> list[str]:
     """Mark back numbers before this poll lets go of them: `queued_until` keeps everybody else away till then."""
     found = freshness.reissued({feed.id: feed for feed in feeds}, entries, created)
     if found:
-        ports.stores.entries.update(found, lambda entry: replace(entry, arrival=Arrival.REISSUED))
+        ports.stores.entries.update(found, lambda entry: replace(entry, arrival=Arrival.REISSUED, backfill=True))
+    return found
 
 
 def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, queued: datetime) -> Entry:
@@ -191,6 +201,7 @@ def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, que
         content_hash=item.content_hash,
         first_seen_at=now,
         arrival=freshness.arrival(feed),
+        backfill=freshness.arrival(feed) is Arrival.FIRST_POLL,
         notes=_notes(item, now),
         due_at=now,
         queued_until=queued,

@@ -40,7 +40,14 @@ def replay(ports: Ports, entry_ids: Sequence[str]) -> list[Entry]:
         if entry.state is not EntryState.QUARANTINED:
             return None
         return replace(
-            entry, state=EntryState.PENDING, attempts=0, error="", failed_stage="", discarded=None, due_at=now
+            entry,
+            state=EntryState.PENDING,
+            attempts=0,
+            error="",
+            failed_stage="",
+            discarded=None,
+            due_at=now,
+            backfill=True,
         )
 
     return ports.stores.entries.update(entry_ids, change)

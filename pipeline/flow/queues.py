@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from pipeline.flow.beat import known_beat
 from pipeline.flow.watchdog import COVERAGE, MINUTE, watchdog_id
 from pipeline.model import Delivery, Entry, Feed, Subscription
 from pipeline.ports import DueRecords, Ports
 
 MOST = 1_000
 """Things of a queue that are looked at: beyond, its length is told as so many at the least."""
+
+LEASES, SWEEPS = 2, 6
+"""In which whatever is due is taken by somebody, unless those before it take all the time."""
+
+_STORES: dict[str, Callable[[Ports], DueRecords[Any]]] = {
+    "poll": lambda ports: ports.stores.feeds,
+    "ingest": lambda ports: ports.stores.entries,
+    "notify": lambda ports: ports.stores.deliveries,
+    "subscribe": lambda ports: ports.stores.subscriptions,
+}
 
 Waiting = TypeVar("Waiting", Feed, Entry, Delivery, Subscription)
 
@@ -31,13 +43,31 @@ class Queue:
 
 def queues(ports: Ports) -> list[Queue]:
     """The queue of each task, in the order of the stages."""
-    stores = ports.stores
-    return [
-        _queue(ports, "poll", stores.feeds),
-        _queue(ports, "ingest", stores.entries),
-        _queue(ports, "notify", stores.deliveries),
-        _queue(ports, "subscribe", stores.subscriptions),
-    ]
+    return [_queue(ports, task, store(ports)) for task, store in _STORES.items()]
+
+
+def stuck(ports: Ports, task: str) -> str:
+    """Why the queue of `task` does not move, in words; empty where nothing waits for long or a worker is at it."""
+    queue = _queue(ports, task, _STORES[task](ports))
+    now, settings = ports.clock.now(), ports.settings
+    patience = timedelta(seconds=LEASES * settings.lease + SWEEPS * settings.sweep_every)
+    if queue.oldest is None or queue.taken or now - queue.oldest < patience:
+        return ""
+    if task == "poll" and known_beat(ports).slowed:
+        return ""  # on purpose
+    waited = (now - queue.oldest).total_seconds()
+    return f"{queue.waiting} wait for {task}, the oldest for {waited:,.0f} s, and no worker is at any of them"
+
+
+def unswept(ports: Ports) -> str:
+    """Why nobody looks for what is due, in words; empty where a sweep came to its end lately."""
+    swept_at, every = known_beat(ports).swept_at, ports.settings.sweep_every
+    if swept_at is None:
+        return "no sweep has come to its end yet"
+    ago = (ports.clock.now() - swept_at).total_seconds()
+    return (
+        "" if ago < max(SWEEPS * every, MINUTE.total_seconds()) else f"the last sweep came to its end {ago:,.0f} s ago"
+    )
 
 
 def looked_at(ports: Ports) -> datetime | None:

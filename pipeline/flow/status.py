@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from pipeline.flow.beat import known_beat
 from pipeline.flow.overview import Overview, overview
 from pipeline.flow.quarantine import quarantine
 from pipeline.flow.queues import MOST, Queue, looked_at, queues
@@ -35,6 +36,7 @@ class Status:
     feeds: Overview
     queues: list[Queue]
     quarantined: int
+    slowed: str  # why feeds are polled less often than is due; empty when they are not
     looked: datetime | None  # when a worker last looked after the feeds; None: never
     deliveries: Mapping[str, int]  # by state
     last_sent: Delivery | None  # of the deliveries sent, the one that was made last
@@ -65,6 +67,7 @@ def status(ports: Ports) -> Status:
         feeds=overview(ports),
         queues=queues(ports),
         quarantined=len(quarantine(ports).waiting),
+        slowed=known_beat(ports).slowed,
         looked=looked_at(ports),
         deliveries=dict(stores.deliveries.counts()),
         last_sent=next(stores.deliveries.ledger(LedgerFilter(state=DeliveryState.SENT)), None),
@@ -116,6 +119,10 @@ def _stuck(found: Status) -> Iterator[Trouble]:
             since = span((found.at - queue.oldest).total_seconds())
             cure = f"see that a worker takes the queue {queue.task} (or `wirewatch up` runs), and what its log says"
             yield Trouble(f"{queue.task}: {waiting} wait, the first for {since}", cure)
+    if found.slowed:
+        yield Trouble(
+            f"feeds are polled less often: {found.slowed}", "more ingest workers, or more disk (docs/scale.md)"
+        )
     if found.quarantined:
         cure = "`wirewatch quarantine list` says why; after a fix, `wirewatch quarantine replay all`"
         yield Trouble(f"{found.quarantined} entries are in quarantine", cure)

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from pipeline.flow.beat import admits, swept
 from pipeline.flow.firing import write_deliveries
+from pipeline.flow.pressure import pace, polled_now
 from pipeline.flow.watchdog import due_watchdogs
 from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
@@ -30,31 +32,52 @@ class Work:
 
     polls: list[list[str]]
     ingests: list[list[str]]
+    backfills: list[list[str]]  # to be ingested when no news wait
     notifies: list[list[str]]
     subscribes: list[list[str]]
     watchdogs: list[str]  # by name
 
 
-def sweep(ports: Ports) -> Work:
-    """Find what is ready and mark it as queued; whoever calls puts the batches into the queue."""
+def sweep(ports: Ports, token: int | None = None) -> Work:
+    """Find what is ready and mark it as queued; whoever calls puts the batches into the queue.
+
+    `token` is that of the beat that named this sweep (flow/beat.py); nothing is found for one that was succeeded.
+    """
+    if not admits(ports, token):
+        return Work([], [], [], [], [], [])
     now = ports.clock.now()
     stores = ports.stores
     grace = timedelta(seconds=ports.settings.lease)
     write_deliveries(ports, stores.matches.undelivered(now - grace))
     until = now + grace
-    feeds = _mark(stores.feeds, stores.feeds.due(now, MOST), now, until)
-    entries = _mark(stores.entries, stores.entries.due(now, MOST), now, until)
+    allowed = pace(ports)
+    feeds = _mark(stores.feeds, polled_now(ports, stores.feeds.due(now, MOST), allowed), now, until)
+    entries = _mark(stores.entries, _entries(ports, now, until), now, until)
     deliveries = _mark(stores.deliveries, stores.deliveries.due(now, MOST), now, until)
     # Without a callback no hub is asked for anything.
     due = stores.subscriptions.due(now, MOST) if ports.settings.websub_callback else []
     subscriptions = _mark(stores.subscriptions, due, now, until)
-    return Work(
+    work = Work(
         polls=by_host(feeds, 50),
-        ingests=batches_of_entries(entries, 10),
+        ingests=batches_of_entries([entry for entry in entries if not entry.backfill], 10),
+        backfills=batches_of_entries([entry for entry in entries if entry.backfill], 10),
         notifies=batches([delivery.id for delivery in deliveries], 50),
         subscribes=batches([subscription.id for subscription in subscriptions], 50),
         watchdogs=due_watchdogs(ports, until),
     )
+    swept(ports, allowed.why)
+    return work
+
+
+def _entries(ports: Ports, now: datetime, until: datetime) -> list[Entry]:
+    """The entries to name. Backfill that no worker has come to yet is not named over and over while news go before."""
+    found = ports.stores.entries.due(now, MOST)
+    backfill = [entry for entry in found if entry.backfill]
+    if not backfill:
+        return found
+    ready = ports.stores.entries.ready
+    named = ready(until, backfill=True) - ready(now, backfill=True)
+    return [*(entry for entry in found if not entry.backfill), *backfill[: max(0, MOST - named)]]
 
 
 def forget_queue(ports: Ports) -> int:

@@ -75,6 +75,35 @@ def test_what_is_under_a_lease_or_in_the_queue_is_not_due(every_stores):
     assert every_stores.entries.due(later(7), 10) == [leased, queued]
 
 
+def test_news_are_due_before_backfill_however_long_that_is_ready(every_stores):
+    old = builders.entry("old", due_at=later(-100), backfill=True)
+    older = builders.entry("older", due_at=later(-200), backfill=True)
+    news = builders.entry("news", due_at=later(-1))
+    first = builders.entry("first", due_at=later(-2))
+    every_stores.entries.create([old, older, news, first])
+    assert every_stores.entries.due(NOON, 10) == [first, news, older, old]
+    assert every_stores.entries.due(NOON, 3) == [first, news, older]
+    assert every_stores.entries.due(NOON, 1) == [first]
+
+
+def test_how_many_entries_are_ready_is_told_of_news_and_of_backfill(every_stores):
+    queued = builders.entry("queued", queued_until=later(7))
+    done = builders.entry("done", state=EntryState.DONE)
+    old = [builders.entry(f"old {number}", backfill=True) for number in range(3)]
+    every_stores.entries.create([builders.entry("news"), queued, done, *old])
+    assert every_stores.entries.ready(NOON, backfill=False) == 1
+    assert every_stores.entries.ready(later(7), backfill=False) == 2
+    assert every_stores.entries.ready(NOON, backfill=True) == 3
+    every_stores.entries.put([replace(old[0], backfill=False)])
+    assert every_stores.entries.ready(NOON, backfill=True) == 2
+
+
+def test_the_disk_under_a_store_is_told(every_stores):
+    disk = every_stores.disk()
+    assert disk.free > 0
+    assert disk.floor >= 0
+
+
 def test_due_is_never_late(every_stores):
     entry = builders.entry()
     for attempt in range(10):

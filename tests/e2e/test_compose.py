@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,10 +134,9 @@ def test_the_compose_file_does_the_main_job(compose, host, tmp_path):
             if one["service"].startswith(("worker", "beat", "console")):
                 assert one["user"] == "wirewatch"
 
-        compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker-ingest=2")
-        wait_until(
-            lambda: [one["service"] for one in compose.containers()].count("worker-ingest") == 2, 60, "two workers"
-        )
+        compose("up", "-d", "--no-build", "--no-recreate", "--scale", "worker-ingest=2", "--scale", "beat=2")
+        wait_until(lambda: _running(compose)["worker-ingest"] == 2, 60, "two workers")
+        wait_until(lambda: _running(compose)["beat"] == 2, 60, "two beats")
         web.put_story(site, "two", "The road to Kursk is open again.")
         wait_until(lambda: len(postbox.mails) == 2, 120, f"a second mail came\n{compose('logs', '--tail=40')}")
         ledger = json.loads(compose("exec", "-T", "worker-notify", "wirewatch", "ledger", "--json"))
@@ -148,6 +148,10 @@ def test_without_a_password_compose_says_what_to_do(engine, tmp_path):
     environment = {name: value for name, value in engine.items() if name != "ELASTIC_PASSWORD"}
     with pytest.raises(AssertionError, match=r"copy \.env\.example to \.env and set ELASTIC_PASSWORD"):
         Compose(environment, tmp_path)("config", "-q")
+
+
+def _running(compose: Compose) -> Counter[str]:
+    return Counter(one["service"] for one in compose.containers())
 
 
 def _healthy(compose: Compose) -> set[str]:

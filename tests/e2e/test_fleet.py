@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests import servers, web
-from tests.fleet import Fleet, launched
+from tests.fleet import BIN, Fleet, launched
 from tests.postbox import Postbox, open_postbox
 from tests.servers import wait_until
 
@@ -96,6 +97,52 @@ def test_a_worker_killed_in_the_middle_of_ingest_loses_nothing_and_repeats_nothi
         assert (row["state"], row["repeated"], row["attempts"]) == ("sent", False, 1)
         assert len(postbox.mails) == 1
         assert len(fleet.wirewatch("search", "kursk", "--json")) == 1
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_what_it_is_at_and_leaves_the_rest(settings, site, postbox, tmp_path):
+    """SIGTERM during a slow page, as docker-compose stop sends it."""
+    feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
+    page = site.answers["/one"]
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow() -> web.Answer:
+        asked.set()
+        go_on.wait(60)
+        return page
+
+    site.answers["/one"] = slow
+    with launched(tmp_path, **settings) as fleet:
+        watch(fleet, feed)
+        assert asked.wait(60), fleet.logs()
+        worker = fleet.processes["ingest"]
+        worker.terminate()
+        wait_until(lambda: "Warm shutdown" in (fleet.folder / "ingest.log").read_text(), 10, "it was heard")
+        web.put_story(site, "two", "The road to Kursk is open again.")  # for the worker that comes after it
+        go_on.set()
+        assert worker.wait(LEASE) == 0, fleet.logs()
+        fleet.start("ingest")
+        came(postbox, fleet, 60, 2)
+        wait_until(lambda: outcomes(fleet) == [("sent", False)] * 2, 20, "both are sent, and neither again")
+        assert site.asked("/one") == 1  # by the worker that was stopped, and by nobody again
+        assert len(postbox.mails) == 2
+
+
+def outcomes(fleet: Fleet) -> list[tuple[str, bool]]:
+    return [(row["state"], row["repeated"]) for row in fleet.wirewatch("ledger", "--json")]
+
+
+def test_a_worker_is_healthy_while_it_answers_and_beat_while_sweeps_are_done(settings, site, tmp_path):
+    with launched(tmp_path, **settings) as fleet:
+        wait_until(lambda: healthy(fleet, "beat"), 60, f"beat is healthy\n{fleet.logs()}")
+        wait_until(lambda: healthy(fleet, "ingest"), 30, f"the worker is healthy\n{fleet.logs()}")
+        fleet.kill("ingest")
+        assert not healthy(fleet, "ingest")
+
+
+def healthy(fleet: Fleet, part: str) -> bool:
+    host = [] if part == "beat" else ["--host", "test"]
+    command = [BIN / "wirewatch", "healthy", part, *host]
+    return subprocess.run(command, env=fleet.environment, capture_output=True, check=False).returncode == 0
 
 
 def test_work_goes_on_after_redis_was_restarted_and_had_lost_everything(settings, site, postbox, tmp_path):

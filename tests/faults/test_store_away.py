@@ -57,9 +57,9 @@ def test_work_that_the_store_left_is_done_when_it_is_back(ports, wire, site, mai
 
     wire.mend()
     site.answers["/one"] = page
-    assert flow.sweep(ports).ingests == []  # under the lease of the work that was broken off
+    assert flow.sweep(ports).backfills == []  # under the lease of the work that was broken off
     clock.turn(ports.settings.lease)
-    assert flow.sweep(ports).ingests == [[entry_id]]
+    assert flow.sweep(ports).backfills == [[entry_id]]
     deliveries = flow.ingest(ports, [entry_id]).delivery_ids
     assert flow.notify(ports, deliveries).sent == 1
     assert len(mails()) == 1

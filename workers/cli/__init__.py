@@ -17,6 +17,7 @@ from workers.cli import (
     bounces,
     channels,
     feeds,
+    healthy,
     ledger,
     lists,
     people,
@@ -65,6 +66,7 @@ for group in (
     ledger,
     upkeep,
     backups,
+    healthy,
 ):
     for command in group.COMMANDS:
         cli.add_command(command)

@@ -7,13 +7,14 @@ import os
 import threading
 import warnings
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.adapters import watchlist
-from pipeline.errors import WirewatchError
+from pipeline.errors import StoreUnavailable, WirewatchError
 from pipeline.flow import language
 from pipeline.flow.once import Round, once
 from pipeline.flow.sweep import forget_queue
@@ -39,11 +40,24 @@ watch_option = click.option(
 
 @click.command()
 @watch_option
-def setup(watch: Path | None) -> None:
+@click.option("--wait", default=0.0, metavar="SECONDS", help="For how long to wait for a store that does not answer.")
+def setup(watch: Path | None, wait: float) -> None:
     """Prepare the store and probe it; may be done again at any time."""
     ports = bootstrap.ports()
+    _wait_for_store(ports, wait)
     for line in made_ready(ports, watch):
         show.note(line)
+
+
+def _wait_for_store(ports: Ports, seconds: float) -> None:
+    until = ports.clock.now() + timedelta(seconds=seconds)
+    while ports.clock.now() < until:
+        try:
+            ports.stores.prepare()
+        except StoreUnavailable:
+            ports.clock.wait(1)
+        else:
+            return
 
 
 def made_ready(ports: Ports, watch: Path | None) -> list[str]:
@@ -107,7 +121,7 @@ def up(watch: Path | None, threads: int) -> None:
     # Celery warns root of pickled messages: we take none but JSON, and hear none but our own.
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
     # Celery takes half a second that other commands need not wait.
-    from workers.app import app  # noqa: PLC0415
+    from workers.app import QUEUES, app  # noqa: PLC0415
     from workers.console import serve  # noqa: PLC0415
     from workers.metrics import serve as metrics  # noqa: PLC0415
     from workers.stock import Stock  # noqa: PLC0415
@@ -130,7 +144,7 @@ def up(watch: Path | None, threads: int) -> None:
     worker = app.Worker(
         pool="threads",
         concurrency=threads,
-        queues=",".join(app.conf.task_queues or ("poll", "ingest", "notify", "sweep")),
+        queues=",".join(QUEUES),
         quiet=True,
         without_gossip=True,
         without_mingle=True,
@@ -153,7 +167,7 @@ def up(watch: Path | None, threads: int) -> None:
 def _beat(app: Celery) -> Service:
     from celery import beat  # noqa: PLC0415
 
-    service = beat.Service(app, scheduler_cls=beat.Scheduler)
+    service = beat.Service(app, scheduler_cls=app.conf.beat_scheduler)
     threading.Thread(target=service.start, name="beat", daemon=True).start()
     return service
 

@@ -75,6 +75,7 @@ def _as_facts(
         "entries": found.entries,
         "entries_waiting": ingest.waiting,
         "oldest_waiting": ingest.oldest,
+        "polling_slowed": found.slowed,
         "quarantined": found.quarantined,
         "stories": found.stories,
         "alerts": found.alerts,

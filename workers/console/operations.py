@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.errors import BadInput
 from pipeline.flow import csvs
+from pipeline.flow.beat import known_beat
 from pipeline.flow.deeds.entries import discard, replay
 from pipeline.flow.quarantine import quarantine
 from pipeline.flow.queues import looked_at, queues
@@ -114,6 +115,7 @@ def _add_overview(router: APIRouter, ports: Ports) -> None:
         facts = {
             "queues": queues(ports),
             "broker": broker.look(ports.settings),
+            "slowed": known_beat(ports).slowed,
             "looked": looked,
             "late": looked is None or now - looked > LATE,
             "watchdogs": sorted(stores.watchdogs.all(), key=lambda one: one.name),

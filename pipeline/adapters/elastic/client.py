@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from pipeline.errors import StoreError, StoreUnavailable, WirewatchError
+from pipeline.errors import SettingError, StoreError, StoreUnavailable, WirewatchError
 from pipeline.settings import Settings
 
 PASSING = frozenset({429, 502, 503, 504})
@@ -27,15 +28,31 @@ def connect(settings: Settings) -> Elasticsearch:
     address = urlunsplit(parts._replace(netloc=host if parts.port else f"{host}:9200"))
     user = unquote(parts.username or "elastic")
     password = settings.store_password or unquote(parts.password or "")
+    key = settings.store_api_key
     return Elasticsearch(
         address,
-        basic_auth=(user, password) if password else None,
+        api_key=key or None,
+        basic_auth=(user, password) if password and not key else None,
+        **(_trust(settings) if parts.scheme == "https" else {}),
         request_timeout=settings.store_timeout,
         max_retries=RETRIES,
         retry_on_timeout=True,
         retry_on_status=tuple(PASSING),
         http_compress=True,
     )
+
+
+def _trust(settings: Settings) -> dict[str, Any]:
+    """Which authority must have signed: the public ones unless one is named. Raises SettingError for its file."""
+    if not settings.store_ca:
+        return {}
+    try:
+        ssl.create_default_context(cafile=settings.store_ca)
+    except ssl.SSLError:
+        raise SettingError("store_ca", settings.store_ca, "there is no certificate in it") from None
+    except OSError as error:
+        raise SettingError("store_ca", settings.store_ca, error.strerror or "can't be read") from None
+    return {"ca_certs": settings.store_ca}
 
 
 @contextmanager
@@ -73,7 +90,8 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
         return StoreUnavailable(f"{where} has more to do than it can take, and is asked again: {status} {reason}")
     if status in (401, 403):
         return StoreError(
-            f"{where} refuses us ({status}): set WIREWATCH_STORE_PASSWORD, and the user in WIREWATCH_STORE"
+            f"{where} refuses us ({status}): set WIREWATCH_STORE_API_KEY, or WIREWATCH_STORE_PASSWORD and the user in "
+            f"WIREWATCH_STORE; docs/elasticsearch.md says what they must be allowed"
         )
     if "index_not_found" in reason or "is not an alias" in reason:
         return StoreError(f"{where} is not set up: run `wirewatch setup`")

@@ -59,6 +59,7 @@ class Kind(StrEnum):
     GROUPS = "groups"
     FEEDBACK = "feedback"
     WATCHDOGS = "watchdogs"
+    BEATS = "beats"
     USERS = "users"
     CREDENTIALS = "credentials"
     AUDITS = "audits"
@@ -131,6 +132,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "enclosures": _KEPT_OBJECT,
         "discarded": _KEPT_OBJECT,
         **_named("looks attempts", _COUNT),
+        "backfill": _FLAG,
         "ready_at": _EXACT_MOMENT,
     },
     Kind.STORIES: {
@@ -192,6 +194,12 @@ PROPERTIES: dict[Kind, Properties] = {
         **_named("id name", _KEYWORD),
         **_named("due_at look_at lease_until queued_until trouble_since", _MOMENT),
         "notices": _KEPT_OBJECT,
+    },
+    Kind.BEATS: {
+        "id": _KEYWORD,
+        **_named("holder slowed", _KEPT),
+        "token": {"type": "long"},
+        **_named("lease_until swept_at", _MOMENT),
     },
     Kind.USERS: {
         **_named("id address", _KEYWORD),

@@ -15,6 +15,7 @@ from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
 from pipeline.adapters.elastic.client import connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
+from pipeline.adapters.elastic.disk import disk
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.lock import alone
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
@@ -26,6 +27,7 @@ from pipeline.model import (
     POLLED,
     UNSENT,
     Audit,
+    Beat,
     Credential,
     Delivery,
     DeliveryState,
@@ -59,6 +61,7 @@ _PLAIN: dict[Kind, type[Any]] = {
     Kind.GROUPS: Group,
     Kind.FEEDBACK: Feedback,
     Kind.WATCHDOGS: Watchdog,
+    Kind.BEATS: Beat,
     Kind.USERS: User,
     Kind.CREDENTIALS: Credential,
     Kind.AUDITS: Audit,
@@ -69,6 +72,7 @@ _PLAIN: dict[Kind, type[Any]] = {
 _BUCKETS = 10_000
 """In one answer; Elasticsearch gives 65,536 at the most."""
 _LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
+_NEWS_FIRST: Body = {"backfill": {"order": "asc", "missing": "_first"}}
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -108,6 +112,7 @@ def open_stores(settings: Settings) -> Stores:
         sizes=partial(indices.sizes, client, names),
         size=partial(indices.size, client, names),
         reclaim=partial(indices.reclaim, client, names),
+        disk=partial(disk, client),
         close=client.close,
     )
 
@@ -153,8 +158,16 @@ class ElasticEntries(ElasticRecords[Entry]):
         super().__init__(client, Shelf(names.alias(Kind.ENTRIES), Entry, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Pending entries that are ready, longest ready first."""
-        return list(self.search(_due([EntryState.PENDING], now), _LONGEST_READY, limit))
+        """Pending entries that are ready: news before backfill, of each the longest ready first."""
+        return list(self.search(_due([EntryState.PENDING], now), [_NEWS_FIRST, *_LONGEST_READY], limit))
+
+    def ready(self, until: datetime, *, backfill: bool) -> int:
+        """How many are pending and ready by then."""
+        self.refresh()
+        query = _due([EntryState.PENDING], until)
+        query["bool"]["filter" if backfill else "must_not"] += [{"term": {"backfill": True}}]
+        with translated(self.client):
+            return int(self.client.count(index=self.shelf.alias, query=query)["count"])
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine, the latest first."""
@@ -284,7 +297,7 @@ def _behind(created_at: datetime, delivery_id: str) -> Body:
 
 def _due(states: Sequence[str], now: datetime) -> Body:
     ready = {"range": {"ready_at": {"lte": _moment(now)}}}
-    return {"bool": {"filter": [{"terms": {"state": [str(state) for state in states]}}, ready]}}
+    return {"bool": {"filter": [{"terms": {"state": [str(state) for state in states]}}, ready], "must_not": []}}
 
 
 def _moment(when: datetime) -> str:

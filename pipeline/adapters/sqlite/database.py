@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.ports import Disk
 from pipeline.query.document import Field
 
 BUSY_SECONDS = 30.0
@@ -85,7 +87,24 @@ CREATE INDEX sketches_seen ON sketches (first_seen_at);
 _REMOVED = """
 CREATE TABLE removed_alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _RETENTION, _REMOVED)
+_BEATS = """
+CREATE TABLE beats (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
+ALTER TABLE entries ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;
+DROP INDEX entries_ready;
+CREATE INDEX entries_ready ON entries (state, backfill, ready_at);
+"""
+_STEPS = (
+    _FIRST_SCHEMA,
+    _SUBSCRIPTIONS,
+    _CLUSTERS,
+    _RECIPIENTS,
+    _RECONCILIATION,
+    _USERS,
+    _LATEST,
+    _RETENTION,
+    _REMOVED,
+    _BEATS,
+)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
@@ -176,6 +195,10 @@ class Database:
         with self._writing, self.read() as connection:
             connection.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK_AT_ONCE})").fetchall()
             return _pragma(connection, "freelist_count") > 0
+
+    def disk(self) -> Disk:
+        """What is free beside the file."""
+        return Disk(free=shutil.disk_usage(Path(self.path).parent).free, floor=0)
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -19,6 +19,7 @@ from pipeline.model import (
     POLLED,
     UNSENT,
     Audit,
+    Beat,
     Credential,
     Delivery,
     Entry,
@@ -99,6 +100,7 @@ def open_stores(path: str) -> Stores:
         groups=SqliteRecords(database, Table("groups", Group, {})),
         feedback=SqliteRecords(database, Table("feedback", Feedback, {})),
         watchdogs=SqliteRecords(database, Table("watchdogs", Watchdog, {})),
+        beats=SqliteRecords(database, Table("beats", Beat, {})),
         users=SqliteRecords(database, Table("users", User, {}, durable=True)),
         credentials=SqliteRecords(database, Table("credentials", Credential, {}, durable=True)),
         audits=SqliteRecords(database, Table("audits", Audit, {}, durable=True)),
@@ -111,6 +113,7 @@ def open_stores(path: str) -> Stores:
         sizes=database.sizes,
         size=database.size,
         reclaim=database.reclaim,
+        disk=database.disk,
         close=database.close,
     )
 
@@ -142,11 +145,27 @@ class SqliteEntries(SqliteRecords[Entry]):
     """ports.EntryStore."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, Table("entries", Entry, {"state": lambda entry: entry.state, "ready_at": ready_at}))
+        columns = {
+            "state": lambda entry: entry.state,
+            "backfill": lambda entry: int(entry.backfill),
+            "ready_at": ready_at,
+        }
+        super().__init__(database, Table("entries", Entry, columns))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
-        """Pending entries that are ready, longest ready first."""
-        return _due(self, (EntryState.PENDING,), now, limit)
+        """Pending entries that are ready: news before backfill, of each the longest ready first."""
+        news = self._ready(now, limit, backfill=False)
+        return [*news, *self._ready(now, limit - len(news), backfill=True)]
+
+    def ready(self, until: datetime, *, backfill: bool) -> int:
+        """How many are pending and ready by then."""
+        query = "SELECT count(*) FROM entries WHERE state = ? AND backfill = ? AND ready_at <= ?"
+        with self.database.read() as connection:
+            return int(connection.execute(query, (EntryState.PENDING, backfill, until.timestamp())).fetchone()[0])
+
+    def _ready(self, now: datetime, limit: int, *, backfill: bool) -> list[Entry]:
+        clauses = "WHERE state = ? AND backfill = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
+        return self.select(clauses, (EntryState.PENDING, backfill, now.timestamp(), limit))
 
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine."""

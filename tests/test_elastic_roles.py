@@ -1,0 +1,81 @@
+"""The roles of docs/elasticsearch.md on a real Elasticsearch with security: they are enough, and no more than that."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import elasticsearch
+import pytest
+
+from pipeline import flow
+from pipeline.adapters import elastic
+from pipeline.adapters.elastic.client import connect
+from pipeline.errors import StoreError
+from pipeline.flow.once import once
+from pipeline.settings import Settings, load
+from tests import builders, servers
+from tests.conftest import world
+from tests.fakes import Clock
+from tests.fleet import ROOT
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.elasticsearch, pytest.mark.timeout(300)]
+
+PASSWORD = "long enough"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    (roles,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "elasticsearch.md").read_text(), re.DOTALL)
+    if not shutil.which("java"):
+        pytest.skip("no Java to start Elasticsearch with")
+    try:
+        with servers.secured_elasticsearch(roles, {"wirewatch_setup": PASSWORD, "wirewatch": PASSWORD}) as address:
+            wait_until(lambda: _lets_in(of(address, "wirewatch")), 60, "the users are known")
+            yield address
+    except servers.NoServer as reason:
+        pytest.skip(str(reason))
+
+
+def of(url: str, user: str) -> Settings:
+    return load({}, store=url.replace("//", f"//{user}@"), store_password=PASSWORD)
+
+
+def _lets_in(settings: Settings) -> bool:
+    with connect(settings) as client:
+        try:
+            client.cluster.health()
+        except elasticsearch.ApiError:
+            return False
+    return True
+
+
+def test_one_role_sets_up_and_the_other_does_the_work_and_may_do_no_more(url: str, tmp_path: Path, clock: Clock):
+    worker = elastic.open_stores(of(url, "wirewatch"))
+    with pytest.raises(StoreError, match="refuses us"):
+        worker.prepare()
+    preparer = elastic.open_stores(of(url, "wirewatch_setup"))
+    preparer.prepare()
+    assert "percolation was run" in preparer.probe()
+
+    ports = world(worker, tmp_path, clock)
+    worker.feeds.create([builders.feed(next_poll_at=clock.now())])
+    assert flow.sweep(ports).polls == [[builders.feed().id]]
+    once(ports, everything=False, progress=lambda *_: None)
+    assert worker.disk() is not None
+    assert worker.sizes()
+
+    with connect(of(url, "wirewatch")) as client:
+        for forbidden in (
+            lambda: client.indices.delete(index="wirewatch-feeds-v1"),
+            lambda: client.indices.create(index="wirewatch-other"),
+            lambda: client.index(index="of-somebody-else", document={}),
+            lambda: client.cluster.put_settings(persistent={"cluster.routing.allocation.enable": "none"}),
+        ):
+            with pytest.raises(elasticsearch.AuthorizationException):
+                forbidden()
+    for stores in (worker, preparer):
+        stores.close()
