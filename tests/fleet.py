@@ -32,16 +32,23 @@ class Fleet:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
-        """Start a worker, or beat."""
-        arguments = ("beat", "-s", str(self.folder / "beat"), "--pidfile=") if name == "beat" else WORKERS[name] + QUIET
+        """Start a worker, a beat (any name that begins so), or `up`, which is all of them in one process."""
         self.processes[name] = subprocess.Popen(
-            [BIN / "celery", "-A", "workers.app", *arguments],
+            self._command(name),
             env=self.environment,
             cwd=ROOT,
             stdout=(self.folder / f"{name}.log").open("ab"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def _command(self, name: str) -> list[str]:
+        if name == "up":
+            return [str(BIN / "wirewatch"), "up"]
+        celery = [str(BIN / "celery"), "-A", "workers.app"]
+        if name.startswith("beat"):
+            return [*celery, "beat", "-s", str(self.folder / name), "--pidfile="]
+        return [*celery, *WORKERS[name], *QUIET]
 
     def kill(self, name: str) -> None:
         """kill -9 the worker and its children: nothing is finished, nothing acknowledged."""
@@ -74,7 +81,8 @@ class Fleet:
 @contextmanager
 def launched(folder: Path, *names: str, **settings: str) -> Iterator[Fleet]:
     """The named processes, prepared and started; all of them when none is named."""
-    fleet = Fleet(folder, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+    fleet = Fleet(folder, kept | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
     fleet.wirewatch("setup")
     try:
         for name in names or (*WORKERS, "beat"):

@@ -23,8 +23,9 @@ from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
 from workers import bootstrap
 
-# Of a lease: when a task is asked to stop, and when its process is ended.
-SOFT_PART, HARD_PART = 0.8, 0.9
+LIMIT_PART = 0.9
+"""Of a lease, after which the process of a task is ended. There is no soft limit before it: Celery raises that as an
+exception wherever the task happens to be, and it was taken for an error of the page or the mail that was in hand."""
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_soft_time_limit": settings.lease * SOFT_PART,
-        "task_time_limit": settings.lease * HARD_PART,
+        "task_time_limit": settings.lease * LIMIT_PART,
         "task_create_missing_queues": True,
         "task_default_queue": "sweep",
         "task_routes": {f"wirewatch.{task}": {"queue": queue} for task, queue in ROUTES.items()},
