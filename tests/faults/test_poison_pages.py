@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from pipeline.adapters import extractor, sqlite
-from pipeline.adapters.extractor import CHILD_BYTES, ProcessExtractor
+from pipeline.adapters import sqlite
+from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.flow.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
-from pipeline.model import Article
 from pipeline.ports import Ports
 from tests import web
 from tests.conftest import world
 from tests.faults.conservation import conservation
+from tests.faults.poison import poisoned
 from tests.press import Press
-
-
-def poisoned(html: bytes, url: str, content_type: str) -> Article:
-    """As a page that its parser does not survive."""
-    if b"memory" in html:
-        bytearray(CHILD_BYTES + 1)
-    if b"loop" in html:
-        time.sleep(3_600)
-    if b"crash" in html:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return extractor.extract(html, url, content_type)
 
 
 @pytest.fixture
 def ports(tmp_path, clock) -> Iterator[Ports]:
     stores = sqlite.open_stores(str(tmp_path / "store.db"))
-    made = world(stores, tmp_path, clock, extract_timeout="5")
+    made = world(stores, tmp_path, clock)
     made.stores.prepare()
-    made.extractor.close()
-    made = replace(made, extractor=ProcessExtractor(replace(made.settings, extract_timeout=5), poisoned, children=1))
+    made = replace(made, extractor=ProcessExtractor(made.settings, poisoned, children=1))
     yield made
     made.fetcher.close()
     made.extractor.close()
