@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from statistics import median, quantiles
@@ -80,27 +80,27 @@ def _latency(count: int) -> dict[str, float]:
             "console_port": "0",
             "log_level": "WARNING",
         }
-        _watch(press, settings)
+        ports = bootstrap.make_ports(load({}, **settings))
+        ports.stores.prepare()
+        watch(ports, press)
+        bootstrap.close(ports)
         with _up(settings, folder):
             wait_until(lambda: len({path for path, _ in site.requests}) >= FEEDS, 60, "each feed is polled")
-            _publish(press, count)
+            publish(press, range(count), A_SECOND)
             wait_until(lambda: len(mailed(postbox)) == count, 120, "each story is mailed")
             taken = mailed(postbox)
         took = [taken[number] - press.arrived[number] for number in range(count)]
-        return _figures(took) | {"polls_per_s": len(site.requests) / (count / A_SECOND)}
+        return figures(took) | {"polls_per_s": len(site.requests) / (count / A_SECOND)}
 
 
-def _watch(press: Press, settings: dict[str, str]) -> None:
-    """Alerts of the stream that match what they match, and WATCHED that each story matches one of."""
-    ports = bootstrap.make_ports(load({}, **settings))
-    ports.stores.prepare()
+def watch(ports: Ports, press: Press) -> None:
+    """ALERTS alerts: of the stream, which match what they match, and one for each zone of the press; and its feeds."""
     strangers = [
         replace(one, recipients=("stranger@desk.example",), policy="daily 08:00")
-        for one in newsstream.alerts(ALERTS - WATCHED)
+        for one in newsstream.alerts(ALERTS - press.zones)
     ]
     ports.stores.alerts.put([*strangers, *press.alerts(RECIPIENTS)])
     add_feeds(ports, [NewFeed(url=address) for address in press.addresses])
-    bootstrap.close(ports)
 
 
 @contextmanager
@@ -114,11 +114,12 @@ def _up(settings: dict[str, str], folder: str) -> Iterator[None]:
         process.wait(60)
 
 
-def _publish(press: Press, count: int) -> None:
+def publish(press: Press, numbers: Iterable[int], a_second: float) -> None:
+    """Publish these stories, so many a second."""
     chance, began = random.Random(8), time.perf_counter()
-    for number in range(count):
+    for place, number in enumerate(numbers):
         text = newsstream.story(chance, number).body
-        time.sleep(max(0.0, began + number / A_SECOND - time.perf_counter()))
+        time.sleep(max(0.0, began + place / a_second - time.perf_counter()))
         press.publish(number, text)
 
 
@@ -195,7 +196,8 @@ def _serve(asked: Connection) -> None:
     asked.recv()
 
 
-def _figures(took: list[float]) -> dict[str, float]:
+def figures(took: list[float]) -> dict[str, float]:
+    """Of seconds: how many, and how they spread."""
     return {
         "count": len(took),
         "p50_s": median(took),

@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import setup_logging, task_failure, worker_process_init
+from celery.signals import setup_logging, task_failure, worker_init, worker_process_init
 
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings
@@ -111,6 +111,12 @@ def _tell(sender: Task, exception: BaseException, **_: object) -> None:
     # What was foreseen is one line; Celery itself tells of the rest, with its traceback.
     if isinstance(exception, WirewatchError):
         log.warning("%s: %s", sender.name, exception)
+
+
+@worker_init.connect
+def _before_fork(**_: object) -> None:
+    # What children share and need not read again: one that was killed is replaced under load, and its lease is running.
+    bootstrap.preload(bootstrap.settings())
 
 
 @worker_process_init.connect

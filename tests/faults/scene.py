@@ -35,8 +35,8 @@ from workers import bootstrap
 
 SCALE = float(os.environ.get("FAULT_SCALE", "0.05"))
 SHORTEST = 3.0
-LEASE, SWEEP = 12, 1
-SETTLED = 120.0
+LEASE, SWEEP = 20, 1
+SETTLED = 180.0
 """Seconds for what a fault left to be done: leases, waits between tries, and a slow machine."""
 
 
@@ -111,7 +111,9 @@ class RedisServer:
 
 
 @contextmanager
-def in_fleet(elasticsearch_url: str, redis: RedisServer, folder: Path, **overrides: str) -> Iterator[Scene]:
+def in_fleet(
+    elasticsearch_url: str, redis: RedisServer, folder: Path, feeds: int = 4, window: int = 1_000, **overrides: str
+) -> Iterator[Scene]:
     """A scene on Elasticsearch and Redis, with the workers of Celery at work; `overrides` are settings of theirs."""
     with ExitStack() as stack:
         postbox = stack.enter_context(open_postbox())
@@ -132,7 +134,7 @@ def in_fleet(elasticsearch_url: str, redis: RedisServer, folder: Path, **overrid
             "broker": f"redis://127.0.0.1:{wires['redis'].port}/0",
             "mail": f"smtp://127.0.0.1:{wires['smtp'].port}",
         }
-        ports, press = _prepared(stack, settings | overrides)
+        ports, press = _prepared(stack, settings | overrides, feeds, window)
         stack.callback(_forget, ports)
         fleet = stack.enter_context(launched(folder, **settings | wired | overrides))
         yield Scene(ports, press, postbox, fleet, wires)
@@ -159,17 +161,17 @@ SETTINGS = {
     "lease": str(LEASE),
     "look_again": "0",
     "pages": "always",
-    "extract_timeout": "4",
+    "extract_timeout": "8",
     "attempts": "2",
 }
 
 
-def _prepared(stack: ExitStack, settings: dict[str, str]) -> tuple[Ports, Press]:
+def _prepared(stack: ExitStack, settings: dict[str, str], feeds: int = 4, window: int = 1_000) -> tuple[Ports, Press]:
     """Ports for a test to look through, and a press that is watched."""
     ports = bootstrap.make_ports(load({}, **settings))
     stack.callback(bootstrap.close, ports)
     ports.stores.prepare()
-    press = Press(stack.enter_context(web.serve()), feeds=4, zones=20, window=1_000, pages=True)
+    press = Press(stack.enter_context(web.serve()), feeds=feeds, zones=20, window=window, pages=True)
     ports.stores.alerts.put(press.alerts(recipients=5))
     add_feeds(ports, [NewFeed(url=one) for one in press.addresses])
     return ports, press
