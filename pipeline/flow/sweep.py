@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from pipeline.flow.firing import write_deliveries
+from pipeline.flow.setback import set_right
 from pipeline.flow.watchdog import due_watchdogs
 from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
@@ -37,6 +38,7 @@ class Work:
 
 def sweep(ports: Ports) -> Work:
     """Find what is ready and mark it as queued; whoever calls puts the batches into the queue."""
+    set_right(ports)
     now = ports.clock.now()
     stores = ports.stores
     grace = timedelta(seconds=ports.settings.lease)

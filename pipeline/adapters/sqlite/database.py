@@ -143,8 +143,7 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:  # SQLite itself rolls back what no longer fits on the disk
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
 
     def _connection(self) -> sqlite3.Connection:
@@ -175,3 +174,9 @@ class Database:
             ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path}: {error}: restore it from a backup, or name another file") from error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End the transaction, unless SQLite has done so itself, as when it no longer fits on the disk."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
