@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.model import EntryState
 from tests import web
 from tests.faults import scene
 from tests.faults.faults import FAULTS
 from tests.faults.scene import SETTLED, RedisServer, Scene, lasting
+from tests.servers import wait_until
 
 pytestmark = [pytest.mark.elasticsearch, pytest.mark.redis, pytest.mark.timeout(1_800)]
 
@@ -55,7 +55,11 @@ def test_a_page_that_never_ends_kills_its_extractor_alone_and_its_entry_rests_in
     at_work.publish()
     url = at_work.press.site.put(f"/story/{number}", "<html><body><article>" + "<p>a" * 1_100_000, web.HTML)
     with at_work.load():
-        at_work.settle()
-    entries = {entry.url: entry for entry in at_work.ports.stores.entries.quarantined()}
-    assert entries[url].state is EntryState.QUARANTINED
-    assert "ran out of its 8 s" in entries[url].error
+        wait_until(lambda: url in quarantined(at_work), SETTLED, "its entry rests")
+    assert "ran out of its 8 s" in quarantined(at_work)[url]
+    at_work.settle()
+
+
+def quarantined(at_work: Scene) -> dict[str, str]:
+    """What is said of each entry in quarantine, by its address."""
+    return {entry.url: entry.error for entry in at_work.ports.stores.entries.quarantined()}
