@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,13 +19,12 @@ from pipeline.ports import Ports
 from tests import web
 from tests.faults import scene
 from tests.faults.conservation import conservation
-from tests.faults.scene import RedisServer
+from tests.faults.scene import SETTLED, RedisServer, lasting
 from tests.press import Press
 from tests.servers import wait_until
 from workers.app import Steady
 
-LIBFAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
-HOUR = 3_600.0
+HOUR = 3_600
 
 
 def work(ports: Ports) -> None:
@@ -94,26 +96,26 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.mark.elasticsearch
 @pytest.mark.redis
-@pytest.mark.timeout(300)
-@pytest.mark.skipif(not LIBFAKETIME, reason="no libfaketime: apt-get install faketime")
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(
+    not shutil.which("cc"), reason="no C compiler, to make a clock that can be set: apt-get install gcc"
+)
 def test_all_workers_set_back_go_on_at_once(elasticsearch_url, redis, tmp_path, monkeypatch):
-    shift = tmp_path / "shift"
-    shift.write_text("+0")
-    faked = {
-        "LD_PRELOAD": str(LIBFAKETIME),
-        "FAKETIME_TIMESTAMP_FILE": str(shift),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    for name, value in faked.items():
-        monkeypatch.setenv(name, value)
+    shift, clock = tmp_path / "shift", tmp_path / "setclock.so"
+    source = Path(__file__).with_name("setclock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", clock, source, "-ldl"], check=True)
+    shift.write_text("0")
+    monkeypatch.setenv("LD_PRELOAD", str(clock))
+    monkeypatch.setenv("CLOCK_SHIFT", str(shift))
     with scene.in_fleet(elasticsearch_url, redis, tmp_path) as at_work:
         at_work.publish()
         at_work.settle()
-        wait_until(lambda: looked(at_work.ports), 60, "there was a look at coverage")
-        shift.write_text("-3600")
-        at_work.publish()
+        wait_until(lambda: looked(at_work.ports), SETTLED, "there was a look at coverage")
+        with at_work.load():
+            shift.write_text(str(-HOUR))
+            time.sleep(lasting(60))
         at_work.settle()
+        assert "the clock was set back by 0:5" in at_work.fleet.logs()
 
 
 def looked(ports: Ports) -> bool:
