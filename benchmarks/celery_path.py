@@ -38,7 +38,7 @@ from tests import servers, web
 from tests.faults.conservation import entry_id
 from tests.fleet import Fleet, launched
 from tests.postbox import Postbox, open_postbox
-from tests.press import Press, mailed
+from tests.press import Press, Published, mailed
 from tests.servers import wait_until
 from workers import bootstrap
 
@@ -120,13 +120,19 @@ def burst(made: Desk, numbers: Iterable[int]) -> float:
     began = time.perf_counter()
     for number, text in texts.items():
         made.press.publish(number, text)
-    left = {entry_id(one) for one in made.press.published[known:]}
-    while left and time.perf_counter() < began + LONGEST:
-        time.sleep(0.2)  # no oftener: asking is work for Elasticsearch too
-        left -= {key for key, one in made.ports.stores.entries.get(list(left)).items() if one.state is EntryState.DONE}
-    if left:
-        sys.exit(f"after {LONGEST:g} s {len(left)} of {len(texts)} stories are not through:\n{made.fleet.logs()}")
+    pass_through(made.ports, made.press.published[known:], LONGEST)
     return time.perf_counter() - began
+
+
+def pass_through(ports: Ports, published: Iterable[Published], seconds: float) -> None:
+    """Wait until each of these is a story on which the alerts have fired; exits when that takes longer."""
+    left = {entry_id(one) for one in published}
+    until = time.monotonic() + seconds
+    while left:
+        if time.monotonic() > until:
+            sys.exit(f"after {seconds:g} s {len(left)} stories are not through")
+        time.sleep(0.2)  # no oftener: asking is work for Elasticsearch too
+        left -= {key for key, one in ports.stores.entries.get(list(left)).items() if one.state is EntryState.DONE}
 
 
 def rate(made: Desk, count: int) -> dict[str, float]:

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import linear_regression, pstdev
 
+from benchmarks.celery_path import pass_through
 from benchmarks.deliver import figures
 from benchmarks.poll import family, note, pss
 from tests import servers
@@ -116,10 +117,10 @@ def soaked(at_work: Scene, redis: RedisServer, seconds: float, chance: random.Ra
 def measured(at_work: Scene) -> float:
     """Stories a second, of the second of two bursts."""
     for _ in range(2):
-        began = time.perf_counter()
+        began, known = time.perf_counter(), len(at_work.press.published)
         for _ in range(BURST):
             at_work.publish()
-        at_work.settle(SETTLED)
+        pass_through(at_work.ports, at_work.press.published[known:], SETTLED)
         took = time.perf_counter() - began
     return BURST / took
 
