@@ -67,13 +67,18 @@ def make_ports(settings: Settings) -> Ports:
     return Ports(
         stores=make_stores(settings),
         fetcher=HttpFetcher(settings, lambda: make_budget(settings)),
-        extractor=ProcessExtractor(settings),
+        extractor=ProcessExtractor(settings, children=_extracting(settings)),
         mailer=make_mailer(settings),
         clock=SystemClock(),
         settings=settings,
         variants=make_variants(settings),
         enrichers=enrich.all_with(make_tagger(settings)),
     )
+
+
+def _extracting(settings: Settings) -> int | None:
+    """How many pages are extracted at once: one by a Celery worker, which has no threads; None is one a core."""
+    return None if urlsplit(settings.broker).scheme == "memory" else 1
 
 
 def make_tagger(settings: Settings) -> Enricher:
