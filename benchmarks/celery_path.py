@@ -29,13 +29,13 @@ from uuid import uuid4
 from benchmarks import newsstream
 from benchmarks.deliver import A_SECOND, FEEDS, WATCHED, figures, publish, watch
 from benchmarks.poll import family
-from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
 from pipeline.model import EntryState
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import servers, web
 from tests.faults.conservation import entry_id
+from tests.faults.scene import drop_indices
 from tests.fleet import Fleet, launched
 from tests.postbox import Postbox, open_postbox
 from tests.press import Press, Published, mailed
@@ -102,7 +102,7 @@ def desk(store: str, broker: str, count: int, ingesting: int) -> Iterator[Desk]:
         ports = bootstrap.make_ports(load({}, **settings))
         stack.callback(bootstrap.close, ports)
         ports.stores.prepare()
-        stack.callback(_forget, ports)
+        stack.callback(drop_indices, ports)
         press = Press(site, feeds=FEEDS, zones=WATCHED, window=count, pages=True)
         watch(ports, press)
         ingest = ["ingest", *(f"ingest-{number}" for number in range(2, ingesting + 1))]
@@ -183,13 +183,6 @@ def _against(key: str, value: float) -> str:
         return ""
     met = value >= BARS[key] if key == "stories_per_s" else value < BARS[key]
     return f"bar {BARS[key]:g}: {'met' if met else 'NOT MET'}"
-
-
-def _forget(ports: Ports) -> None:
-    """Delete the indices: one by one, as deleting by a pattern is refused."""
-    names = indices.Names(ports.settings.store_prefix)
-    with connect(ports.settings) as client:
-        client.indices.delete(index=[names.index(kind) for kind in indices.Kind])
 
 
 if __name__ == "__main__":

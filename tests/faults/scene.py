@@ -38,7 +38,6 @@ from workers import bootstrap
 
 SCALE = float(os.environ.get("FAULT_SCALE", "0.05"))
 SHORTEST = 3.0
-SWEEP = 1
 SETTLED = 180.0
 """Seconds for what a fault left to be done: leases, waits between tries, and a slow machine."""
 
@@ -145,7 +144,7 @@ def in_fleet(
             "mail": f"smtp://127.0.0.1:{wires['smtp'].port}",
         }
         ports, press = _prepared(stack, settings | overrides, feeds, window)
-        stack.callback(_forget, ports)
+        stack.callback(drop_indices, ports)
         fleet = stack.enter_context(launched(folder, **settings | wired | overrides))
         yield Scene(ports, press, postbox, fleet, wires)
 
@@ -175,7 +174,7 @@ SETTINGS = {
     "host_parallel": "8",
     "poll_floor": "0",
     "poll_ceiling": "2",
-    "sweep_every": str(SWEEP),
+    "sweep_every": "1",
     "look_again": "0",
     "pages": "always",
     "attempts": "2",
@@ -198,7 +197,7 @@ def _place(url: str, port: int) -> tuple[str, int]:
     return str(parts.hostname), parts.port or port
 
 
-def _forget(ports: Ports) -> None:
+def drop_indices(ports: Ports) -> None:
     """Delete the indices: one by one, as deleting by a pattern is refused."""
     names = indices.Names(ports.settings.store_prefix)
     with connect(ports.settings) as client:

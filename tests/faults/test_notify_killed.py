@@ -16,14 +16,13 @@ from pathlib import Path
 import pytest
 
 from pipeline import flow
-from pipeline.adapters.elastic import indices
-from pipeline.adapters.elastic.client import connect
 from pipeline.flow.firing import write_deliveries
 from pipeline.model import Delivery, DeliveryState, identify
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders
 from tests.faults.conservation import untold
+from tests.faults.scene import drop_indices
 from tests.fleet import ROOT
 from tests.postbox import Postbox, open_postbox
 from tests.servers import wait_until
@@ -72,12 +71,7 @@ class Shop:
             worker.wait()
         bootstrap.close(self.ports)
         if self.ports.settings.store.startswith("http"):
-            self._forget()
-
-    def _forget(self) -> None:
-        client, names = connect(self.ports.settings), indices.Names(self.ports.settings.store_prefix)
-        client.indices.delete(index=[names.index(kind) for kind in indices.Kind])
-        client.close()
+            drop_indices(self.ports)
 
     def unsent(self) -> int:
         counts = self.ports.stores.deliveries.counts()
