@@ -14,11 +14,9 @@ from __future__ import annotations
 import logging
 import multiprocessing.process
 import sys
-from datetime import datetime
 from typing import Any
 
 from celery import Celery, Task
-from celery.schedules import schedstate, schedule
 from celery.signals import setup_logging, task_failure, worker_init, worker_process_init
 
 from pipeline.errors import WirewatchError
@@ -42,16 +40,6 @@ ROUTES = {
 }
 
 app = Celery("wirewatch", include=["workers.tasks"])
-
-
-class Steady(schedule):  # type: ignore[misc]
-    """Celery's, but for a clock that was set back: what ran in what is now the future is due at once."""
-
-    def is_due(self, last_run_at: datetime) -> schedstate:
-        """Whether it is to run, and in how many seconds to ask again."""
-        if self.maybe_make_aware(last_run_at) > self.now():
-            return schedstate(is_due=True, next=self.seconds)
-        return super().is_due(last_run_at)
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -78,11 +66,12 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "beat_schedule": {
             "sweep": {
                 "task": "wirewatch.sweep",
-                "schedule": Steady(settings.sweep_every),
+                "schedule": settings.sweep_every,
                 # A sweep that waited until the next one is due has nothing to add to it.
                 "options": {"expires": settings.sweep_every},
             }
         },
+        "beat_scheduler": "workers.steady:SteadyScheduler",
         "beat_sync_every": 1,  # written at every tick: what the health check looks at
         "beat_max_loop_interval": max(0.1, min(5.0, settings.sweep_every)),
         "timezone": "UTC",

@@ -7,22 +7,25 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from pipeline import flow
 from pipeline.flow.manage import NewFeed, add_feeds
 from pipeline.flow.setback import set_back
 from pipeline.ports import Ports
 from tests import web
+from tests.builders import NOON
+from tests.fakes import Clock
 from tests.faults import scene
 from tests.faults.conservation import conservation
 from tests.faults.scene import SETTLED, RedisServer, lasting
 from tests.press import Press
 from tests.servers import wait_until
-from workers.app import Steady
+from workers.steady import SteadyScheduler
 
 HOUR = 3_600
 
@@ -79,12 +82,29 @@ def test_a_lease_stays_as_long_as_it_was(ports, site, clock):
     assert 0 < seen[0] <= ports.settings.lease + 60
 
 
-def test_beat_does_not_wait_for_the_time_that_was():
-    now = datetime.now(UTC)
-    every = Steady(10, nowfun=lambda: now)
-    assert every.is_due(now + timedelta(hours=1)) == (True, 10)
-    assert not every.is_due(now - timedelta(seconds=4)).is_due
-    assert every.is_due(now - timedelta(seconds=11)).is_due
+class TurnedCelery(Celery):
+    """Celery by a clock that a test turns."""
+
+    turned = Clock()
+
+    def now(self):
+        return self.turned.now()
+
+
+def test_beat_does_not_wait_for_the_time_that_was(tmp_path):
+    made, ran = TurnedCelery(broker="memory://", set_as_current=False), []
+
+    @made.task(name="sweep")
+    def sweep():
+        ran.append(made.now())
+
+    made.conf.update(task_always_eager=True, beat_schedule={"sweep": {"task": "sweep", "schedule": 10.0}})
+    scheduler = SteadyScheduler(made, schedule_filename=str(tmp_path / "beat"))
+    for seconds in (0, 11, -HOUR, 11):
+        made.turned.turn(seconds)
+        scheduler.tick()
+    scheduler.close()
+    assert [(at - NOON).total_seconds() for at in ran] == [0, 11, 11 - HOUR, 22 - HOUR]
 
 
 @pytest.fixture
