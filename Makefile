@@ -40,6 +40,9 @@ lint: .venv/installed-dev
 parity: .venv/installed-dev  ## the long run of the tests that hold all engines to the evaluator (half an hour)
 	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/test_parity.py --timeout 3600
 
+faults: .venv/installed-dev  ## the faults of tests/faults for as long as issue 10 asks (half an hour)
+	@FAULT_SCALE=1 $(BIN)/python -m pytest tests/faults --timeout 3600
+
 types: .venv/installed-dev
 	@$(BIN)/mypy
 
@@ -73,4 +76,4 @@ audit: .venv-audit/installed  ## known vulnerabilities of the pinned dependencie
 clean:  ## remove what was installed and cached
 	rm -rf .venv .venv-audit sbom.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo run test check lint types imports parity format lock sbom audit clean
+.PHONY: help install demo run test check lint types imports parity faults format lock sbom audit clean

@@ -22,15 +22,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from email.utils import formatdate
 from multiprocessing.connection import Connection
 from statistics import median, quantiles
-from xml.sax.saxutils import escape
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -45,47 +41,14 @@ from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders, web
 from tests.fleet import BIN
-from tests.postbox import Postbox, open_postbox
+from tests.postbox import open_postbox
+from tests.press import Press, mailed
 from tests.servers import free_port, wait_until
 from workers import bootstrap
 
 FEEDS, ALERTS, WATCHED, A_SECOND = 10, 1_000, 200, 5.0
 RECIPIENTS, MAILS = 20, 2_000
 BARS = {"p50_s": 1.0, "p99_s": 3.0, "mails_per_s": 100.0}
-
-
-@dataclass(slots=True)
-class Press:
-    """Feeds that hold what was published last, and when each story was first given out."""
-
-    site: web.Site
-    items: list[list[str]] = field(default_factory=lambda: [[] for _ in range(FEEDS)])
-    waiting: list[list[int]] = field(default_factory=lambda: [[] for _ in range(FEEDS)])
-    arrived: dict[int, float] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, feed: int) -> web.Answer:
-        with self.lock:
-            now = time.time()
-            self.arrived |= dict.fromkeys(self.waiting[feed], now)
-            self.waiting[feed].clear()
-            items = "".join(self.items[feed][-20:])
-        body = f"<rss version='2.0'><channel><title>Feed {feed}</title>{items}</channel></rss>"
-        return web.Answer(body.encode(), headers={"Content-Type": web.RSS})
-
-    def publish(self, number: int, text: str) -> None:
-        link = f"{self.site.base}/story/{number}"
-        item = (
-            f"<item><title>{_title(number)}</title><link>{link}</link><pubDate>{formatdate()}</pubDate>"
-            f"<description>{escape(text)}</description></item>"
-        )
-        with self.lock:
-            self.items[number % FEEDS].append(item)
-            self.waiting[number % FEEDS].append(number)
-
-
-def _title(number: int) -> str:
-    return f"Report {number:06} about zone{number % WATCHED}"
 
 
 def main() -> None:
@@ -103,7 +66,7 @@ def main() -> None:
 
 def _latency(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, web.serve() as site, open_postbox() as postbox:
-        press = Press(site)
+        press = Press(site, feeds=FEEDS, zones=WATCHED)
         settings = {
             "data": folder,
             "mail": postbox.url,
@@ -117,33 +80,27 @@ def _latency(count: int) -> dict[str, float]:
             "console_port": "0",
             "log_level": "WARNING",
         }
-        _watch(press, settings)
+        ports = bootstrap.make_ports(load({}, **settings))
+        ports.stores.prepare()
+        watch(ports, press)
+        bootstrap.close(ports)
         with _up(settings, folder):
             wait_until(lambda: len({path for path, _ in site.requests}) >= FEEDS, 60, "each feed is polled")
-            _publish(press, count)
-            wait_until(lambda: len(_taken(postbox)) == count, 120, "each story is mailed")
-            taken = _taken(postbox)
+            publish(press, range(count), A_SECOND)
+            wait_until(lambda: len(mailed(postbox)) == count, 120, "each story is mailed")
+            taken = mailed(postbox)
         took = [taken[number] - press.arrived[number] for number in range(count)]
-        return _figures(took) | {"polls_per_s": len(site.requests) / (count / A_SECOND)}
+        return figures(took) | {"polls_per_s": len(site.requests) / (count / A_SECOND)}
 
 
-def _watch(press: Press, settings: dict[str, str]) -> None:
-    """Alerts of the stream that match what they match, and WATCHED that each story matches one of."""
-    ports = bootstrap.make_ports(load({}, **settings))
-    ports.stores.prepare()
+def watch(ports: Ports, press: Press) -> None:
+    """ALERTS alerts: of the stream, which match what they match, and one for each zone of the press; and its feeds."""
     strangers = [
         replace(one, recipients=("stranger@desk.example",), policy="daily 08:00")
-        for one in newsstream.alerts(ALERTS - WATCHED)
+        for one in newsstream.alerts(ALERTS - press.zones)
     ]
-    own = [
-        builders.alert(f"zone{number}", recipients=(f"{number % RECIPIENTS}@desk.example",))
-        for number in range(WATCHED)
-    ]
-    ports.stores.alerts.put([*strangers, *own])
-    for feed in range(FEEDS):
-        press.site.answers[f"/feed{feed}"] = lambda feed=feed: press.answer(feed)  # type: ignore[misc]
-    add_feeds(ports, [NewFeed(url=f"{press.site.base}/feed{feed}") for feed in range(FEEDS)])
-    bootstrap.close(ports)
+    ports.stores.alerts.put([*strangers, *press.alerts(RECIPIENTS)])
+    add_feeds(ports, [NewFeed(url=address) for address in press.addresses])
 
 
 @contextmanager
@@ -157,22 +114,13 @@ def _up(settings: dict[str, str], folder: str) -> Iterator[None]:
         process.wait(60)
 
 
-def _publish(press: Press, count: int) -> None:
+def publish(press: Press, numbers: Iterable[int], a_second: float) -> None:
+    """Publish these stories, so many a second."""
     chance, began = random.Random(8), time.perf_counter()
-    for number in range(count):
+    for place, number in enumerate(numbers):
         text = newsstream.story(chance, number).body
-        time.sleep(max(0.0, began + number / A_SECOND - time.perf_counter()))
+        time.sleep(max(0.0, began + place / a_second - time.perf_counter()))
         press.publish(number, text)
-
-
-def _taken(postbox: Postbox) -> dict[int, float]:
-    """When the mail of each story came."""
-    found: dict[int, float] = {}
-    for mail, at in zip(list(postbox.mails), list(postbox.times), strict=False):
-        subject = str(mail["Subject"])
-        if "Report " in subject:
-            found.setdefault(int(subject.partition("Report ")[2][:6]), at)
-    return found
 
 
 # -- mails a second
@@ -248,7 +196,8 @@ def _serve(asked: Connection) -> None:
     asked.recv()
 
 
-def _figures(took: list[float]) -> dict[str, float]:
+def figures(took: list[float]) -> dict[str, float]:
+    """Of seconds: how many, and how they spread."""
     return {
         "count": len(took),
         "p50_s": median(took),

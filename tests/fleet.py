@@ -15,11 +15,8 @@ from typing import Any
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
-WORKERS = {
-    "poll": ("worker", "-Q", "poll", "-n", "poll@test", "-c", "1"),
-    "ingest": ("worker", "-Q", "ingest,backfill", "-n", "ingest@test", "-c", "1"),
-    "notify": ("worker", "-Q", "notify,sweep", "-n", "notify@test", "-c", "1"),
-}
+WORKERS = {"poll": "poll", "ingest": "ingest,backfill", "notify": "notify,sweep"}
+"""The queues of each; another of a kind has a name that begins so: ingest-2."""
 QUIET = ("--without-gossip", "--without-mingle")
 
 
@@ -32,16 +29,24 @@ class Fleet:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
-        """Start a worker, or beat."""
-        arguments = ("beat", "-s", str(self.folder / "beat"), "--pidfile=") if name == "beat" else WORKERS[name] + QUIET
+        """Start a worker, a beat, or `up`, which is all of them in one process; another of a kind as `beat-2`."""
         self.processes[name] = subprocess.Popen(
-            [BIN / "celery", "-A", "workers.app", *arguments],
+            self._command(name),
             env=self.environment,
             cwd=ROOT,
             stdout=(self.folder / f"{name}.log").open("ab"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def _command(self, name: str) -> list[str]:
+        if name == "up":
+            return [str(BIN / "wirewatch"), "up"]
+        celery = [str(BIN / "celery"), "-A", "workers.app"]
+        kind = name.partition("-")[0]
+        if kind == "beat":
+            return [*celery, "beat", "-s", str(self.folder / name), "--pidfile="]
+        return [*celery, "worker", "-Q", WORKERS[kind], "-n", f"{name}@test", "-c", "1", *QUIET]
 
     def kill(self, name: str) -> None:
         """kill -9 the worker and its children: nothing is finished, nothing acknowledged."""

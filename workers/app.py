@@ -28,8 +28,9 @@ from workers.metrics import serve as metrics
 from workers.metrics import timing
 from workers.turns import BACKFILL
 
-# Of a lease: when a task is asked to stop, and when its process is ended.
-SOFT_PART, HARD_PART = 0.8, 0.9
+LIMIT_PART = 0.9
+"""Of a lease, after which the process of a task is ended. There is no soft limit before it: Celery raises that as an
+exception wherever the task happens to be, and it was taken for an error of the page or the mail that was in hand."""
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_soft_time_limit": settings.lease * SOFT_PART,
-        "task_time_limit": settings.lease * HARD_PART,
+        "task_time_limit": settings.lease * LIMIT_PART,
         "task_create_missing_queues": True,
         "task_default_queue": "sweep",
         "task_routes": {f"wirewatch.{task}": {"queue": queue} for task, queue in ROUTES.items()},
@@ -95,7 +95,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
             }
         },
         # `up` alone has its broker in memory, so nobody else's beat names its sweeps.
-        "beat_scheduler": "celery.beat:Scheduler" if _in_memory(settings) else "workers.beat:LeadingScheduler",
+        "beat_scheduler": "workers.beat:SteadyScheduler" if _in_memory(settings) else "workers.beat:LeadingScheduler",
         "beat_max_loop_interval": max(0.1, min(5.0, settings.sweep_every)),
         "timezone": "UTC",
     }
@@ -149,6 +149,12 @@ def _tell(sender: Task, exception: BaseException, **_: object) -> None:
     # What was foreseen is one line; Celery itself tells of the rest, with its traceback.
     if isinstance(exception, WirewatchError):
         log.warning("%s: %s", sender.name, exception)
+
+
+@worker_init.connect
+def _before_fork(**_: object) -> None:
+    # What children share and need not read again: one that was killed is replaced under load, and its lease is running.
+    bootstrap.preload(bootstrap.settings())
 
 
 @worker_process_init.connect

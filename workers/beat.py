@@ -17,8 +17,22 @@ from workers import bootstrap
 log = logging.getLogger(__name__)
 
 
-class LeadingScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
-    """Celery's own scheduler in memory: what is due is derived from the store, so no schedule has to be kept."""
+class SteadyScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
+    """Celery's own scheduler in memory, which goes on when the clock is set back: Celery's waits for the old time."""
+
+    def tick(self, *arguments: Any, **options: Any) -> float:
+        """Send what is due; what ran in what is now the future counts as run now. Seconds until the next look."""
+        now = self.app.now()
+        ahead = [entry for entry in self.schedule.values() if entry.last_run_at > now]
+        for entry in ahead:
+            entry.last_run_at = now
+        if ahead:
+            self._heap = None  # made anew by Celery
+        return float(super().tick(*arguments, **options))
+
+
+class LeadingScheduler(SteadyScheduler):
+    """What is due is derived from the store, so no schedule has to be kept."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         # Unlike any other's, also where processes of two containers have the same number.

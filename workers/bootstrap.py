@@ -161,6 +161,14 @@ def with_links_secret(settings: Settings) -> Settings:
     return replace(settings, links_secret=kept_key(settings.data / "links.key"))
 
 
+def preload(settings: Settings) -> None:
+    """Import what `make_ports` would, and connect to nothing: before a process forks."""
+    if urlsplit(settings.store).scheme != "sqlite":
+        from pipeline.adapters import elastic  # noqa: F401, PLC0415 -- as in make_stores
+    if urlsplit(settings.broker).scheme != "memory":
+        from pipeline.adapters import redis_budget  # noqa: F401, PLC0415 -- as in make_budget
+
+
 def make_stores(settings: Settings) -> Stores:
     """The store that `settings.store` names."""
     if urlsplit(settings.store).scheme == "sqlite":

@@ -10,7 +10,7 @@ from pipeline.errors import WirewatchError
 from pipeline.flow.sweep import batches
 from pipeline.flow.watchdog import LONGEST
 from workers import bootstrap, crew
-from workers.app import SOFT_PART, app
+from workers.app import app
 from workers.metrics import meter
 from workers.turns import BACKFILL
 
@@ -20,7 +20,7 @@ INGEST_BATCH = 10
 NOTIFY_BATCH = 50
 WATCH_SECONDS = LONGEST.total_seconds()
 NOTIFY_PART = 0.4
-"""Of a lease, in which mails are begun: well before the task is asked to stop (app.SOFT_PART) with a mail in hand."""
+"""Of a lease, in which mails are begun: well before its process is ended (app.LIMIT_PART) with a mail in hand."""
 
 
 @app.task(name="wirewatch.poll", throws=(WirewatchError,))
@@ -85,12 +85,7 @@ def subscribe(subscription_ids: list[str]) -> None:
     log.info("subscribe: %d hubs asked, %d refused", report.asked, len(report.refused))
 
 
-@app.task(
-    name="wirewatch.watch",
-    throws=(WirewatchError,),
-    time_limit=WATCH_SECONDS,
-    soft_time_limit=WATCH_SECONDS * SOFT_PART,
-)
+@app.task(name="wirewatch.watch", throws=(WirewatchError,), time_limit=WATCH_SECONDS)
 def watch(name: str) -> None:
     """Have a watchdog look whether all is well."""
     flow.watch(bootstrap.ports(), name)

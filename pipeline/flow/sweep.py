@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from pipeline.flow.beat import admits, swept
 from pipeline.flow.firing import write_deliveries
 from pipeline.flow.pressure import pace, polled_now
+from pipeline.flow.setback import set_right
 from pipeline.flow.watchdog import due_watchdogs
 from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
@@ -45,6 +46,7 @@ def sweep(ports: Ports, token: int | None = None) -> Work:
     """
     if not admits(ports, token):
         return Work([], [], [], [], [], [])
+    set_right(ports)
     now = ports.clock.now()
     stores = ports.stores
     grace = timedelta(seconds=ports.settings.lease)

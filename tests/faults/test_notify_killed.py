@@ -10,20 +10,19 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pipeline import flow
-from pipeline.adapters.elastic import indices
-from pipeline.adapters.elastic.client import connect
 from pipeline.flow.firing import write_deliveries
 from pipeline.model import Delivery, DeliveryState, identify
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders
+from tests.faults.conservation import untold
+from tests.faults.scene import drop_indices
 from tests.fleet import ROOT
 from tests.postbox import Postbox, open_postbox
 from tests.servers import wait_until
@@ -72,13 +71,7 @@ class Shop:
             worker.wait()
         bootstrap.close(self.ports)
         if self.ports.settings.store.startswith("http"):
-            self._forget()
-
-    def _forget(self) -> None:
-        client, names = connect(self.ports.settings), indices.Names(self.ports.settings.store_prefix)
-        client.indices.delete(index=[one.name for one in indices.existing(client, names)])
-        client.indices.delete_index_template(name=names.prefix)
-        client.close()
+            drop_indices(self.ports)
 
     def unsent(self) -> int:
         counts = self.ports.stores.deliveries.counts()
@@ -115,12 +108,7 @@ def assert_told(shop: Shop) -> None:
     """Each delivery went out under its Message-ID, and what went out twice is marked."""
     rows = list(shop.ports.stores.deliveries.all())
     assert {one.state for one in rows} == {DeliveryState.SENT}
-    taken = Counter(str(mail["Message-ID"]) for mail in shop.postbox.mails)
-    told: dict[str, list[Delivery]] = defaultdict(list)
-    for one in rows:
-        told[one.message_id].append(one)
-    assert set(told) == set(taken)
-    assert all(one.repeated for message_id, count in taken.items() if count > 1 for one in told[message_id])
+    assert list(untold(rows, shop.postbox.mails)) == []
 
 
 def test_a_death_between_the_servers_250_and_our_write_sends_again_under_the_same_message_id_and_marks_it(shop):

@@ -1,4 +1,4 @@
-"""A TCP wire to a server that a test can cut."""
+"""A TCP wire to a server that a test can cut, or answer on in the server's place."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from contextlib import contextmanager, suppress
 
 
 class Wire:
-    """Forwards connections to `target` until it is cut; then closes them, and refuses new ones, until mended."""
+    """Forwards connections to `target` until it is cut; then closes them, and refuses new ones, until mended.
+
+    While `instead` is set, it is the answer to whatever is sent, and the target hears nothing.
+    """
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
         self._open: list[socket.socket] = []
         self._listener: socket.socket | None = None
         self.port = 0
+        self.instead = b""
         self.mend()
 
     def mend(self) -> None:
@@ -38,12 +42,29 @@ class Wire:
         while True:
             try:
                 near, _ = listener.accept()
-                far = socket.create_connection(self._target)
             except OSError:
                 return
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:  # the server is away: who called hears so, and may call again
+                near.close()
+                continue
             self._open += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+            for pump, one, other in ((self._ask, near, far), (_pump, far, near)):
+                threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+    def _ask(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):
+            while data := near.recv(65_536):
+                if self.instead:
+                    near.sendall(self.instead)
+                    near.shutdown(socket.SHUT_WR)
+                    while near.recv(65_536):  # closed with something unread, it would be a reset and no answer
+                        pass
+                    break
+                far.sendall(data)
+        with suppress(OSError):
+            far.shutdown(socket.SHUT_WR)
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:

@@ -176,31 +176,45 @@ class ElasticRecords(Generic[Thing]):
         return [[self.thing(hit["_source"]) for hit in answer["hits"]["hits"]] for answer in answers]
 
     def hits(self, query: Body, sort: Sequence[Body], limit: int | None = None) -> Iterator[Body]:
-        """The raw hits, page by page over one point in time. What was written just now is included."""
+        """The raw hits, page by page over one point in time. What was written just now is included.
+
+        Most searches find less than a page, and need no point in time: opening and closing one are two requests more.
+        """
         self.refresh()
+        size = min(PAGE, limit or PAGE)
+        found = self._page(query, sort, size, index=self.shelf.alias)["hits"]["hits"]
+        if len(found) < size or size == limit:
+            yield from found
+        else:
+            yield from self._pages(query, sort, size)
+
+    def _pages(self, query: Body, sort: Sequence[Body], size: int) -> Iterator[Body]:
         with translated(self.client):
             point = self.client.open_point_in_time(index=self.shelf.alias, keep_alive=KEEP_ALIVE)["id"]
         after: Any = None
         try:
             while True:
-                with translated(self.client):
-                    answer = self.client.search(
-                        query={"bool": {"filter": [query]}},
-                        sort=[*sort, {"_shard_doc": "asc"}],
-                        size=min(PAGE, limit or PAGE),
-                        search_after=after,
-                        pit={"id": point, "keep_alive": KEEP_ALIVE},
-                        track_total_hits=False,
-                        source_excludes=self.shelf.unread,
-                    )
+                pit = {"id": point, "keep_alive": KEEP_ALIVE}
+                answer = self._page(query, [*sort, {"_shard_doc": "asc"}], size, pit=pit, search_after=after)
                 found = answer["hits"]["hits"]
                 yield from found
-                if len(found) < min(PAGE, limit or PAGE):
+                if len(found) < size:
                     return
                 point, after = answer["pit_id"], found[-1]["sort"]
         finally:
             with translated(self.client):
                 self.client.close_point_in_time(id=point)
+
+    def _page(self, query: Body, sort: Sequence[Body], size: int, **where: Any) -> Any:
+        with translated(self.client):
+            return self.client.search(
+                query={"bool": {"filter": [query]}},
+                sort=sort,
+                size=size,
+                track_total_hits=False,
+                source_excludes=self.shelf.unread,
+                **where,
+            )
 
     def _change(
         self, ids: Sequence[str], change: Callable[[Thing], Thing | None], changed: dict[str, Thing]

@@ -241,10 +241,10 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
-            connection.execute("COMMIT")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -284,3 +284,9 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 def _too_new(path: str, version: int) -> StoreError:
     return StoreError(f"{path} was made by a later Wirewatch (schema {version}): upgrade this one")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End the transaction, unless SQLite has done so itself, as when it no longer fits on the disk."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,69 @@
+"""Celery workers, Redis, Elasticsearch and SMTP, each taken away under load: nothing is lost, nothing doubled unmarked.
+
+The times are those of issue 10, and each fault has a test; or they are a part of them (tests/faults/scene.py), and all
+come one after another. All tests share one fleet, and the conservation check is of everything since the first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests import web
+from tests.faults import scene
+from tests.faults.faults import FAULTS
+from tests.faults.scene import SCALE, SETTLED, RedisServer, Scene, lasting
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.elasticsearch, pytest.mark.redis, pytest.mark.timeout(1_800)]
+
+ISSUE_SECONDS = dict.fromkeys(FAULTS, 60.0) | {"workers killed": 180.0, "mail server gone": 300.0}
+BETWEEN = 2.0
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    made = RedisServer()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(elasticsearch_url: str, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene.in_fleet(elasticsearch_url, redis, tmp_path_factory.mktemp("fleet")) as made:
+        yield made
+
+
+@pytest.fixture
+def at_work(shared: Scene) -> Scene:
+    """The scene with a story that has gone all its way: what follows begins in good order."""
+    shared.publish()
+    shared.settle()
+    return shared
+
+
+@pytest.mark.parametrize("faults", [[one] for one in FAULTS] if SCALE == 1 else [list(FAULTS)], ids=", then ".join)
+def test_faults_lose_nothing_and_double_nothing_unmarked(at_work, redis, faults):
+    with at_work.load():
+        for fault in faults:
+            FAULTS[fault](at_work, redis, lasting(ISSUE_SECONDS[fault]))
+            time.sleep(BETWEEN)
+    # A mail is tried again after twice as long each time.
+    at_work.settle(SETTLED + 2 * max(lasting(ISSUE_SECONDS[fault]) for fault in faults))
+
+
+def test_a_page_that_never_ends_kills_its_extractor_alone_and_its_entry_rests_in_quarantine(at_work):
+    number = at_work.numbers
+    at_work.publish()
+    url = at_work.press.site.put(f"/story/{number}", "<html><body><article>" + "<p>a" * 1_100_000, web.HTML)
+    with at_work.load():
+        wait_until(lambda: url in quarantined(at_work), SETTLED, "its entry rests")
+    assert "extractor ran out of its" in quarantined(at_work)[url]
+    at_work.settle()
+
+
+def quarantined(at_work: Scene) -> dict[str, str]:
+    """What is said of each entry in quarantine, by its address."""
+    return {entry.url: entry.error for entry in at_work.ports.stores.entries.quarantined()}
