@@ -77,34 +77,19 @@ UPDATE matches SET alert_id = json_extract(CAST(thing AS TEXT), '$.alert_id');
 CREATE INDEX matches_latest ON matches (matched_at, alert_id);
 CREATE INDEX deliveries_latest_to ON deliveries (recipient, created_at);
 """
-_RETENTION = """
+_OPERATIONS = """
 ALTER TABLE matches ADD COLUMN story_id TEXT NOT NULL DEFAULT '';
 UPDATE matches SET story_id = json_extract(CAST(thing AS TEXT), '$.story_id');
 CREATE INDEX matches_story ON matches (story_id);
 CREATE INDEX identities_story ON identities (story_id);
 CREATE INDEX sketches_seen ON sketches (first_seen_at);
-"""
-_REMOVED = """
 CREATE TABLE removed_alerts (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
-"""
-_BEATS = """
 CREATE TABLE beats (id TEXT PRIMARY KEY, thing BLOB NOT NULL);
 ALTER TABLE entries ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;
 DROP INDEX entries_ready;
 CREATE INDEX entries_ready ON entries (state, backfill, ready_at);
 """
-_STEPS = (
-    _FIRST_SCHEMA,
-    _SUBSCRIPTIONS,
-    _CLUSTERS,
-    _RECIPIENTS,
-    _RECONCILIATION,
-    _USERS,
-    _LATEST,
-    _RETENTION,
-    _REMOVED,
-    _BEATS,
-)
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _OPERATIONS)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 
