@@ -13,6 +13,7 @@ from pipeline.errors import BadInput, NotFound, StoreError, Unavailable
 from workers.console import sessions, shell
 from workers.console.api import problems
 from workers.console.root import path_of, root_of
+from workers.metrics.timing import count_error
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ def _missing(request: Request, error: Exception) -> Response:
 
 
 def _try_again(request: Request, error: Exception) -> Response:
+    count_error(error)
     # Without the address: it may hold a token.
     log.warning("console: %s of %s: %s", request.method, request.client and request.client.host, error)
     answer = refusal(
@@ -82,6 +84,7 @@ def _try_again(request: Request, error: Exception) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
+    count_error(error)
     log.error("console: %s: %s", request.method, error)
     return refusal(request, 500, "The store is in trouble", "What it said is in the console's log.")
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import BadInput, NotFound, QueryError, Unavailable, WirewatchError
+from workers.metrics.timing import count_error
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def _of_tree(_: Request, error: Exception) -> JSONResponse:
         return _problem(422, "What was sent can't be used", name="bad-input", detail=str(error))
     if isinstance(error, NotFound):
         return _problem(404, f"There is no such {error.kind}", name="not-found")
+    count_error(error)
     if isinstance(error, Unavailable):
         log.warning("api: %s", error)
         return _problem(503, "Not now: try again", name="unavailable", headers={"Retry-After": "30"})
