@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -48,7 +49,9 @@ def main() -> None:
     results: dict[str, Any] = {}
     if asked.elasticsearch:
         with servers.elasticsearch() as url:
-            stores = elastic.open_stores(load({}, store=url, store_prefix="keep", store_timeout="300"))
+            stores = elastic.open_stores(
+                load({}, store=url, store_prefix=f"keep-{uuid4().hex[:8]}", store_timeout="300")
+            )
             results = measured(stores, asked.stories) | moved(stores)
     else:
         with TemporaryDirectory() as folder:

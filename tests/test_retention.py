@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -155,6 +156,29 @@ def test_a_prune_that_broke_off_goes_on_where_it_was(ports, monkeypatch):
     done = prune(ports, MONTH)
     assert (done.stories, done.deliveries) == (4, 4)
     assert set(counts(ports).values()) == {0}
+
+
+class Meanwhile(Clock):
+    """While somebody waits, a prune goes on."""
+
+    def __init__(self, now: datetime, work: Callable[[], object]) -> None:
+        super().__init__(now)
+        self.work = work
+
+    def wait(self, seconds: float) -> None:
+        self.work()
+
+
+def test_a_ledger_adds_up_while_a_prune_is_between_a_match_and_its_rows(ports):
+    keep_story(ports, "old", 31)
+    stores = ports.stores
+    stores.matches.delete([one.id for one in stores.matches.all()])
+
+    def prune_the_rows() -> int:
+        return stores.deliveries.delete([one.id for one in stores.deliveries.all()])
+
+    assert dict(reconcile(ports).faulty) == {"stray": 1}
+    assert reconcile(dataclasses.replace(ports, clock=Meanwhile(NOON, prune_the_rows))).adds_up
 
 
 def test_a_prune_ends_when_its_time_is_over_and_says_so(ports, clock):

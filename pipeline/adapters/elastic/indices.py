@@ -410,9 +410,10 @@ def _live(index: dict[str, Any]) -> int:
 
 
 def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
-    """Write segments anew that are mostly deleted documents, or (`thorough`) all that hold any; a line that says so.
+    """Write segments anew that hold more than 10% deleted documents, or (`thorough`) all; a line that says so.
 
-    Elasticsearch does that by itself too, as it merges; this does not wait for it.
+    What was deleted within the last half minute stays until the next time: a copy of the shard may ask for it. And
+    Elasticsearch looks at sizes every ten seconds, so that the line may know nothing of it yet.
     """
     aliases = [names.alias(kind) for kind in GROWING]
     before = sum(sizes(client, names).values())
