@@ -124,6 +124,8 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
     if file == STANDARD:
         yield sys.stdin.buffer
         return
+    if Path(file).is_dir():
+        raise BadInput(f"{file} is a folder: name the archive in it")
     try:
         given = os.open(file, os.O_RDONLY)
     except OSError as error:
@@ -144,7 +146,7 @@ def _telling_what_is_written(report: copying.Report) -> Iterator[None]:
 
 
 @click.command()
-@click.option("--from", "source", required=True, metavar="STORE", help="Such as sqlite:///data/wirewatch.db")
+@click.option("--from", "source", required=True, metavar="STORE", help="Such as sqlite:///srv/wirewatch/data/wirewatch.db")
 @click.option("--to", "target", required=True, metavar="STORE", help="Such as http://elasticsearch:9200")
 @show.json_option
 def migrate(source: str, target: str, *, as_json: bool) -> None:
