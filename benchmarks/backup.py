@@ -1,6 +1,6 @@
 """How fast backup, restore and migrate are, and how much memory they take.
 
-    python -m benchmarks.backup [--stories N]
+    python -m benchmarks.backup [--stories N] [--words N]
 
 A SQLite file of N stories of 600 words, each with its entry, match and delivery, is made; then each command runs in a
 process of its own, and its peak memory is read from the kernel. Table on stderr, JSON on stdout.
@@ -30,7 +30,7 @@ WORDS = [f"word{number}" for number in range(5_000)]
 WIREWATCH = Path(sys.executable).parent / "wirewatch"
 
 
-def fill(path: Path, stories: int) -> None:
+def fill(path: Path, stories: int, words: int) -> None:
     """A store of so many stories at `path`."""
     random.seed(7)
     with closing(sqlite.open_stores(str(path))) as made:
@@ -40,7 +40,9 @@ def fill(path: Path, stories: int) -> None:
             made.stories.create(
                 [
                     builders.story(
-                        name, body=" ".join(random.choices(WORDS, k=600)), published=NOON + timedelta(seconds=int(name))
+                        name,
+                        body=" ".join(random.choices(WORDS, k=words)),
+                        published=NOON + timedelta(seconds=int(name)),
                     )
                     for name in names
                 ]
@@ -69,11 +71,13 @@ def measured(*arguments: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stories", type=int, default=20_000)
-    stories = parser.parse_args().stories
+    parser.add_argument("--words", type=int, default=600)
+    chosen = parser.parse_args()
+    stories: int = chosen.stories
     with TemporaryDirectory() as folder:
         old, archive = Path(folder, "old", "wirewatch.db"), Path(folder, "it.zst")
         old.parent.mkdir()
-        fill(old, stories)
+        fill(old, stories, chosen.words)
         runs = {
             "backup": measured("--data", str(old.parent), "backup", str(archive)),
             "check": measured("--data", folder, "restore", "--check", str(archive)),

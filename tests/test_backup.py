@@ -231,6 +231,7 @@ def test_a_backup_that_fails_leaves_the_one_before(wirewatch, backed_up, tmp_pat
         (("--data", "empty", "backup", "x.zst"), "there is nothing in"),
         (("backup", "nowhere/x.zst"), "can't be written: No such file"),
         (("restore", "nowhere.zst"), "can't be read: No such file"),
+        (("restore", "data"), "data is a folder"),
         (("migrate", "--from", "sqlite:///nowhere.db", "--to", "sqlite:///tmp/x.db"), "there is no such file"),
         (("migrate", "--from", "sqlite:///a.db", "--to", "sqlite:///a.db"), "are one store"),
         (("migrate", "--from", "ftp://a", "--to", "sqlite:///a.db"), "WIREWATCH_STORE='ftp://a' can't be used"),

@@ -20,7 +20,7 @@ from tests.fleet import BIN
 from tests.test_backup import wirewatch_in
 from tests.test_flow import NEAR_KURSK
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 """Each of its commands is a process, of which a busy machine starts few a minute."""
 
 PAGE = (Path(__file__).parents[1] / "docs" / "backup.md").read_text(encoding="utf-8")
@@ -128,11 +128,11 @@ def test_the_pilot_moves_to_compose_is_backed_up_there_and_restored(operator, el
             operator.types(MOVE[0])
             assert "0 written" in operator.types(MOVE[1], ELASTIC_PASSWORD="")  # all is there
             operator.types(NIGHTLY[1])
-            client.indices.delete(index=list(map(names.index, indices.Kind)))
+            client.indices.delete(index=list(map(names.index, indices.Kind)), ignore_unavailable=True)
             operator.types(LOST[1])
             there = {"WIREWATCH_STORE": elasticsearch_url}
             assert json.loads(operator.runs("status", "--json", **there))["deliveries"] == {"sent": 1}
             operator.runs("once", "--all", **there)
             assert operator.mails() == 1
         finally:
-            client.indices.delete(index=list(map(names.index, indices.Kind)))
+            client.indices.delete(index=list(map(names.index, indices.Kind)), ignore_unavailable=True)

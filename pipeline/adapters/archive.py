@@ -235,5 +235,5 @@ def _translated() -> Iterator[None]:
         yield
     except EOFError:
         raise BrokenArchive(f"is cut off: {OTHER_WAY}") from None
-    except (zstd.ZstdError, msgspec.DecodeError) as error:
+    except (zstd.ZstdError, msgspec.DecodeError, OSError) as error:
         raise BrokenArchive(f"can't be read ({error}): {OTHER_WAY}") from error

@@ -97,7 +97,7 @@ def restore(file: str, *, into_existing: bool, check: bool, as_json: bool) -> No
 
 
 def _can_be_read_twice(file: str) -> bool:
-    return file != STANDARD and (not Path(file).exists() or Path(file).is_file())
+    return file != STANDARD and not (Path(file).is_fifo() or Path(file).is_char_device())
 
 
 def _checked(file: str) -> dict[str, int]:
@@ -124,6 +124,8 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
     if file == STANDARD:
         yield sys.stdin.buffer
         return
+    if Path(file).is_dir():
+        raise BadInput(f"{file} is a folder: name the archive in it")
     try:
         given = os.open(file, os.O_RDONLY)
     except OSError as error:
@@ -144,7 +146,9 @@ def _telling_what_is_written(report: copying.Report) -> Iterator[None]:
 
 
 @click.command()
-@click.option("--from", "source", required=True, metavar="STORE", help="Such as sqlite:///data/wirewatch.db")
+@click.option(
+    "--from", "source", required=True, metavar="STORE", help="Such as sqlite:///srv/wirewatch/data/wirewatch.db"
+)
 @click.option("--to", "target", required=True, metavar="STORE", help="Such as http://elasticsearch:9200")
 @show.json_option
 def migrate(source: str, target: str, *, as_json: bool) -> None:
