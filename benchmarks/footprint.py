@@ -27,6 +27,8 @@ from tests.servers import wait_until
 
 BARS = {"worker process": 180.0, "up with feeds": 200.0, "cold start": 3.0}
 STARTS = 5
+SETTLED = 20
+"""Seconds after which those that ingested the first poll are gone."""
 
 
 def main() -> None:
@@ -100,6 +102,7 @@ def embedded(folder: Path, feeds: list[str], minutes: float) -> dict[str, float]
     take(given, feeds)
     with up(given, folder / "up.log") as process:
         wait_until(lambda: facts(given)["stories"] >= len(feeds), 600, "all stories are there")
+        time.sleep(SETTLED)
         return peak(lambda: family(process.pid), minutes)
 
 

@@ -88,11 +88,15 @@ def test_a_process_that_dies_loses_nothing_and_the_next_batch_goes_on(ports, pen
     assert states(ports) == {EntryState.DONE}
 
 
-def test_processes_that_are_not_needed_any_more_are_let_go_of(ports, pending, monkeypatch):
+@pytest.mark.parametrize("when", ["with the next batch", "with the next sweep"])
+def test_processes_that_are_not_needed_any_more_are_let_go_of(ports, pending, monkeypatch, when):
     monkeypatch.setattr(crew, "WORTH_IT", 15)
     made = Crew(ports, processes=2)
     made.ingest(pending[:10])
     assert members(made)
-    assert made.ingest(pending[10:]).stories == 10  # with fewer left than are worth it, here
+    if when == "with the next batch":
+        assert made.ingest(pending[10:]).stories == 10  # here, since fewer are left than are worth it
+    else:
+        made.rest()
     assert not members(made)
     made.close()

@@ -68,6 +68,12 @@ class Crew:
             return IngestReport()
         return report
 
+    def rest(self) -> None:
+        """Let go of the processes, and of their memory, if nothing is left that is worth them."""
+        with self._lock:
+            if not self._waiting and not self._is_worth_it():
+                self._end()
+
     def close(self) -> None:
         """End the processes; what they were at is found by the next sweep."""
         with self._lock:
@@ -123,6 +129,12 @@ def hire(crew: Crew) -> None:
 def ingest(entry_ids: Sequence[str]) -> IngestReport:
     """Ingest as this process does it: by the crew that was hired, else here (a Celery worker is one of many)."""
     return _hired[0].ingest(entry_ids) if _hired else flow.ingest(bootstrap.ports(), entry_ids)
+
+
+def rest() -> None:
+    """Have the crew that was hired rest, if any was."""
+    for crew in _hired:
+        crew.rest()
 
 
 def _begin(settings: Settings) -> None:

@@ -76,6 +76,7 @@ def sweep(token: int | None = None) -> None:
         subscribe.delay(subscription_ids)
     for name in work.watchdogs:
         watch.delay(name)
+    crew.rest()
 
 
 @app.task(name="wirewatch.subscribe", throws=(WirewatchError,))
