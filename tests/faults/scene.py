@@ -164,7 +164,7 @@ def _settings(folder: Path) -> dict[str, str]:
     return {
         "data": str(folder),
         "lease": f"{lease():.1f}",
-        "extract_timeout": f"{0.4 * lease():.1f}",
+        "extract_timeout": f"{min(8.0, 0.4 * lease()):.1f}",  # less than the longest page of tests/faults takes
     } | SETTINGS
 
 

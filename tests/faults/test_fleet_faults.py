@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.elasticsearch, pytest.mark.redis, pytest.mark.timeout(
 
 ISSUE_SECONDS = dict.fromkeys(FAULTS, 60.0) | {"workers killed": 180.0, "mail server gone": 300.0}
 BETWEEN = 2.0
+ROUNDS = {one: [one] for one in FAULTS} if SCALE == 1 else {"one after another": list(FAULTS)}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def at_work(shared: Scene) -> Scene:
     return shared
 
 
-@pytest.mark.parametrize("faults", [[one] for one in FAULTS] if SCALE == 1 else [list(FAULTS)], ids=", then ".join)
+@pytest.mark.parametrize("faults", ROUNDS.values(), ids=ROUNDS)
 def test_faults_lose_nothing_and_double_nothing_unmarked(at_work, redis, faults):
     with at_work.load():
         for fault in faults:
