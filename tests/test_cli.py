@@ -441,8 +441,11 @@ def test_users_are_made_listed_changed_and_removed(wirewatch):
     link = wirewatch("users", "add", "Ana@Example.org", "--name", "Ana", "--role", "analyst", "--team", "World").stdout
     assert re.fullmatch(r"http://127\.0\.0\.1:8070/link/[\w-]{43}\n", link)
     wirewatch("users", "add", "root@example.org", "--role", "administrator")
-    ana = {"address": "ana@example.org", "name": "Ana", "role": "analyst", "teams": ["world"], "has_password": False}
-    assert json.loads(wirewatch("users", "list", "--json").stdout)[0] == ana
+    ana = {"address": "ana@example.org", "name": "Ana", "role": "analyst", "teams": ["world"]}
+    wirewatch("users", "disable", "ana@example.org")
+    listed = json.loads(wirewatch("users", "list", "--json").stdout)[0]
+    assert listed == ana | {"has_password": False, "disabled": True}
+    assert wirewatch("users", "enable", "ana@example.org").stdout == "enabled ana@example.org\n"
     assert wirewatch("users", "role", "ana@example.org", "operator").stdout == "ana@example.org: operator\n"
     assert wirewatch("users", "teams", "ana@example.org").stdout == "ana@example.org: no team\n"
     assert wirewatch("users", "link", "ana@example.org", public_url="https://w.example").stdout[:23] == (
