@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
+import click
 import pytest
 
 from tests import web
+from workers.cli import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -50,6 +52,28 @@ def test_what_a_newcomer_is_told_to_type_works_in_that_order(page, at_least, tmp
     assert len(typed) >= at_least
     for command in typed:
         shell(tmp_path, command, site)
+
+
+def told(page: Path) -> set[str]:
+    """Every command that a page names, in its lines or in its code blocks."""
+    text = page.read_text(encoding="utf-8")
+    in_blocks = re.findall(r"^ {4}(?:[A-Z_]+=\S+ )*(wirewatch [^#\n|>]+)", text, re.MULTILINE)
+    return {" ".join(one.split()) for one in in_blocks + re.findall(r"`(wirewatch [^`|]+)", text)}
+
+
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [(page.name, command) for page in PAGES for command in sorted(told(page))],
+)
+def test_every_command_that_the_docs_name_is_there_with_its_options(page, command):
+    place: click.Command = cli
+    for word in command.replace("…", "").split()[1:]:
+        if word.startswith("--"):
+            named = {option for parameter in (*place.params, *cli.params) for option in parameter.opts}
+            assert word.partition("=")[0] in named | {"--help", "--version"}, f"{page}: {command}"
+        elif isinstance(place, click.Group):
+            assert word in place.commands, f"{page}: {command}"
+            place = place.commands[word]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
