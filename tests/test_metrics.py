@@ -25,7 +25,7 @@ from tests.scrape import scraped, value
 from tests.servers import free_port, process, wait_until
 from workers.stock import Stock
 
-WORKER = ("worker", "-Q", "poll,ingest,notify,sweep", "-c", "2", "--without-gossip", "--without-mingle")
+WORKER = ("worker", "-Q", "poll,ingest,backfill,notify,sweep", "-c", "2", "--without-gossip", "--without-mingle")
 
 
 def _children(pid: int) -> list[int]:
