@@ -105,7 +105,7 @@ def test_the_nights_backup_is_restored_by_the_drill_and_when_the_store_is_lost(o
     web.put_story(site, "two", NEAR_KURSK.replace("night", "morning"))
     operator.runs("once", "--all")
     assert operator.mails() == 2
-    assert re.search(r"deliveries +sent 1\n", operator.types(LOST[0]))  # the second came after the backup
+    assert "; sent 1; " in operator.types(LOST[0])  # the second came after the backup
     operator.types(LOST[2])
     assert (operator.mails("held"), operator.mails()) == (1, 2)
     operator.runs("once", "--all")

@@ -12,7 +12,7 @@ from tests.servers import wait_until
 from workers import bootstrap, tracing
 from workers.tasks import app, poll
 
-QUEUES = ["poll", "ingest", "notify"]
+QUEUES = ["poll", "ingest", "backfill", "notify"]
 
 
 def main(feed_id: str) -> None:

@@ -178,6 +178,7 @@ SETTINGS = {
     "look_again": "0",
     "pages": "always",
     "attempts": "2",
+    "disk_reserve": "0",  # one of these disks is full on purpose
 }
 
 
