@@ -53,7 +53,7 @@ def test_a_full_disk_loses_nothing(small_disk):
                 time.sleep(0.2)
             ballast.unlink()
         at_work.settle()
-        assert "see whether the disk is full" in at_work.fleet.logs()
+        assert "see whether the disk is full" in (at_work.fleet.folder / "up.log").read_text()
 
 
 def test_a_file_that_another_program_locks_loses_nothing(tmp_path):
