@@ -1,6 +1,8 @@
 # The commands of the house. `make` alone lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests at once. They wait more than they work, so that two cores take three.
+AT_ONCE ?= 3
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -29,7 +31,7 @@ run: .venv/installed  ## watch the feeds of watch/feeds.opml for the alerts of w
 	@$(BIN)/wirewatch up --watch watch
 
 test: .venv/installed-dev  ## all tests; what needs a server finds or starts one
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist worksteal
 
 check: lint types imports test  ## what CI runs: format, lint, types, import rules, tests
 
