@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, Generic, TypeVar
@@ -34,6 +34,8 @@ COMMON = 0.02
 """A token in more documents than this part is common."""
 HEAD = 3
 """Letters by which prefixes are told apart first: no wildcard begins with fewer."""
+MOST_WORDS = 100_000
+"""Words that are remembered, of all that pass."""
 PAIRED = 0.1
 """How much rarer a pair is guessed to be than the rarer of its two."""
 
@@ -57,6 +59,8 @@ class Presearcher(Generic[Key]):
         self._labels: set[Label] = set()  # of `_drawers`: two sets meet three times as fast as a set and a dict's keys
         self._prefixes: dict[str, list[Filed[Key]]] = {}
         self._beginnings: dict[str, tuple[str, ...]] = {}  # the labels of `_prefixes`, by their first letters
+        self._looked_at: set[str] = set()  # words of which is known with what prefixes filed they begin:
+        self._begun: dict[str, list[str]] = {}  # these with some
         self._without: set[Filed[Key]] = set()
         self._fields: Counter[Field] = Counter()  # of labels that look in one field alone
         self._seen: Counter[str] = Counter()
@@ -154,19 +158,26 @@ class Presearcher(Generic[Key]):
                 self._fields[Field(field)] += change
 
     def _begin(self, prefix: str, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+        self._look_anew()
         head = prefix[:HEAD]
         known = change(self._beginnings.pop(head, ()))
         if known:
             self._beginnings[head] = known
 
-    def _starts(self, words: Iterable[str]) -> set[str]:
-        """The prefixes filed that one of `words` begins with."""
-        starts: set[str] = set()
-        for word in words if self._beginnings else ():
-            known = self._beginnings.get(word[:HEAD])
-            if known and word.startswith(known):
-                starts.update(one for one in known if word.startswith(one))
-        return starts
+    def _starts(self, words: set[str]) -> set[str]:
+        """The prefixes filed that one of `words` begins with. A language has few words: each is looked at once."""
+        if len(self._looked_at) > MOST_WORDS:
+            self._look_anew()
+        for word in words - self._looked_at:
+            known = self._beginnings.get(word[:HEAD], ())
+            if found := [one for one in known if word.startswith(one)]:
+                self._begun[word] = found
+        self._looked_at |= words
+        return {start for word in self._begun.keys() & words for start in self._begun[word]}
+
+    def _look_anew(self) -> None:
+        self._looked_at.clear()
+        self._begun.clear()
 
     def _learn(self, words: set[str]) -> None:
         self._seen.update(words)
