@@ -90,9 +90,12 @@ def elasticsearch9_spares(elasticsearch9_url: str) -> Iterator[Spares]:
 
 @contextmanager
 def opened(
-    backend: str, request: pytest.FixtureRequest, kinds: Iterable[str] = tuple(indices.Kind)
+    backend: str, request: pytest.FixtureRequest, kinds: Iterable[str] = tuple(indices.Kind), *, new: bool = False
 ) -> Iterator[Stores]:
-    """Prepared stores of their own on `backend`; on Elasticsearch with the indices of `kinds` only."""
+    """Prepared stores of their own on `backend`; on Elasticsearch with the indices of `kinds` only.
+
+    `new` ones were never another test's, whose deleted documents take room until Elasticsearch merges them away.
+    """
     if backend == "sqlite":
         made = sqlite.open_stores(str(request.getfixturevalue("tmp_path") / "store.db"))
         made.prepare()
@@ -101,13 +104,16 @@ def opened(
         return
     spares: Spares = request.getfixturevalue(f"{backend}_spares")
     wanted = [indices.Kind(kind) for kind in kinds if backend == "elasticsearch" or kind != indices.Kind.ALERTS]
-    chosen = spares.take(wanted)
+    chosen = spares.new() if new else spares.take(wanted)
     made = elastic.open_stores(chosen)
     try:
         yield made
     finally:
         made.close()
-        spares.give_back(chosen, wanted)
+        if new:
+            spares.drop(chosen)
+        else:
+            spares.give_back(chosen, wanted)
 
 
 @pytest.fixture(params=BACKENDS)

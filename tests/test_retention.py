@@ -35,7 +35,7 @@ from pipeline.model import (
 from pipeline.ports import Claim, Ports
 from tests import builders, web
 from tests.builders import NOON
-from tests.conftest import world
+from tests.conftest import BACKENDS, opened, world
 from tests.contract.test_clusters import OTHER, told
 from tests.fakes import Clock
 
@@ -136,7 +136,17 @@ def test_matches_of_a_story_that_was_forgotten_go_too(ports):
     assert reconcile(ports).adds_up
 
 
-def test_of_a_store_that_is_too_large_the_oldest_go(ports):
+@pytest.fixture(params=BACKENDS)
+def new_ports(request, tmp_path, clock):
+    with opened(request.param, request, new=True) as stores:
+        made = world(stores, tmp_path, clock)
+        yield made
+        made.fetcher.close()
+        made.extractor.close()
+
+
+def test_of_a_store_that_is_too_large_the_oldest_go(new_ports):
+    ports = new_ports
     ids = [keep_story(ports, str(number), 100 - number) for number in range(20)]
     size = ports.stores.size()
     assert prune(ports, Bounds(size=2 * size)).stories == 0
