@@ -58,11 +58,12 @@ def main() -> None:
     count = asked.stories // (10 if asked.quick else 1)
     results: dict[str, dict[str, float]] = {}
     with servers.elasticsearch() as store, servers.redis() as broker:
+        # A desk of its own: after hundreds of matches at once mails are held as a burst, as they should be.
+        with desk(store, broker, count, 1) as made:
+            results["latency"] = latency(made, range(WARM, WARM + count))
         for ingesting in (1, 2):
             with desk(store, broker, count, ingesting) as made:
                 results[f"{ingesting} ingest"] = rate(made, count)
-                if ingesting == 1:
-                    results["latency"] = latency(made, range(WARM + count, WARM + 2 * count))
     table(results)
     print(json.dumps(results, indent=1))
 
@@ -114,7 +115,7 @@ def desk(store: str, broker: str, count: int, ingesting: int) -> Iterator[Desk]:
 
 def burst(made: Desk, numbers: Iterable[int]) -> float:
     """Publish these all at once; seconds from then until the last is a story and its alert has fired."""
-    chance = random.Random(8)
+    chance = random.Random(str(numbers))  # other texts than those of before, which would be copies
     texts = {number: newsstream.story(chance, number).body for number in numbers}
     known = len(made.press.published)
     began = time.perf_counter()
