@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -50,15 +50,6 @@ class Round:
     failed: int = 0
     suppressed: int = 0
 
-    def ingested(self, report: IngestReport) -> float:
-        """Add what a batch came to; the seconds until hosts have turns for the pages that they had none for."""
-        self.stories += report.stories
-        self.matches += report.matches
-        self.suppressed += report.suppressed
-        self.failed_entries |= report.failed
-        self.quarantined |= report.quarantined
-        return report.put_off
-
     def counts(self) -> dict[str, object]:
         """The keys of `wirewatch once --json` (docs/cli.md)."""
         return asdict(self)
@@ -69,33 +60,17 @@ def once(
 ) -> Round:
     """Poll due feeds (`everything`: all but paused and gone ones), then ingest and deliver all that is pending.
 
-    What a poll brings is ingested while others go on. `ingesting` does a batch somewhere else than in this process.
+    `ingesting` does a batch somewhere else than in this process.
     """
-    outcome, work = Round(), ingesting or partial(ingest, ports)
-    with (
-        ThreadPoolExecutor(threads, thread_name_prefix="once") as pool,
-        ThreadPoolExecutor(threads, thread_name_prefix="once-ingest") as beside,
-    ):
-        begun: list[Future[IngestReport]] = []
-        for entry_ids in _poll(ports, pool, outcome, everything=everything, progress=progress):
-            begun += [beside.submit(work, batch) for batch in batches(entry_ids, INGEST_BATCH)]
-        put_off = max(map(outcome.ingested, _as_they_end(begun, outcome.entries, progress)), default=0.0)
-        ports.clock.wait(put_off)
-        _ingest(ports, pool, outcome, progress, work)
+    outcome = Round()
+    with ThreadPoolExecutor(threads, thread_name_prefix="once") as pool:
+        _poll(ports, pool, outcome, everything=everything, progress=progress)
+        _ingest(ports, pool, outcome, progress, ingesting or partial(ingest, ports))
         _notify(ports, pool, outcome, progress)
     return outcome
 
 
-def _as_they_end(begun: Sequence[Future[IngestReport]], total: int, progress: Progress) -> Iterator[IngestReport]:
-    for done, under_way in enumerate(begun, start=1):
-        yield under_way.result()
-        progress("ingest", min(total, done * INGEST_BATCH), total)
-
-
-def _poll(
-    ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything: bool, progress: Progress
-) -> Iterator[Sequence[str]]:
-    """The ids of the entries that polls bring, a batch of feeds at a time."""
+def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything: bool, progress: Progress) -> None:
     if everything:
         feeds = [feed for feed in ports.stores.feeds.all() if feed.state in POLLED]
     else:
@@ -111,7 +86,6 @@ def _poll(
             outcome.entries += report.new
             outcome.changed += report.changed
             outcome.failed_feeds |= report.failed
-            yield report.entry_ids
         forced, named = True, batches(list(put_off), POLL_BATCH)
         ports.clock.wait(max(put_off.values(), default=0.0))
 
@@ -126,7 +100,12 @@ def _ingest_all(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress
     put_off = 0.0
     for entries in _pages(ports, ports.stores.entries.due):
         for report in _in_parallel(pool, "ingest", batches_of_entries(entries, INGEST_BATCH), work, progress):
-            put_off = max(put_off, outcome.ingested(report))
+            put_off = max(put_off, report.put_off)
+            outcome.stories += report.stories
+            outcome.matches += report.matches
+            outcome.suppressed += report.suppressed
+            outcome.failed_entries |= report.failed
+            outcome.quarantined |= report.quarantined
     return put_off
 
 
@@ -167,10 +146,12 @@ def _in_parallel(
     work: Sequence[Sequence[str]],
     do: Callable[[Sequence[str]], Report],
     progress: Progress,
-) -> Iterator[Report]:
+) -> list[Report]:
+    reports: list[Report] = []
     total, done = sum(map(len, work)), 0
     progress(stage, 0, total)
     for batch, report in zip(work, pool.map(do, work), strict=True):
+        reports.append(report)
         done += len(batch)
         progress(stage, done, total)
-        yield report
+    return reports
