@@ -71,7 +71,7 @@ class Crew:
     def rest(self) -> None:
         """Let go of the processes, and of their memory, if nothing is left that is worth them."""
         with self._lock:
-            if not self._waiting and not self._is_worth_it():
+            if self._pool is not None and not self._waiting and not self._is_worth_it():
                 self._end()
 
     def close(self) -> None:
