@@ -1,4 +1,4 @@
-"""retention: what is kept of an entry whose story was pruned. Pure; flow/prune.py asks it.
+"""retention: what is kept of an entry whose story was pruned or forgotten. Pure; flow/prune.py and forget.py ask it.
 
 An entry is the mark by which the next poll knows that it has seen something. While its feed may still list it, it is
 kept, without its words; from when the feed lists it no more, it may go. So a feed keeps what its last document listed.
@@ -33,18 +33,13 @@ def may_be_listed(entry: Entry, feed: Feed | None) -> bool:
 
 
 def emptied(entry: Entry) -> Entry:
-    """The entry as a mark: its hash stays, and should its feed change it, that is no news (freshness.py)."""
-    return replace(
-        entry,
-        title="",
-        summary="",
-        content="",
-        authors=(),
-        tags=(),
-        enclosures=(),
-        arrival=Arrival.PRUNED,
-        notes=(PRUNED,),
-    )
+    """The entry as a mark: should its feed change it, that is no news (freshness.py)."""
+    return replace(without_words(entry), arrival=Arrival.PRUNED, notes=(PRUNED,))
+
+
+def without_words(entry: Entry) -> Entry:
+    """The entry without what its feed said. Its hash stays, by which the same is known again at the next poll."""
+    return replace(entry, title="", summary="", content="", authors=(), tags=(), enclosures=())
 
 
 def _mark(entry_id: str) -> str:

@@ -21,6 +21,7 @@ from pipeline.flow.cluster import MOST_COPIES
 from pipeline.flow.explain import find_story
 from pipeline.model import DeliveryState, Entry, EntryState, Match, Takedown, identify
 from pipeline.ports import Claim, LedgerFilter, Ports
+from pipeline.retention import without_words
 
 FORGOTTEN = "its story was taken down"
 
@@ -71,15 +72,9 @@ def marked(ports: Ports, story_ids: Sequence[str]) -> set[str]:
 
 
 def blanked(entry: Entry) -> Entry:
-    """An entry without what its feed said. Its hash stays, by which the same is known again at the next poll."""
+    """An entry without what its feed said, which is done with."""
     return replace(
-        entry,
-        title="",
-        summary="",
-        content="",
-        authors=(),
-        tags=(),
-        enclosures=(),
+        without_words(entry),
         state=EntryState.DONE,
         error="",
         failed_stage="",
