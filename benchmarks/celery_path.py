@@ -27,7 +27,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks import newsstream
-from benchmarks.deliver import A_SECOND, FEEDS, WATCHED, figures, publish, watch
+from benchmarks.deliver import A_SECOND, FEEDS, WATCHED, figures, publish, table, watch
 from benchmarks.poll import family
 from pipeline.adapters.elastic.client import connect
 from pipeline.model import EntryState
@@ -64,7 +64,7 @@ def main() -> None:
         for ingesting in (1, 2):
             with desk(store, broker, count, ingesting) as made:
                 results[f"{ingesting} ingest"] = rate(made, count)
-    table(results)
+    table(results, BARS)
     print(json.dumps(results, indent=1))
 
 
@@ -170,20 +170,6 @@ def latency(made: Desk, numbers: range) -> dict[str, float]:
     wait_until(lambda: mailed(made.postbox).keys() >= set(numbers), LONGEST, "each story is mailed")
     taken = mailed(made.postbox)
     return figures([taken[number] - made.press.arrived[number] for number in numbers])
-
-
-def table(results: dict[str, dict[str, float]]) -> None:
-    """The figures for people, on stderr."""
-    for name, measured in results.items():
-        for key, value in measured.items():
-            print(f"{name:10} {key:22} {value:10.4g}  {_against(key, value)}", file=sys.stderr)
-
-
-def _against(key: str, value: float) -> str:
-    if key not in BARS:
-        return ""
-    met = value >= BARS[key] if key == "stories_per_s" else value < BARS[key]
-    return f"bar {BARS[key]:g}: {'met' if met else 'NOT MET'}"
 
 
 if __name__ == "__main__":

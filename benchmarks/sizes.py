@@ -25,6 +25,7 @@ from pipeline.model import Delivery, Entry, Match, Story, identify
 from pipeline.ports import Claim, Sketched, Stores
 from pipeline.settings import load
 from tests import servers
+from tests.spares import wipe
 
 NOW = newsstream.NOW
 HITS = 2
@@ -72,8 +73,7 @@ def on_elasticsearch(url: str, count: int) -> dict[str, int]:
             known = client.indices.stats(index=names, metric="store,docs")["indices"]
             return {name.split("-")[2]: each(one["primaries"]) for name, one in known.items() if each(one["primaries"])}
         finally:
-            for name in client.indices.get(index=f"{chosen.store_prefix}-*"):
-                client.indices.delete(index=name)
+            wipe(client, chosen.store_prefix)
             stores.close()
 
 

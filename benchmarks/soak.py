@@ -16,10 +16,8 @@ import json
 import random
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import linear_regression, pstdev
@@ -30,7 +28,7 @@ from benchmarks.poll import family, note, pss
 from tests import servers
 from tests.faults import scene
 from tests.faults.faults import FAULTS
-from tests.faults.scene import RedisServer, Scene
+from tests.faults.scene import RedisServer, Scene, meanwhile
 from tests.press import mailed
 
 CALM, TROUBLE = (15.0, 45.0), (3.0, 15.0)
@@ -38,6 +36,8 @@ CALM, TROUBLE = (15.0, 45.0), (3.0, 15.0)
 PART = 0.7
 BURST = 100
 SETTLED = 300.0
+LOOK_EVERY = 5.0
+"""Seconds between two looks at memory."""
 YOUNG, SHORTEST_LIFE = 60.0, 120.0
 """Seconds of a process: what it takes in the first is not growth, and one that lived shorter says nothing."""
 NOISE_MB = 3.0
@@ -91,7 +91,7 @@ def soaked(at_work: Scene, redis: RedisServer, seconds: float, chance: random.Ra
     a_second = PART * capacity
     note(f"capacity {capacity:.1f} stories/s; {a_second:.1f}/s for {seconds / 60:g} min …")
     memory, began = Memory(), at_work.numbers
-    with watched(lambda: memory.look(at_work)), at_work.load(a_second):
+    with meanwhile(lambda: memory.look(at_work), every=LOOK_EVERY), at_work.load(a_second):
         done = list(trouble(at_work, redis, time.monotonic() + seconds, chance))
     published = range(began, at_work.numbers)
     note("no more is published; what is left is done …")
@@ -137,24 +137,6 @@ def trouble(at_work: Scene, redis: RedisServer, until: float, chance: random.Ran
         began = time.time()
         FAULTS[name](at_work, redis, lasts)
         yield Fault(name, began, time.time())
-
-
-@contextmanager
-def watched(look: Callable[[], None], every: float = 5.0) -> Iterator[None]:
-    """Look now and then, meanwhile."""
-    done = threading.Event()
-
-    def work() -> None:
-        while not done.wait(every):
-            look()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def latencies(at_work: Scene, published: range, done: list[Fault]) -> dict[str, dict[str, float]]:

@@ -76,10 +76,12 @@ class Spares:
 
 
 def wipe(client: Elasticsearch, prefix: str) -> None:
-    """Delete a store."""
+    """Delete a store, or what there is of one."""
     # One by one: deleting by a pattern is refused, as it should be.
-    client.indices.delete(index=[one.name for one in indices.existing(client, indices.Names(prefix))])
-    client.indices.delete_index_template(name=prefix)
+    names = [one.name for one in indices.existing(client, indices.Names(prefix))]
+    if names:
+        client.indices.delete(index=names)
+    client.options(ignore_status=404).indices.delete_index_template(name=prefix)
 
 
 def _as_it_is(client: Elasticsearch, chosen: Settings) -> Any:

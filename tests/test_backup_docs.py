@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import pytest
 
-from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
 from pipeline.settings import load
 from tests import web
 from tests.fleet import BIN
+from tests.spares import wipe
 from tests.test_backup import wirewatch_in
 from tests.test_flow import NEAR_KURSK
 
@@ -118,7 +118,6 @@ def test_the_nights_backup_is_restored_by_the_drill_and_when_the_store_is_lost(o
 @pytest.mark.elasticsearch
 def test_the_pilot_moves_to_compose_is_backed_up_there_and_restored(operator, elasticsearch_url):
     chosen = load({}, store=elasticsearch_url, store_prefix=f"docs-{uuid4().hex[:8]}")
-    names = indices.Names(chosen.store_prefix)
     operator.environment |= {"ELASTIC": elasticsearch_url, "WIREWATCH_STORE_PREFIX": chosen.store_prefix}
     (operator.folder / "bin").mkdir()
     (operator.folder / "bin" / "docker-compose").write_text(STAND_IN)
@@ -128,11 +127,11 @@ def test_the_pilot_moves_to_compose_is_backed_up_there_and_restored(operator, el
             operator.types(MOVE[0])
             assert "0 written" in operator.types(MOVE[1], ELASTIC_PASSWORD="")  # all is there
             operator.types(NIGHTLY[1])
-            client.indices.delete(index=list(map(names.index, indices.Kind)), ignore_unavailable=True)
+            wipe(client, chosen.store_prefix)
             operator.types(LOST[1])
             there = {"WIREWATCH_STORE": elasticsearch_url}
             assert json.loads(operator.runs("status", "--json", **there))["deliveries"] == {"sent": 1}
             operator.runs("once", "--all", **there)
             assert operator.mails() == 1
         finally:
-            client.indices.delete(index=list(map(names.index, indices.Kind)), ignore_unavailable=True)
+            wipe(client, chosen.store_prefix)

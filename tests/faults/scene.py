@@ -14,8 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -74,22 +74,9 @@ class Scene:
         also_in = [(number + 1) % self.press.feeds] if number % 4 == 0 else []
         self.press.publish(number, newsstream.story(self.chance, number).body, also_in=also_in)
 
-    @contextmanager
-    def load(self, a_second: float = 2.0) -> Iterator[None]:
+    def load(self, a_second: float = 2.0) -> AbstractContextManager[None]:
         """Publish so many stories a second meanwhile."""
-        done = threading.Event()
-
-        def work() -> None:
-            while not done.wait(1 / a_second):
-                self.publish()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return meanwhile(self.publish, every=1 / a_second)
 
     def found(self) -> Conservation:
         return conservation(self.ports, list(self.press.published), list(self.postbox.mails))
@@ -103,6 +90,24 @@ class Scene:
                 raise AssertionError(f"after {seconds:g} s {len(found.broken)} broken:\n{lines}\n{self.fleet.logs()}")
             time.sleep(1)  # no oftener: looking at everything is work for the servers too
         return found
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object], every: float) -> Iterator[None]:
+    """Do `work` every so many seconds for as long as the context lasts."""
+    done = threading.Event()
+
+    def go_on() -> None:
+        while not done.wait(every):
+            work()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class RedisServer:
