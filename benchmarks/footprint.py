@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import servers, web
-from tests.fleet import BIN, ROOT, WORKERS, environment
+from tests.fleet import BIN, environment, launched
 from tests.servers import wait_until
 
 BARS = {"worker process": 180.0, "up with feeds": 200.0, "cold start": 3.0}
@@ -56,9 +56,14 @@ def put_feeds(site: web.Site, number: int) -> list[str]:
 
 
 def settings(folder: Path, **more: str) -> dict[str, str]:
+    """The environment of a process with its data there."""
+    return environment(**chosen(folder, **more))
+
+
+def chosen(folder: Path, **more: str) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     given = {"data": str(folder), "allow_private": "127.0.0.1/32", "host_spacing": "0", "host_parallel": "8"}
-    return environment(**given, pages="always", sweep_every="2", poll_floor="15", poll_ceiling="30", **more)
+    return given | {"pages": "always", "sweep_every": "2", "poll_floor": "15", "poll_ceiling": "30"} | more
 
 
 # -- `wirewatch up`
@@ -111,19 +116,11 @@ def embedded(folder: Path, feeds: list[str], minutes: float) -> dict[str, float]
 
 def workers(folder: Path, feeds: list[str], redis: str | None, minutes: float) -> dict[str, dict[str, float]]:
     """Megabytes of the largest process of each worker, after all stories were taken in."""
-    with given_redis(redis) as broker:
-        given = settings(folder, broker=broker)
-        take(given, feeds)
-        started = {name: celery(folder, name, ["-A", "workers.app", *WORKERS[name]], given) for name in WORKERS}
-        started["beat"] = celery(folder, "beat", ["-A", "workers.app", "beat", "--pidfile="], given)
-        try:
-            wait_until(lambda: facts(given)["stories"] >= len(feeds), 900, "all stories are there")
-            return {name: largest(process.pid, minutes / len(started)) for name, process in started.items()}
-        finally:
-            for process in started.values():
-                process.terminate()
-            for process in started.values():
-                process.wait(60)
+    with given_redis(redis) as broker, launched(folder, **chosen(folder, broker=broker)) as fleet:
+        take(fleet.environment, feeds)
+        wait_until(lambda: facts(fleet.environment)["stories"] >= len(feeds), 900, "all stories are there")
+        each = minutes / len(fleet.processes)
+        return {name: largest(process.pid, each) for name, process in fleet.processes.items()}
 
 
 @contextmanager
@@ -133,11 +130,6 @@ def given_redis(url: str | None) -> Iterator[str]:
         return
     with servers.redis_at(servers.free_port()) as started:
         yield started
-
-
-def celery(folder: Path, name: str, arguments: list[str], given: dict[str, str]) -> subprocess.Popen[bytes]:
-    log = (folder / f"{name}.log").open("wb")
-    return subprocess.Popen([BIN / "celery", *arguments], env=given, cwd=ROOT, stdout=log, stderr=log)
 
 
 def largest(pid: int, minutes: float) -> dict[str, float]:
@@ -163,7 +155,8 @@ def take(given: dict[str, str], feeds: list[str]) -> None:
 
 def facts(given: dict[str, str]) -> dict[str, int]:
     time.sleep(2)  # each look costs a second of the machine that is measured
-    done = subprocess.run([BIN / "wirewatch", "status", "--json"], env=given, check=True, capture_output=True)
+    # It exits 1 while something needs a person, as on a disk that is almost full: not what is measured here.
+    done = subprocess.run([BIN / "wirewatch", "status", "--json"], env=given, check=False, capture_output=True)
     return dict(json.loads(done.stdout))
 
 
