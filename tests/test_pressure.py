@@ -6,12 +6,14 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.adapters.elastic.disk import floor_of
 from pipeline.flow.beat import known_beat
 from pipeline.flow.pressure import FULL, pace
 from pipeline.flow.sweep import MOST
+from pipeline.model import EntryState
 from pipeline.ports import Disk, Ports
 from tests import builders
 
@@ -26,6 +28,11 @@ def wait_for_ingest(ports: Ports, number: int, **fields: object) -> None:
     at = ports.clock.now()
     entries = [builders.entry(f"entry {one}", due_at=at, first_seen_at=at, **fields) for one in range(number)]
     ports.stores.entries.create(entries)
+
+
+def taken_by_workers(ports: Ports, batches: list[list[str]]) -> None:
+    ids = [one for batch in batches for one in batch]
+    ports.stores.entries.update(ids, lambda one: replace(one, state=EntryState.DONE, queued_until=None))
 
 
 def due_since(ports: Ports, seconds: float) -> str:
@@ -82,6 +89,21 @@ def test_news_are_queued_apart_from_backfill_which_is_not_named_again_and_again(
     assert flow.sweep(ports).backfills == []
     clock.turn(ports.settings.lease)
     assert sum(map(len, flow.sweep(ports).backfills)) > 0
+
+
+def test_a_backlog_is_named_in_turns_and_the_next_follows_as_soon_as_one_is_worked_off(ports, clock):
+    wait_for_ingest(ports, 2 * MOST + 50, backfill=False)
+    first = flow.sweep(ports)
+    assert sum(map(len, first.ingests)) == MOST
+    assert first.more
+    beside = flow.sweep(ports)  # before a worker has come to any of them
+    assert (beside.ingests, beside.more) == ([], False)
+    taken_by_workers(ports, first.ingests)
+    second = flow.sweep(ports)
+    assert (sum(map(len, second.ingests)), second.more) == (MOST, True)
+    taken_by_workers(ports, second.ingests)
+    last = flow.sweep(ports)
+    assert (sum(map(len, last.ingests)), last.more) == (50, False)
 
 
 def test_before_the_disk_is_full_polling_slows_down_and_then_pauses(ports):

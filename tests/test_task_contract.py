@@ -13,10 +13,12 @@ import pytest
 from celery import Celery
 from kombu.serialization import dumps
 
+from pipeline.flow.sweep import MOST
 from pipeline.settings import load
+from tests import builders
 from workers import bootstrap
 from workers.app import Tolerant, configuration
-from workers.tasks import app
+from workers.tasks import INGEST_BATCH, app
 
 PAGE = (Path(__file__).parents[1] / "docs" / "upgrade.md").read_text(encoding="utf-8")
 CONTRACT = {
@@ -83,3 +85,13 @@ def test_a_message_without_what_a_task_needs_fails_and_says_what(worker):
     done = worker.tasks["wirewatch.poll"].apply()
     assert done.state == "FAILURE"
     assert "feed_ids" in str(done.result)
+
+
+def test_the_next_sweep_of_a_backlog_waits_behind_the_entries_in_their_queue(worker):
+    """Whose message it is does not depend on its queue: a worker of entries does it when it comes to it."""
+    made = [builders.entry(f"entry {number}") for number in range(MOST + 1)]
+    bootstrap.ports().stores.entries.create(made)
+    worker.tasks["wirewatch.sweep"].apply()
+    with worker.connection() as connection, connection.SimpleQueue("ingest") as queue:
+        waiting = [queue.get(block=False).headers["task"] for _ in range(queue.qsize())]
+    assert waiting == ["wirewatch.ingest"] * (MOST // INGEST_BATCH) + ["wirewatch.sweep"]

@@ -32,6 +32,9 @@ LIMIT_PART = 0.9
 """Of a lease, after which the process of a task is ended. There is no soft limit before it: Celery raises that as an
 exception wherever the task happens to be, and it was taken for an error of the page or the mail that was in hand."""
 
+IN_MEMORY = "memory://localhost/"
+"""`memory://`, with a host, which kombu misses aloud."""
+
 log = logging.getLogger(__name__)
 
 # Asking hubs is fetching, and rare: it goes with the polls. A watchdog looks for long and mails: with the mails.
@@ -67,7 +70,7 @@ timing.connect()
 def configuration(settings: Settings) -> dict[str, Any]:
     """Celery's settings out of ours."""
     return {
-        "broker_url": settings.broker if _in_memory(settings) else redis_address(settings),
+        "broker_url": IN_MEMORY if _in_memory(settings) else redis_address(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport": "workers.turns:Transport" if _in_memory(settings) else None,

@@ -10,7 +10,7 @@ from pipeline.errors import WirewatchError
 from pipeline.flow.sweep import batches
 from pipeline.flow.watchdog import LONGEST
 from workers import bootstrap, crew
-from workers.app import app
+from workers.app import ROUTES, app
 from workers.metrics import meter
 from workers.turns import BACKFILL
 
@@ -76,6 +76,8 @@ def sweep(token: int | None = None) -> None:
         subscribe.delay(subscription_ids)
     for name in work.watchdogs:
         watch.delay(name)
+    if work.more:  # behind them in their queue, so that its workers go on without a pause
+        sweep.apply_async((token,), queue=ROUTES["ingest"] if work.ingests else BACKFILL)
     crew.rest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -23,7 +24,8 @@ from pipeline.model import Delivery, Entry, Feed, Subscription, ready_at
 from pipeline.ports import DueRecords, Ports, Records
 
 MOST = 2_000
-"""How many things of a kind one sweep names; the next one goes on."""
+"""How many things of a kind one sweep names; the next one goes on. Of entries no more than that wait in messages, news
+and backfill apart: what no worker has come to within a lease would be named again, and the queue grow of itself."""
 EVERY = 1_000_000
 
 
@@ -37,6 +39,7 @@ class Work:
     notifies: list[list[str]]
     subscribes: list[list[str]]
     watchdogs: list[str]  # by name
+    more: bool = False  # entries are left that no message names: the next sweep is wanted as soon as these are done
 
 
 def sweep(ports: Ports, token: int | None = None) -> Work:
@@ -54,7 +57,8 @@ def sweep(ports: Ports, token: int | None = None) -> Work:
     until = now + grace
     allowed = pace(ports)
     feeds = _mark(stores.feeds, polled_now(ports, stores.feeds.due(now, MOST), allowed), now, until)
-    entries = _mark(stores.entries, _entries(ports, now, until), now, until)
+    found = stores.entries.due(now, MOST)
+    entries = _mark(stores.entries, _with_room(ports, found, now, until), now, until)
     deliveries = _mark(stores.deliveries, stores.deliveries.due(now, MOST), now, until)
     # Without a callback no hub is asked for anything.
     due = stores.subscriptions.due(now, MOST) if ports.settings.websub_callback else []
@@ -66,20 +70,22 @@ def sweep(ports: Ports, token: int | None = None) -> Work:
         notifies=batches([delivery.id for delivery in deliveries], 50),
         subscribes=batches([subscription.id for subscription in subscriptions], 50),
         watchdogs=due_watchdogs(ports, until),
+        # Half, so that of two sweeps after each other only one is followed by the next.
+        more=len(found) == MOST and len(entries) >= MOST // 2,
     )
     swept(ports, allowed.why)
     return work
 
 
-def _entries(ports: Ports, now: datetime, until: datetime) -> list[Entry]:
-    """The entries to name. Backfill that no worker has come to yet is not named over and over while news go before."""
-    found = ports.stores.entries.due(now, MOST)
-    backfill = [entry for entry in found if entry.backfill]
-    if not backfill:
-        return found
-    ready = ports.stores.entries.ready
-    named = ready(until, backfill=True) - ready(now, backfill=True)
-    return [*(entry for entry in found if not entry.backfill), *backfill[: max(0, MOST - named)]]
+def _with_room(ports: Ports, found: Sequence[Entry], now: datetime, until: datetime) -> list[Entry]:
+    """Those of the entries that may be named besides what messages name already."""
+    chosen: list[Entry] = []
+    for backfill in (False, True):
+        ready = partial(ports.stores.entries.ready, backfill=backfill)
+        of_kind = [entry for entry in found if entry.backfill is backfill]
+        if of_kind:
+            chosen += of_kind[: max(0, MOST - (ready(until) - ready(now)))]
+    return chosen
 
 
 def forget_queue(ports: Ports) -> int:
