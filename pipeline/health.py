@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline import habits, walls
-from pipeline.model import Feed, FeedState
+from pipeline.model import Feed, FeedState, Glance
 
 SILENT_STORIES = 7.0
 """A feed at a steady pace misses that many in a row once in a thousand times (e to the power of -7)."""
@@ -57,12 +57,17 @@ def health_of(feed: Feed, now: datetime) -> Health:
     return Health(state=state, wrong=wrong, cure=cure, pages=barred_pages(feed), pace=_pace(feed))
 
 
-def urgency(feed: Feed, state: FeedHealth) -> tuple[int, str]:
+def needs_person(feed: Feed | Glance, state: FeedHealth) -> bool:
+    """Whether something is wrong with it: whether `health_of` would say what."""
+    return state is FeedHealth.SILENT or bool(feed.error)
+
+
+def urgency(feed: Feed | Glance, state: FeedHealth) -> tuple[int, str]:
     """What to sort by, so that what needs a person comes first."""
     return ORDER[state], feed.url
 
 
-def state_of(feed: Feed, now: datetime) -> FeedHealth:
+def state_of(feed: Feed | Glance, now: datetime) -> FeedHealth:
     """How `feed` is at `now`, in a word."""
     if feed.state is FeedState.PAUSED:
         return FeedHealth.PAUSED
@@ -81,7 +86,7 @@ def state_of(feed: Feed, now: datetime) -> FeedHealth:
     return FeedHealth.QUIET if 0 < feed.habits.usual < 1 / 7 else FeedHealth.WELL
 
 
-def silent_after(feed: Feed) -> float:
+def silent_after(feed: Feed | Glance) -> float:
     """Seconds without a story after which the feed is silent; 0 while too little is known of it."""
     known = feed.habits
     if known.latest is None or not known.longest_gap or not known.usual:
@@ -89,7 +94,7 @@ def silent_after(feed: Feed) -> float:
     return max(SILENT_STORIES / known.usual * habits.DAY, SILENT_GAPS * known.longest_gap, SILENT_LEAST)
 
 
-def _silence(feed: Feed, now: datetime) -> float:
+def _silence(feed: Feed | Glance, now: datetime) -> float:
     return (now - (feed.habits.latest or now)).total_seconds()
 
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
+# gc=False: no thing refers back to what holds it, so there is nothing in them for the collector, which would look over
+# thousands of them each time.
+
 
 def identify(*parts: str) -> str:
     """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
@@ -48,7 +51,7 @@ POLLED = (FeedState.ACTIVE, FeedState.DEAD)
 """A dead feed is still asked, once a day: what came back by itself needs no person."""
 
 
-class Habits(Struct, frozen=True, kw_only=True):
+class Habits(Struct, frozen=True, kw_only=True, gc=False):
     """When a feed publishes, in counts that fade. Learnt and read by pipeline/habits.py alone."""
 
     hours: tuple[float, ...] = (0.0,) * 24  # stories by hour of the day, UTC
@@ -70,7 +73,7 @@ class Pages(StrEnum):
     NEVER = "never"
 
 
-class PageRecord(Struct, frozen=True, kw_only=True):
+class PageRecord(Struct, frozen=True, kw_only=True, gc=False):
     """What a feed's pages were worth beside its own text. Learnt and read by pipeline/extract/policy.py alone."""
 
     same: int = 0  # short texts in a row whose page said no more
@@ -81,7 +84,7 @@ class PageRecord(Struct, frozen=True, kw_only=True):
     reason: str = ""  # why the last of them could not
 
 
-class Feed(Struct, frozen=True, kw_only=True):
+class Feed(Struct, frozen=True, kw_only=True, gc=False):
     """An address that is polled, and what is known of it. `id` is identify("feed", url as added)."""
 
     id: str
@@ -121,6 +124,29 @@ class Feed(Struct, frozen=True, kw_only=True):
     listed: tuple[str, ...] | None = None  # by its last document, as pipeline/retention.py reads it; None: not known
 
 
+class Rhythm(Struct, frozen=True, kw_only=True, gc=False):
+    """A part of Habits: enough to tell whether a feed is silent."""
+
+    latest: datetime | None = None
+    usual: float = 0.0
+    longest_gap: float = 0.0
+
+
+class Glance(Struct, frozen=True, kw_only=True, gc=False):
+    """A part of Feed, under the same names: what is looked at where all feeds pass by, and read in half the time."""
+
+    id: str
+    url: str
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    state: FeedState = FeedState.ACTIVE
+    polled_at: datetime | None = None
+    new_entry_at: datetime | None = None
+    error: str = ""
+    wall: str = ""
+    habits: Rhythm = Rhythm()
+
+
 class SubscriptionState(StrEnum):
     """Where a subscription stands with its hub."""
 
@@ -135,7 +161,7 @@ ASKED = tuple(state for state in SubscriptionState if state is not SubscriptionS
 """The states in which the hub may have to be asked something."""
 
 
-class Subscription(Struct, frozen=True, kw_only=True):
+class Subscription(Struct, frozen=True, kw_only=True, gc=False):
     """A hub's promise to push what a feed publishes (WebSub). `id` is identify("subscription", feed_id)."""
 
     id: str
@@ -154,7 +180,7 @@ class Subscription(Struct, frozen=True, kw_only=True):
     error: str = ""  # why it was refused or denied, in words
 
 
-class Enclosure(Struct, frozen=True, kw_only=True):
+class Enclosure(Struct, frozen=True, kw_only=True, gc=False):
     """A file that comes with an entry: a picture, a recording. `length` is in bytes, 0 where it is not stated."""
 
     url: str
@@ -179,7 +205,7 @@ class Arrival(StrEnum):
     PRUNED = "pruned"  # and is kept as a mark, since its feed lists it still (retention.py)
 
 
-class Discard(Struct, frozen=True, kw_only=True):
+class Discard(Struct, frozen=True, kw_only=True, gc=False):
     """That a person wants no more of an entry in quarantine."""
 
     reason: str
@@ -187,7 +213,7 @@ class Discard(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """What a feed said of one story. `id` is identify("entry", feed_id, identity)."""
 
     id: str
@@ -220,7 +246,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     story_id: str = ""
 
 
-class Takedown(Struct, frozen=True, kw_only=True):
+class Takedown(Struct, frozen=True, kw_only=True, gc=False):
     """That a story is to be forgotten whenever it comes. `id` is the story's."""
 
     id: str
@@ -228,7 +254,7 @@ class Takedown(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Article(Struct, frozen=True, kw_only=True):
+class Article(Struct, frozen=True, kw_only=True, gc=False):
     """What a page said. `url` is where it was found after redirects; empty fields were not stated."""
 
     url: str
@@ -255,7 +281,7 @@ Span = tuple[str, int, int]
 """Field (title or body) of a story, and the offsets in it, end exclusive."""
 
 
-class Entity(Struct, frozen=True, kw_only=True):
+class Entity(Struct, frozen=True, kw_only=True, gc=False):
     """Somebody or something named in a story. `code` is ISO 3166-1 alpha-2 for a country."""
 
     name: str
@@ -272,7 +298,7 @@ class TextFrom(StrEnum):
     FEED = "feed"
 
 
-class Changes(Struct, frozen=True, kw_only=True):
+class Changes(Struct, frozen=True, kw_only=True, gc=False):
     """What is otherwise in a newer version of a story. Sentences as they stand there, in their order."""
 
     headline_before: str = ""  # empty where the headline says the same
@@ -280,7 +306,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     removed: tuple[str, ...] = ()
 
 
-class Revision(Struct, frozen=True, kw_only=True):
+class Revision(Struct, frozen=True, kw_only=True, gc=False):
     """A later version of a story, and what it changed in the one before."""
 
     version: int
@@ -289,7 +315,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     edited: bool  # by its publisher; else the text only came from elsewhere than before (the page, for one)
 
 
-class Story(Struct, frozen=True, kw_only=True):
+class Story(Struct, frozen=True, kw_only=True, gc=False):
     """The enriched article that is indexed and matched. `id` is identify("story", its first key)."""
 
     id: str
@@ -320,7 +346,7 @@ class Story(Struct, frozen=True, kw_only=True):
     updated_at: datetime  # when it was ingested the last time
 
 
-class Identity(Struct, frozen=True, kw_only=True):
+class Identity(Struct, frozen=True, kw_only=True, gc=False):
     """That a key by which stories are known again belongs to one. `id` is identify("identity", key)."""
 
     id: str
@@ -328,7 +354,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     story_id: str
 
 
-class Sketch(Struct, frozen=True, kw_only=True):
+class Sketch(Struct, frozen=True, kw_only=True, gc=False):
     """What the text of a story that leads a cluster comes down to (dedupe/sketch.py). `id` is the story's."""
 
     id: str
@@ -343,7 +369,7 @@ class AlertState(StrEnum):
     PAUSED = "paused"
 
 
-class Alert(Struct, frozen=True, kw_only=True):
+class Alert(Struct, frozen=True, kw_only=True, gc=False):
     """A saved query with recipients. `id` is identify("alert", name)."""
 
     id: str
@@ -364,7 +390,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class RemovedAlert(Struct, frozen=True, kw_only=True):
+class RemovedAlert(Struct, frozen=True, kw_only=True, gc=False):
     """An alert that somebody has removed, for as long as it may be put back. `id` is the alert's."""
 
     id: str
@@ -373,7 +399,7 @@ class RemovedAlert(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Recipient(Struct, frozen=True, kw_only=True):
+class Recipient(Struct, frozen=True, kw_only=True, gc=False):
     """Somebody who is told, by mail or another channel. `id` is identify("recipient", address).
 
     Whom an alert names and nobody has described gets mails as this says by default.
@@ -409,7 +435,7 @@ class Role(StrEnum):
 ROLES = tuple(Role)
 
 
-class User(Struct, frozen=True, kw_only=True):
+class User(Struct, frozen=True, kw_only=True, gc=False):
     """Somebody who signs in to the console. `id` is identify("user", address)."""
 
     id: str
@@ -444,7 +470,7 @@ class CredentialKind(StrEnum):
     FEED = "feed"  # the address of an alert's Atom feed; `name` is the alert's id
 
 
-class Credential(Struct, frozen=True, kw_only=True):
+class Credential(Struct, frozen=True, kw_only=True, gc=False):
     """What proves who somebody is. `id` is the SHA-256 of its secret, which is kept nowhere."""
 
     id: str
@@ -457,7 +483,7 @@ class Credential(Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Audit(Struct, frozen=True, kw_only=True):
+class Audit(Struct, frozen=True, kw_only=True, gc=False):
     """That somebody changed something. Only ever added. `id` sorts the latest first."""
 
     id: str
@@ -469,7 +495,7 @@ class Audit(Struct, frozen=True, kw_only=True):
     after: dict[str, Any] = {}  # and as they are; empty for what is gone
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """What a request under an Idempotency-Key was answered. `id` is identify("reply", token's id, key)."""
 
     id: str
@@ -479,7 +505,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Group(Struct, frozen=True, kw_only=True):
+class Group(Struct, frozen=True, kw_only=True, gc=False):
     """Recipients under one name, which alerts use as @name. `id` is identify("group", name)."""
 
     id: str
@@ -488,7 +514,7 @@ class Group(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class WordList(Struct, frozen=True, kw_only=True):
+class WordList(Struct, frozen=True, kw_only=True, gc=False):
     """A named list that queries use as `@name`: any of its words or phrases. `id` is identify("list", name)."""
 
     id: str
@@ -497,7 +523,7 @@ class WordList(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class Evidence(Struct, frozen=True, kw_only=True, gc=False):
     """One stretch of a story that made a clause true: offsets are into `Story.title` or `Story.body` …"""
 
     clause: str  # the clause as the query has it
@@ -507,7 +533,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     text: str  # the words as they stand in the story
 
 
-class Match(Struct, frozen=True, kw_only=True):
+class Match(Struct, frozen=True, kw_only=True, gc=False):
     """An alert fired on a story. `id` is identify("match", alert_id, story_id): once for all versions.
 
     An update has the version as a last part of its id.
@@ -526,7 +552,7 @@ class Match(Struct, frozen=True, kw_only=True):
     delivered: bool = False  # all its deliveries have been written
 
 
-class Firing(Struct, frozen=True, kw_only=True):
+class Firing(Struct, frozen=True, kw_only=True, gc=False):
     """That an alert fired on a cluster, and by which match. `id` is identify("firing", alert_id, its leader's id)."""
 
     id: str
@@ -535,7 +561,7 @@ class Firing(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Feedback(Struct, frozen=True, kw_only=True):
+class Feedback(Struct, frozen=True, kw_only=True, gc=False):
     """That a recipient found a match not relevant. `id` is identify("feedback", match_id, recipient)."""
 
     id: str
@@ -561,7 +587,7 @@ UNSENT = (DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.SENDING)
 """The states in which a delivery may have to be sent."""
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One line of a delivery's history."""
 
     at: datetime
@@ -569,7 +595,7 @@ class Event(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     """One recipient's message about a match. `id` is identify("delivery", match_id, channel, recipient)."""
 
     id: str
@@ -593,7 +619,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     history: tuple[Event, ...] = ()
 
 
-class Outbox(Struct, frozen=True, kw_only=True):
+class Outbox(Struct, frozen=True, kw_only=True, gc=False):
     """What one worker at a time sends to a recipient. `id` is identify("outbox", channel, recipient)."""
 
     id: str
@@ -604,7 +630,7 @@ class Outbox(Struct, frozen=True, kw_only=True):
     ] = ()  # the alert and the moment of each mail of the last hour, written before
 
 
-class Notice(Struct, frozen=True, kw_only=True):
+class Notice(Struct, frozen=True, kw_only=True, gc=False):
     """A mail to the operators that is to be sent. `id` is identify("notice", watchdog, moment)."""
 
     id: str
@@ -614,7 +640,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     to: tuple[str, ...]  # addresses of those who have not got it yet
 
 
-class Watchdog(Struct, frozen=True, kw_only=True):
+class Watchdog(Struct, frozen=True, kw_only=True, gc=False):
     """A standing look at whether all is well, by one worker at a time. `id` is identify("watchdog", name)."""
 
     id: str
@@ -627,7 +653,7 @@ class Watchdog(Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...] = ()  # that somebody has not got yet
 
 
-class Beat(Struct, frozen=True, kw_only=True):
+class Beat(Struct, frozen=True, kw_only=True, gc=False):
     """Which of the beats leads, and how the last sweep went. `id` is identify("beat"): there is one record."""
 
     id: str
@@ -638,7 +664,7 @@ class Beat(Struct, frozen=True, kw_only=True):
     slowed: str = ""  # why feeds are polled less often than is due, in words; empty when they are not
 
 
-class FetchRequest(Struct, frozen=True, kw_only=True):
+class FetchRequest(Struct, frozen=True, kw_only=True, gc=False):
     """What to get. `etag` and `last_modified` make it conditional (RFC 9110, section 13)."""
 
     url: str
@@ -654,7 +680,7 @@ class FetchRequest(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()  # besides, such as the type of `body`
 
 
-class FetchResponse(Struct, frozen=True, kw_only=True):
+class FetchResponse(Struct, frozen=True, kw_only=True, gc=False):
     """What came: `headers` have lower-case names, `body` is decoded of its transfer and content encodings."""
 
     url: str  # after redirects
@@ -676,7 +702,7 @@ def ready_at(thing: Feed | Entry | Delivery | Subscription | Watchdog) -> dateti
     return max(due, lease or due, thing.queued_until or due)
 
 
-class ParsedEntry(Struct, frozen=True, kw_only=True):
+class ParsedEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One entry of a feed as it stands there. Times are as stated, with UTC where no zone is."""
 
     identity: str
@@ -694,7 +720,7 @@ class ParsedEntry(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class ParsedFeed(Struct, frozen=True, kw_only=True):
+class ParsedFeed(Struct, frozen=True, kw_only=True, gc=False):
     """A feed document. `least_interval` is how long it asks to be left alone, in seconds (ttl, sy:updatePeriod)."""
 
     title: str = ""

@@ -27,6 +27,7 @@ from pipeline.model import (
     FetchRequest,
     FetchResponse,
     Firing,
+    Glance,
     Group,
     Identity,
     Match,
@@ -119,6 +120,10 @@ class DueRecords(Records[Thing], Protocol):
 
 class FeedStore(DueRecords[Feed], Protocol):
     """The feeds."""
+
+    def glances(self) -> Iterator[Glance]:
+        """At every feed, as `all`."""
+        ...
 
 
 class SubscriptionStore(DueRecords[Subscription], Protocol):

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.health import FeedHealth, health_of, silent_after, state_of, urgency
-from pipeline.model import Feed, FeedState, Habits
+from pipeline.adapters.codec import from_plain, plain
+from pipeline.health import FeedHealth, health_of, needs_person, silent_after, state_of, urgency
+from pipeline.model import Feed, FeedState, Glance, Habits
 from tests import builders
 from tests.builders import NOON, later
 from tests.test_schedule import answer, every, first_read, polled
@@ -35,6 +36,27 @@ def test_each_state_of_a_feed_has_its_word():
     }
     for state, feed in cases.items():
         assert health_of(feed, NOON).state is state
+
+
+@given(
+    state=st.sampled_from(FeedState),
+    error=st.sampled_from(("", "answers 403")),
+    wall=st.booleans(),
+    polled_at=st.none() | st.just(NOON),
+    habits=st.builds(
+        Habits,
+        latest=st.none() | st.just(later(-100 * DAY)),
+        usual=st.sampled_from((0.0, 0.01, 5.0)),
+        longest_gap=st.sampled_from((0.0, 3600.0)),
+    ),
+)
+def test_a_glance_at_a_feed_shows_how_it_is_and_whether_it_needs_a_person(state, error, wall, polled_at, habits):
+    known = {"state": state, "error": error, "wall": "a wall" * (wall and bool(error))}
+    feed = builders.feed(**known, polled_at=polled_at, habits=habits)
+    glance, found = from_plain(plain(feed), Glance), health_of(feed, NOON)
+    assert state_of(glance, NOON) is found.state
+    assert urgency(glance, found.state) == urgency(feed, found.state)
+    assert needs_person(glance, found.state) is bool(found.wrong)
 
 
 def test_what_is_wrong_comes_with_what_to_do():

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from itertools import islice
 
-from pipeline.health import FeedHealth, Health, health_of, state_of, urgency
-from pipeline.model import Feed, FeedState
+from pipeline.health import FeedHealth, Health, health_of, needs_person, state_of, urgency
+from pipeline.model import Feed, FeedState, Glance
 from pipeline.ports import Ports
 
 PAGE = 500
 LATELY = timedelta(hours=1)
-FINE = (FeedHealth.NEW, FeedHealth.QUIET, FeedHealth.WELL)
-"""In which nothing can be wrong."""
 WORST = 10
 
 
@@ -38,26 +36,26 @@ def overview(ports: Ports) -> Overview:
     states, health, failing, polled = Counter[str](), Counter[str](), 0, 0
     newest: datetime | None = None
 
-    def wrong() -> Iterator[tuple[Feed, Health]]:
+    def wrong() -> Iterator[tuple[int, str, str]]:
         nonlocal failing, polled, newest
-        for feed in ports.stores.feeds.all():
+        for feed in ports.stores.feeds.glances():
             how = state_of(feed, now)
             states[feed.state] += 1
             health[how] += 1
             failing += bool(feed.error)
             polled += feed.polled_at is not None and now - feed.polled_at <= LATELY
             newest = max(filter(None, (newest, feed.new_entry_at)), default=None)
-            if how not in FINE and (found := health_of(feed, now)).wrong:
-                yield feed, found
+            if needs_person(feed, how):
+                yield (*urgency(feed, how), feed.id)
 
-    worst = nsmallest(WORST, wrong(), key=lambda pair: urgency(pair[0], pair[1].state))
+    worst = nsmallest(WORST, wrong())
     return Overview(
         states={state.value: states[state] for state in FeedState},
         health={state.value: health[state] for state in FeedHealth if health[state]},
         failing=failing,
         polled_lately=polled,
         newest_entry_at=newest,
-        worst=worst,
+        worst=_read(ports, worst, now),
     )
 
 
@@ -74,20 +72,19 @@ def page_by_urgency(ports: Ports, *, state: FeedHealth | None, text: str, start:
     """`size` feeds from place `start` on, of those in `state` whose address, title or tags hold `text` in any case."""
     now, wanted, counts = ports.clock.now(), text.casefold(), Counter[str]()
     found: list[tuple[int, str, str]] = []
-    for feed in ports.stores.feeds.all():
+    for feed in ports.stores.feeds.glances():
         how = state_of(feed, now)
         counts[how] += 1
         if state in (None, how) and wanted in _said(feed):
             found.append((*urgency(feed, how), feed.id))
-    known = ports.stores.feeds.get([key for _, _, key in nsmallest(start + size, found)[start:]])
     return Page(
-        rows=[(feed, health_of(feed, now)) for feed in known.values()],
+        rows=_read(ports, nsmallest(start + size, found)[start:], now),
         found=len(found),
         counts={one.value: counts[one] for one in FeedHealth if counts[one]},
     )
 
 
-def _said(feed: Feed) -> str:
+def _said(feed: Glance) -> str:
     return "\n".join((feed.url, feed.title, *feed.tags)).casefold()
 
 
@@ -100,12 +97,16 @@ def by_urgency(ports: Ports, *, state: FeedHealth | None = None, limit: int = 0)
     places = _places(ports, now, state)
     order = iter(nsmallest(limit, places) if limit else sorted(places))
     while page := list(islice(order, PAGE)):
-        known = ports.stores.feeds.get([key for _, _, key in page])
-        yield from ((feed, health_of(feed, now)) for feed in known.values())
+        yield from _read(ports, page, now)
 
 
 def _places(ports: Ports, now: datetime, state: FeedHealth | None) -> Iterator[tuple[int, str, str]]:
-    for feed in ports.stores.feeds.all():
+    for feed in ports.stores.feeds.glances():
         found = state_of(feed, now)
         if state in (None, found):
             yield (*urgency(feed, found), feed.id)
+
+
+def _read(ports: Ports, places: Sequence[tuple[int, str, str]], now: datetime) -> list[tuple[Feed, Health]]:
+    known = ports.stores.feeds.get([key for _, _, key in places])
+    return [(feed, health_of(feed, now)) for feed in known.values()]

@@ -10,7 +10,17 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from pipeline.model import AlertState, DeliveryState, EntryState, FeedState, SubscriptionState, identify
+from pipeline.adapters.codec import from_plain, plain
+from pipeline.model import (
+    AlertState,
+    DeliveryState,
+    EntryState,
+    FeedState,
+    Glance,
+    Habits,
+    SubscriptionState,
+    identify,
+)
 from pipeline.ports import Claim, LedgerFilter, Stores, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
@@ -42,6 +52,18 @@ def test_feeds_are_due_when_they_are_polled_and_their_time_has_come(every_stores
     every_stores.feeds.create([due, longer, paused, gone, dead, future])
     assert every_stores.feeds.due(NOON, 10) == [longer, dead, due]
     assert every_stores.feeds.due(NOON, 1) == [longer]
+
+
+def test_a_glance_at_each_feed_tells_what_the_feed_does(every_stores):
+    habits = Habits(latest=NOON, usual=0.5, longest_gap=7.0, window=3)
+    feeds = [
+        builders.feed("plain"),
+        builders.feed("ill", title="An ill one", tags=("a", "b"), state=FeedState.DEAD, error="answers 403", wall="W"),
+        builders.feed("well", polled_at=NOON, new_entry_at=later(-5), habits=habits),
+    ]
+    every_stores.feeds.create(feeds)
+    assert list(every_stores.feeds.glances()) == [from_plain(plain(one), Glance) for one in every_stores.feeds.all()]
+    assert [one.id for one in every_stores.feeds.glances()] == sorted(one.id for one in feeds)
 
 
 def test_subscriptions_are_due_until_they_have_ended(every_stores):

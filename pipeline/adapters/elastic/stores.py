@@ -10,6 +10,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from pipeline.adapters.codec import from_plain
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
 from pipeline.adapters.elastic.client import connect, translated
@@ -36,6 +37,7 @@ from pipeline.model import (
     Feed,
     Feedback,
     Firing,
+    Glance,
     Group,
     Match,
     Outbox,
@@ -138,6 +140,10 @@ class ElasticFeeds(ElasticRecords[Feed]):
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Polled feeds that are ready, longest ready first."""
         return list(self.search(_due(POLLED, now), _LONGEST_READY, limit))
+
+    def glances(self) -> Iterator[Glance]:
+        """At every feed."""
+        return (from_plain(hit["_source"], Glance) for hit in self.hits({"match_all": {}}, [{"id": "asc"}]))
 
 
 class ElasticSubscriptions(ElasticRecords[Subscription]):

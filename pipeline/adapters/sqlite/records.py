@@ -26,6 +26,7 @@ class HasId(Protocol):
 
 
 Thing = TypeVar("Thing", bound=HasId)
+Part = TypeVar("Part", bound=HasId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,13 @@ class SqliteRecords(Generic[Thing]):
 
     def all(self) -> Iterator[Thing]:
         """Every thing, in the order of ids, in pages."""
+        return self.all_as(self.table.kind)
+
+    def all_as(self, kind: type[Part]) -> Iterator[Part]:
+        """As `all`; of each what `kind` has fields for."""
         after = ""
         while True:
-            page = self.select("WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE))
+            page = self._select(kind, "WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE))
             yield from page
             if len(page) < PAGE:
                 return
@@ -129,9 +134,12 @@ class SqliteRecords(Generic[Thing]):
 
     def select(self, clauses: str, values: Sequence[Any]) -> list[Thing]:
         """The things for which `clauses` (a constant of this package) hold."""
+        return self._select(self.table.kind, clauses, values)
+
+    def _select(self, kind: type[Part], clauses: str, values: Sequence[Any]) -> list[Part]:
         with self.database.read() as connection:
             rows = connection.execute(f"SELECT thing FROM {self.table.name} {clauses}", values)  # noqa: S608
-            return [decode(row[0], self.table.kind) for row in rows]
+            return [decode(row[0], kind) for row in rows]
 
     def among(self, column: str, values: Sequence[str]) -> list[Thing]:
         """The things with one of `values` in a column."""

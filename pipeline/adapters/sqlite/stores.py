@@ -27,6 +27,7 @@ from pipeline.model import (
     Feed,
     Feedback,
     Firing,
+    Glance,
     Group,
     Match,
     Outbox,
@@ -127,6 +128,10 @@ class SqliteFeeds(SqliteRecords[Feed]):
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Polled feeds that are ready, longest ready first."""
         return _due(self, POLLED, now, limit)
+
+    def glances(self) -> Iterator[Glance]:
+        """At every feed."""
+        return self.all_as(Glance)
 
 
 class SqliteSubscriptions(SqliteRecords[Subscription]):
