@@ -89,7 +89,11 @@ ALTER TABLE entries ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;
 DROP INDEX entries_ready;
 CREATE INDEX entries_ready ON entries (state, backfill, ready_at);
 """
-_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _OPERATIONS)
+_BY_DAY = """
+ALTER TABLE matches ADD COLUMN day INTEGER AS (CAST(floor(matched_at / 86400) AS INTEGER));
+CREATE INDEX matches_by_day ON matches (day, alert_id, matched_at);
+"""
+_STEPS = (_FIRST_SCHEMA, _SUBSCRIPTIONS, _CLUSTERS, _RECIPIENTS, _RECONCILIATION, _USERS, _LATEST, _OPERATIONS, _BY_DAY)
 """Each takes a file from the version of its place to the next; never changed once released, only added to."""
 VERSION = len(_STEPS)
 

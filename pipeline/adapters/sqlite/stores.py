@@ -207,11 +207,12 @@ class SqliteMatches(SqliteRecords[Match]):
 
     def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
         """How many matches each alert has had on each day from `since` on."""
-        query = """SELECT alert_id, CAST(floor(matched_at / 86400) AS INTEGER), count(*) FROM matches
-            WHERE matched_at >= ? GROUP BY 1, 2"""
+        query = """SELECT day, alert_id, count(*) FROM matches
+            WHERE day >= CAST(floor(:since / 86400) AS INTEGER) AND matched_at >= :since GROUP BY day, alert_id"""
         with self.database.read() as connection:
-            rows = connection.execute(query, (since.timestamp(),)).fetchall()
-        return {(alert_id, date(1970, 1, 1) + timedelta(days=day)): count for alert_id, day, count in rows}
+            rows = connection.execute(query, {"since": since.timestamp()}).fetchall()
+        days = {day: date(1970, 1, 1) + timedelta(days=day) for day in {day for day, _, _ in rows}}
+        return {(alert_id, days[day]): count for day, alert_id, count in rows}
 
     def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
         """Matches of these alerts from `since` on, newest first."""
