@@ -20,7 +20,7 @@ from workers.console import make_app
 from workers.tasks import queue_entries
 
 STOP_SECONDS = 10
-NICENESS = 5
+NICENESS = 10
 """Of the threads that make pages beside other work: where there is too little processor, news goes first."""
 
 
