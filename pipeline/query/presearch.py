@@ -168,11 +168,12 @@ class Presearcher(Generic[Key]):
         """The prefixes filed that one of `words` begins with. A language has few words: each is looked at once."""
         if len(self._looked_at) > MOST_WORDS:
             self._look_anew()
-        for word in words - self._looked_at:
+        unknown = words - self._looked_at
+        for word in unknown:
             known = self._beginnings.get(word[:HEAD], ())
             if found := [one for one in known if word.startswith(one)]:
                 self._begun[word] = found
-        self._looked_at |= words
+        self._looked_at |= unknown
         return {start for word in self._begun.keys() & words for start in self._begun[word]}
 
     def _look_anew(self) -> None:
