@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -16,17 +13,13 @@ from typing import ClassVar
 import pytest
 import trustme
 from celery import Celery
-from redis import Redis
-from redis.exceptions import RedisError
 
 from pipeline.adapters.elastic.client import connect, translated
 from pipeline.adapters.redis_address import redis_address
 from pipeline.errors import SettingError, StoreUnavailable
-from pipeline.settings import Settings, load
-from tests.servers import free_port, process, wait_until
+from pipeline.settings import load
+from tests.tls import PASSWORD, redis_answers, redis_over_tls
 from workers.app import configuration
-
-PASSWORD = "a pass/word: with @ and %"
 
 
 @pytest.fixture(scope="module")
@@ -80,37 +73,9 @@ def test_a_file_of_a_secret_that_cant_be_used_is_named_with_its_cure(given, cure
 # -- Redis over TLS
 
 
-@contextmanager
-def redis_over_tls(authority: trustme.CA, folder: Path) -> Iterator[int]:
-    if not shutil.which("redis-server"):
-        pytest.skip("there is no redis-server to start with a certificate")
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    port = free_port()
-    tls = {"cert-file": "cert.pem", "key-file": "key.pem", "ca-cert-file": "ca.pem", "auth-clients": "no"}
-    given = [part for name, value in tls.items() for part in (f"--tls-{name}", value)]
-    arguments = ["redis-server", "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", "", *given]
-    with process([*arguments, "--requirepass", PASSWORD], cwd=folder, stdout=subprocess.DEVNULL):
-        address = load(
-            {}, broker=f"rediss://localhost:{port}/0", broker_password=PASSWORD, broker_ca=f"{folder}/ca.pem"
-        )
-        wait_until(lambda: _answers(address), 20, "Redis answers over TLS")
-        yield port
-
-
-def _answers(settings: Settings) -> bool:
-    try:
-        with Redis.from_url(redis_address(settings)) as redis:
-            return bool(redis.ping())
-    except RedisError:
-        return False
-
-
 @pytest.mark.redis
 def test_redis_is_reached_over_tls_with_a_password_by_its_client_and_by_celery(authority, tmp_path):
-    with redis_over_tls(authority, tmp_path) as port:
+    with redis_over_tls(authority, tmp_path, name="localhost") as port:
         given = {
             "broker": f"rediss://localhost:{port}/0",
             "broker_password": PASSWORD,
@@ -123,9 +88,9 @@ def test_redis_is_reached_over_tls_with_a_password_by_its_client_and_by_celery(a
             queue = connection.SimpleQueue("here")
             queue.put({"is": "there"})
             assert queue.get(timeout=5).payload == {"is": "there"}
-        assert not _answers(load({}, **given | {"broker_ca": ""}))  # nobody public has signed it
-        assert not _answers(load({}, **given | {"broker_password": "wrong"}))
-        assert not _answers(load({}, **given | {"broker": f"rediss://127.0.0.1:{port}/0"}))  # not the name it has
+        assert not redis_answers(load({}, **given | {"broker_ca": ""}))  # nobody public has signed it
+        assert not redis_answers(load({}, **given | {"broker_password": "wrong"}))
+        assert not redis_answers(load({}, **given | {"broker": f"rediss://127.0.0.1:{port}/0"}))  # not the name it has
 
 
 def test_an_authority_of_redis_that_is_not_there_is_named():

@@ -11,13 +11,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import trustme
 
+from pipeline.adapters.elastic.client import connect
+from pipeline.settings import load
 from tests import servers, web
 from tests.fleet import ROOT
 from tests.postbox import open_postbox
 from tests.servers import free_port, wait_until
+from tests.spares import wipe
+from tests.tls import PASSWORD, elasticsearch_over_tls, redis_over_tls
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 
@@ -141,6 +147,48 @@ def test_the_compose_file_does_the_main_job(compose, host, tmp_path):
         wait_until(lambda: len(postbox.mails) == 2, 120, f"a second mail came\n{compose('logs', '--tail=40')}")
         ledger = json.loads(compose("exec", "-T", "worker-notify", "wirewatch", "ledger", "--json"))
         assert [row["state"] for row in ledger] == ["sent", "sent"]
+
+
+def test_the_hosted_file_does_the_main_job_over_tls_with_secrets_from_files(compose, host, tmp_path, elasticsearch_url):
+    authority, key = trustme.CA(), "YSBrZXk6Zm9yIHRlc3Rz"
+    for folder in ("redis", "elasticsearch", "secrets"):
+        (tmp_path / folder).mkdir()
+    with (
+        web.serve(host) as site,
+        open_postbox(host) as postbox,
+        redis_over_tls(authority, tmp_path / "redis", host) as port,
+        elasticsearch_over_tls(authority, tmp_path / "elasticsearch", host, elasticsearch_url, key) as store,
+    ):
+        ca = authority.cert_pem.bytes().decode()
+        secrets = {"store_api_key": key, "broker_password": PASSWORD, "links_secret": "x" * 64}
+        for name, text in (secrets | {"store_ca.pem": ca, "broker_ca.pem": ca}).items():
+            (tmp_path / "secrets" / name).write_text(text)
+        compose.environment.update(
+            {
+                "COMPOSE_FILE": "docker-compose.yml:compose.hosted.yml",
+                "SECRETS_FOLDER": str(tmp_path / "secrets"),
+                "WIREWATCH_STORE": store,
+                "WIREWATCH_BROKER": f"rediss://{host}:{port}/0",
+                "WIREWATCH_STORE_PREFIX": f"hosted-{uuid4().hex[:8]}",
+                "WIREWATCH_MAIL": postbox.url,
+            }
+        )
+        feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
+        (tmp_path / "watch" / "feeds.opml").write_text(
+            f'<opml version="2.0"><body><outline type="rss" text="A" xmlUrl="{feed}"/></body></opml>'
+        )
+        (tmp_path / "watch" / "alerts.toml").write_text(
+            "[[alert]]\nname = 'kursk'\nquery = 'kursk'\nto = 'analyst@example.org'\n"
+        )
+        compose("up", "-d", "--build")
+        wait_until(lambda: len(postbox.mails) == 1, 180, f"a mail came\n{compose('logs', '--tail=40')}")
+        ours = SERVICES - {"redis", "elasticsearch"}
+        wait_until(lambda: _healthy(compose) == ours, 180, "everything is healthy, and nothing else was started")
+        shown = docker(compose.environment, "inspect", *compose("ps", "-q").split())
+        assert not [one for one in secrets.values() if one in shown]
+        compose("down", "-v", "--remove-orphans")  # while all that it needs to stop in good order is there
+        with connect(load({}, store=elasticsearch_url)) as client:
+            wipe(client, compose.environment["WIREWATCH_STORE_PREFIX"])
 
 
 def test_without_a_password_compose_says_what_to_do(engine, tmp_path):
