@@ -60,7 +60,8 @@ class Presearcher(Generic[Key]):
         self._prefixes: dict[str, list[Filed[Key]]] = {}
         self._beginnings: dict[str, tuple[str, ...]] = {}  # the labels of `_prefixes`, by their first letters
         self._looked_at: set[str] = set()  # words of which is known with what prefixes filed they begin:
-        self._begun: dict[str, list[str]] = {}  # these with some
+        self._begun: dict[str, list[str]] = {}  # these with some, and
+        self._beginning: set[str] = set()  # its keys, as with `_labels`
         self._without: set[Filed[Key]] = set()
         self._fields: Counter[Field] = Counter()  # of labels that look in one field alone
         self._seen: Counter[str] = Counter()
@@ -173,12 +174,14 @@ class Presearcher(Generic[Key]):
             known = self._beginnings.get(word[:HEAD], ())
             if found := [one for one in known if word.startswith(one)]:
                 self._begun[word] = found
+                self._beginning.add(word)
         self._looked_at |= unknown
-        return {start for word in self._begun.keys() & words for start in self._begun[word]}
+        return {start for word in self._beginning & words for start in self._begun[word]}
 
     def _look_anew(self) -> None:
         self._looked_at.clear()
         self._begun.clear()
+        self._beginning.clear()
 
     def _learn(self, words: set[str]) -> None:
         self._seen.update(words)
