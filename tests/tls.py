@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -76,7 +75,7 @@ def elasticsearch_over_tls(authority: trustme.CA, folder: Path, host: str, behin
     conf = folder / "nginx.conf"
     conf.write_text(NGINX.format(host=host, port=port, api_key=api_key, behind=behind.rstrip("/")))
     with process(["nginx", "-e", "stderr", "-p", str(folder), "-c", str(conf)], stderr=subprocess.DEVNULL):
-        yield f"https://{urlsplit(f'//{host}').hostname}:{port}"
+        yield f"https://{host}:{port}"
 
 
 def _needs(program: str) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from heapq import nsmallest
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -22,9 +22,9 @@ from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
 from pipeline.flow.deeds.alerts import forget_removed
+from pipeline.flow.overview import by_urgency
 from pipeline.flow.prune import Bounds, prune
 from pipeline.flow.reconcile import in_lines, reconcile
-from pipeline.health import health_of, urgency
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
 from pipeline.ports import Ports
 
@@ -113,7 +113,7 @@ def _look_at_coverage(ports: Ports, before: Watchdog) -> Watchdog:
     share = f"{found.silent} of {found.sources} feeds are silent or down"
     if before.trouble_since is None and found.share > alarm:
         log.error("coverage: %s", share)
-        text = f"{share}{since}: more than {alarm:.0%}. The worst, of `wirewatch feeds list`:\n\n{_worst(ports, now)}"
+        text = f"{share}{since}: more than {alarm:.0%}. The worst, of `wirewatch feeds list`:\n\n{_worst(ports)}"
         return _with_notice(ports, after, share, text, now)
     if before.trouble_since is not None and _is_over(found, alarm):
         text = f"It was told {before.trouble_since:%Y-%m-%d %H:%M} UTC; now {share}{since}."
@@ -136,12 +136,9 @@ def _is_over(found: Coverage, alarm: float) -> bool:
     return found.share <= alarm * CLEAR
 
 
-def _worst(ports: Ports, now: datetime) -> str:
-    states = ((feed, health_of(feed, now)) for feed in ports.stores.feeds.all() if feed.state in POLLED)
-    wrong = nsmallest(
-        MOST_NAMED, ((feed, how) for feed, how in states if how.wrong), key=lambda pair: urgency(pair[0], pair[1].state)
-    )
-    return "\n".join(f"{how.state}: {_called(feed)}: {how.wrong}" for feed, how in wrong)
+def _worst(ports: Ports) -> str:
+    wrong = ((feed, how) for feed, how in by_urgency(ports) if feed.state in POLLED and how.wrong)
+    return "\n".join(f"{how.state}: {_called(feed)}: {how.wrong}" for feed, how in islice(wrong, MOST_NAMED))
 
 
 def _called(feed: Feed) -> str:

@@ -120,14 +120,18 @@ def compose(engine: dict[str, str], host: str, tmp_path: Path) -> Iterator[Compo
     made("down", "-v", "--remove-orphans", check=False)
 
 
+def watch_for_kursk(folder: Path, feed: str) -> None:
+    """The lists that setup takes in: this feed, and an alert for its stories."""
+    (folder / "feeds.opml").write_text(
+        f'<opml version="2.0"><body><outline type="rss" text="A" xmlUrl="{feed}"/></body></opml>'
+    )
+    (folder / "alerts.toml").write_text("[[alert]]\nname = 'kursk'\nquery = 'kursk'\nto = 'analyst@example.org'\n")
+
+
 def test_the_compose_file_does_the_main_job(compose, host, tmp_path):
     with web.serve(host) as site, open_postbox(host) as postbox:
         feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
-        lists = tmp_path / "watch"
-        (lists / "feeds.opml").write_text(
-            f'<opml version="2.0"><body><outline type="rss" text="A" xmlUrl="{feed}"/></body></opml>'
-        )
-        (lists / "alerts.toml").write_text("[[alert]]\nname = 'kursk'\nquery = 'kursk'\nto = 'analyst@example.org'\n")
+        watch_for_kursk(tmp_path / "watch", feed)
         compose.environment["WIREWATCH_MAIL"] = postbox.url
         compose("up", "-d", "--build")
         wait_until(lambda: len(postbox.mails) == 1, 180, f"a mail came\n{compose('logs', '--tail=40')}")
@@ -174,12 +178,7 @@ def test_the_hosted_file_does_the_main_job_over_tls_with_secrets_from_files(comp
             }
         )
         feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
-        (tmp_path / "watch" / "feeds.opml").write_text(
-            f'<opml version="2.0"><body><outline type="rss" text="A" xmlUrl="{feed}"/></body></opml>'
-        )
-        (tmp_path / "watch" / "alerts.toml").write_text(
-            "[[alert]]\nname = 'kursk'\nquery = 'kursk'\nto = 'analyst@example.org'\n"
-        )
+        watch_for_kursk(tmp_path / "watch", feed)
         compose("up", "-d", "--build")
         wait_until(lambda: len(postbox.mails) == 1, 180, f"a mail came\n{compose('logs', '--tail=40')}")
         ours = SERVICES - {"redis", "elasticsearch"}
