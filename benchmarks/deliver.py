@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
@@ -40,7 +39,7 @@ from pipeline.model import identify
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders, web
-from tests.fleet import BIN
+from tests.fleet import BIN, environment
 from tests.postbox import open_postbox
 from tests.press import Press, mailed
 from tests.servers import free_port, wait_until
@@ -105,8 +104,7 @@ def watch(ports: Ports, press: Press) -> None:
 
 @contextmanager
 def _up(settings: dict[str, str], folder: str) -> Iterator[None]:
-    environment = os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
-    process = subprocess.Popen([BIN / "wirewatch", "up"], env=environment, cwd=folder, stdout=sys.stderr)
+    process = subprocess.Popen([BIN / "wirewatch", "up"], env=environment(**settings), cwd=folder, stdout=sys.stderr)
     try:
         yield
     finally:

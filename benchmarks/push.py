@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from tests import web
-from tests.fleet import BIN, Fleet
+from tests.fleet import BIN, Fleet, environment
 from tests.hub import Hub, open_hub
 from tests.servers import free_port, wait_until
 
@@ -60,7 +60,7 @@ def _fleet(folder: Path, port: int) -> Fleet:
         "websub_callback": f"http://127.0.0.1:{port}/websub/",
         "log_level": "ERROR",
     }
-    return Fleet(folder, os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()})
+    return Fleet(folder, environment(**settings))
 
 
 @contextmanager

@@ -32,9 +32,17 @@ class Cost:
         """Whether a bar is."""
         return self.p95_ms > self.bar_ms or self.kb > PAGE_KB
 
+    def line(self) -> str:
+        """For people."""
+        sign = "  MISSED" if self.missed else ""
+        return (
+            f"{self.page:45} {self.p50_ms:7.1f} ms, 95th {self.p95_ms:7.1f} (bar {self.bar_ms:g}) {self.cpu_ms:7.1f} "
+            f"of the processor {self.kb:6.1f} KB (bar {PAGE_KB:g}){sign}"
+        )
+
 
 def cost(name: str, browser: Browser, ask: Ask, rounds: int, bar_ms: float = PAGE_MS) -> Cost:
-    """Ask for a page once, and then so many times."""
+    """Ask for a page once, and then so many times; says so."""
     size = _asked(browser, ask)
     spent, worked = [], []
     for _ in range(rounds):
@@ -42,7 +50,9 @@ def cost(name: str, browser: Browser, ask: Ask, rounds: int, bar_ms: float = PAG
         _asked(browser, ask)
         spent.append(1_000 * (time.perf_counter() - began))
         worked.append(1_000 * (time.process_time() - at_work))
-    return Cost(name, ask, median(spent), quantiles(spent, n=20)[-1], median(worked), size / 1_000, bar_ms)
+    made = Cost(name, ask, median(spent), quantiles(spent, n=20)[-1], median(worked), size / 1_000, bar_ms)
+    print(made.line(), file=sys.stderr)
+    return made
 
 
 def _asked(browser: Browser, ask: Ask) -> int:

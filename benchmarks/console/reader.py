@@ -7,7 +7,6 @@ a second after it came, for every other few seconds. The rates of the two kinds 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
@@ -32,6 +31,7 @@ from pipeline.ports import Stores
 from tests import builders
 from tests.browser import Browser
 from tests.conftest import world
+from tests.fleet import environment
 from tests.servers import free_port, wait_until
 
 ENTRIES = 40_000
@@ -114,9 +114,8 @@ def _up(folder: Path, port: int) -> Iterator[None]:
         "console_port": str(port),
         "log_level": "WARNING",
     }
-    environment = os.environ | {f"WIREWATCH_{name.upper()}": value for name, value in settings.items()}
     command = [Path(sys.executable).parent / "wirewatch", "up"]
-    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=sys.stderr)
+    process = subprocess.Popen(command, env=environment(**settings), cwd=folder, stdout=sys.stderr)
     try:
         yield
     finally:
