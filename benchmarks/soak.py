@@ -25,10 +25,9 @@ from statistics import linear_regression, pstdev
 from benchmarks.celery_path import pass_through
 from benchmarks.deliver import figures
 from benchmarks.poll import family, note, pss
-from tests import servers
 from tests.faults import scene
 from tests.faults.faults import FAULTS
-from tests.faults.scene import RedisServer, Scene, meanwhile
+from tests.faults.scene import Scene, meanwhile
 from tests.press import mailed
 
 CALM, TROUBLE = (15.0, 45.0), (3.0, 15.0)
@@ -74,25 +73,23 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=20)
     options.add_argument("--seed", type=int, default=10)
     asked = options.parse_args()
-    redis = RedisServer()
-    with tempfile.TemporaryDirectory() as folder, servers.elasticsearch() as store:
-        try:
-            with scene.in_fleet(store, redis, Path(folder), feeds=20, window=100, poll_ceiling="4") as at_work:
-                results = soaked(at_work, redis, asked.minutes * 60, random.Random(asked.seed))
-        finally:
-            redis.stop()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        scene.in_killable_fleet(Path(folder), feeds=20, window=100, poll_ceiling="4") as at_work,
+    ):
+        results = soaked(at_work, asked.minutes * 60, random.Random(asked.seed))
     print(json.dumps(results | {"seed": asked.seed}, indent=1))
     sys.exit(1 if results["conservation"]["broken"] or results["grows"] else 0)
 
 
-def soaked(at_work: Scene, redis: RedisServer, seconds: float, chance: random.Random) -> dict[str, object]:
+def soaked(at_work: Scene, seconds: float, chance: random.Random) -> dict[str, object]:
     """All of the soak; what it came to."""
     capacity = measured(at_work)
     a_second = PART * capacity
     note(f"capacity {capacity:.1f} stories/s; {a_second:.1f}/s for {seconds / 60:g} min …")
     memory, began = Memory(), at_work.numbers
     with meanwhile(lambda: memory.look(at_work), every=LOOK_EVERY), at_work.load(a_second):
-        done = list(trouble(at_work, redis, time.monotonic() + seconds, chance))
+        done = list(trouble(at_work, time.monotonic() + seconds, chance))
     published = range(began, at_work.numbers)
     note("no more is published; what is left is done …")
     try:
@@ -125,7 +122,7 @@ def measured(at_work: Scene) -> float:
     return BURST / took
 
 
-def trouble(at_work: Scene, redis: RedisServer, until: float, chance: random.Random) -> Iterator[Fault]:
+def trouble(at_work: Scene, until: float, chance: random.Random) -> Iterator[Fault]:
     """Faults with calm between them, until then."""
     while True:
         calm, lasts, name = chance.uniform(*CALM), chance.uniform(*TROUBLE), chance.choice(list(FAULTS))
@@ -135,7 +132,7 @@ def trouble(at_work: Scene, redis: RedisServer, until: float, chance: random.Ran
         time.sleep(calm)
         note(f"  {name}, {lasts:.0f} s")
         began = time.time()
-        FAULTS[name](at_work, redis, lasts)
+        FAULTS[name](at_work, lasts)
         yield Fault(name, began, time.time())
 
 

@@ -18,11 +18,12 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+ELASTICSEARCH_LOCAL = SHARED / "compose" / "elasticsearch-local"
 ELASTICSEARCH_IMAGE = "elasticsearch:9.5.3"
 ELASTICSEARCH_ZIP = "org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.5.3:zip"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "wirewatch-tests"
@@ -36,6 +37,12 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does on that port of loopback."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
@@ -75,21 +82,28 @@ def redis() -> Iterator[str]:
         with redis_at(free_port()) as url:
             yield url
     else:
-        with container("redis:7-alpine", 6379) as port:
-            wait_until(lambda: redis_answers(port), 30, "Redis answers")
+        with container("redis:7-alpine", 6379) as (port, _):
+            wait_until(lambda: redisanswers(port), 30, "Redis answers")
             yield f"redis://127.0.0.1:{port}/0"
 
 
 @contextmanager
 def redis_at(port: int) -> Iterator[str]:
     """A Redis of our own on `port`, without files."""
-    arguments = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with process(arguments, stdout=subprocess.DEVNULL):
-        wait_until(lambda: redis_answers(port), 10, "Redis answers")
+    with redis_process(port):
         yield f"redis://127.0.0.1:{port}/0"
 
 
-def redis_answers(port: int) -> bool:
+@contextmanager
+def redis_process(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The same as a process."""
+    arguments = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with process(arguments, stdout=subprocess.DEVNULL) as started:
+        wait_until(lambda: redisanswers(port), 10, "Redis answers")
+        yield started
+
+
+def redisanswers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as connection:
             connection.sendall(b"PING\r\n")
@@ -105,55 +119,79 @@ def redis_answers(port: int) -> bool:
 @contextmanager
 def elasticsearch() -> Iterator[str]:
     """The address of an Elasticsearch with a percolator."""
-    local = SHARED / "compose" / "elasticsearch-local"
     if given := os.environ.get("WIREWATCH_TEST_ELASTICSEARCH"):
         yield given
-    elif local.exists():
-        with _elasticsearch_local(local) as url:
-            yield url
+    elif ELASTICSEARCH_LOCAL.exists():
+        with elasticsearch_local() as local:
+            yield local.url
     else:
-        with container(ELASTICSEARCH_IMAGE, 9200, _CONTAINER_SETTINGS) as port:
-            url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: _answers(url), 120, "Elasticsearch answers")
+        with elasticsearch_container() as (url, _):
             yield url
-
-
-_CONTAINER_SETTINGS = {
-    "discovery.type": "single-node",
-    "xpack.security.enabled": "false",
-    "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
-}
 
 
 @contextmanager
-def _elasticsearch_local(script: Path, settings: dict[str, str] | None = None) -> Iterator[str]:
-    port = free_port()
-    environment = os.environ | (settings or {})
-    up = subprocess.run(
-        [script, "up", str(port)], env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    if up.returncode:
-        raise NoServer(f"{script} up failed: {up.stderr.strip().splitlines()[-1:]}")
+def elasticsearch_container() -> Iterator[tuple[str, str]]:
+    """The address of one in a container, and the container's name."""
+    settings = {
+        "discovery.type": "single-node",
+        "xpack.security.enabled": "false",
+        "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+    }
+    with container(ELASTICSEARCH_IMAGE, 9200, settings) as (port, name):
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(url), 120, "Elasticsearch answers")
+        yield url, name
+
+
+class ElasticsearchLocal:
+    """One without Docker. What it holds outlives its process, until `wipe`."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._environment = os.environ | settings
+        self._port = free_port()
+        state = Path(os.environ.get("COMPOSE_STATE", Path(tempfile.gettempdir()) / "compose-stand-in"))
+        self.folder = state / "elasticsearch-local" / str(self._port)
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        done = self._call("up", seconds=300)
+        if done.returncode:
+            raise NoServer(f"{ELASTICSEARCH_LOCAL} up failed: {done.stderr.strip().splitlines()[-1:]}")
+
+    def wipe(self) -> None:
+        """Stop it, and delete what it held."""
+        self._call("wipe", seconds=60)
+
+    def _call(self, command: str, seconds: float) -> subprocess.CompletedProcess[str]:
+        arguments = [ELASTICSEARCH_LOCAL, command, str(self._port)]
+        return subprocess.run(
+            arguments, env=self._environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
+
+
+@contextmanager
+def elasticsearch_local(settings: Mapping[str, str] | None = None) -> Iterator[ElasticsearchLocal]:
+    made = ElasticsearchLocal(settings or {})
+    made.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield made
     finally:
-        subprocess.run([script, "wipe", str(port)], capture_output=True, timeout=60, check=False)
+        made.wipe()
 
 
 @contextmanager
 def secured_elasticsearch(roles: str, users: dict[str, str]) -> Iterator[str]:
     """The address of an Elasticsearch that lets in `users`, each with the role of their name, by its file realm."""
-    local = SHARED / "compose" / "elasticsearch-local"
-    if not local.exists():
+    if not ELASTICSEARCH_LOCAL.exists():
         raise NoServer("there is no ../shared/compose beside this checkout to start an Elasticsearch with security")
     settings = {"xpack.security.enabled": "true", "ELASTIC_PASSWORD": "unused here", "ES_HEAP": "512m"}
-    with _elasticsearch_local(local, settings) as url:
-        state = Path(os.environ.get("COMPOSE_STATE", Path(tempfile.gettempdir()) / "compose-stand-in"))
-        config = state / "elasticsearch-local" / url.rpartition(":")[2] / "config"
+    with elasticsearch_local(settings) as local:
+        config = local.folder / "config"
         (config / "roles.yml").write_text(roles)
         (config / "users").write_text("".join(f"{name}:{_hashed(password)}\n" for name, password in users.items()))
         (config / "users_roles").write_text("".join(f"{name}:{name}\n" for name in users))
-        yield url
+        yield local.url
 
 
 def _hashed(password: str) -> str:
@@ -176,7 +214,7 @@ def elasticsearch9() -> Iterator[str]:
     try:
         with _elasticsearch9_process(home, run, java, port):
             url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: _answers(url), 120, f"Elasticsearch 9 answers (its log: {run}/out)")
+            wait_until(lambda: answers(url), 120, f"Elasticsearch 9 answers (its log: {run}/out)")
             yield url
     finally:
         shutil.rmtree(run, ignore_errors=True)
@@ -248,7 +286,8 @@ def _elasticsearch9_process(home: Path, run: Path, java: Path, port: int) -> obj
     )
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether an Elasticsearch does, and its indices are there."""
     try:
         with urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=3) as answer:
             return bool(answer.status == 200)
@@ -261,18 +300,18 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def container(image: str, inside: int, environment: dict[str, str] | None = None) -> Iterator[int]:
-    """A container with its port `inside` published on loopback; that port."""
+def container(image: str, inside: int, environment: Mapping[str, str] | None = None) -> Iterator[tuple[int, str]]:
+    """A container with its port `inside` published on loopback; that port, which stays its own, and its name."""
     if not shutil.which("docker"):
         raise NoServer(f"neither a local server nor Docker for {image}: install one, or name a running one")
     variables = [part for name, value in (environment or {}).items() for part in ("-e", f"{name}={value}")]
-    arguments = ["docker", "run", "--rm", "-d", "-p", f"127.0.0.1::{inside}", *variables, image]
+    port = free_port()
+    arguments = ["docker", "run", "-d", "-p", f"127.0.0.1:{port}:{inside}", *variables, image]
     started = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
     if started.returncode:
         raise NoServer(f"docker run {image} failed: {started.stderr.strip().splitlines()[-1:]}")
     name = started.stdout.strip()
     try:
-        published = subprocess.check_output(["docker", "port", name, str(inside)], text=True)
-        yield int(published.splitlines()[0].rpartition(":")[2])
+        yield port, name
     finally:
         subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
-from tests.faults.scene import RedisServer, Scene
+from tests.faults.scene import Scene
 
 TOO_MANY = (
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/html\r\nContent-Length: 18\r\nConnection: close\r\n\r\n"
@@ -18,31 +18,37 @@ TOO_MANY = (
 KILL_EVERY = 5.0
 
 
-def redis_restarted_empty(_: Scene, redis: RedisServer, seconds: float) -> None:
-    redis.stop()
-    redis.start()
+def redis_restarted_empty(scene: Scene, seconds: float) -> None:
+    scene.victims["redis"].kill()
+    scene.victims["redis"].start()
     time.sleep(seconds)
 
 
-def redis_gone(scene: Scene, _: RedisServer, seconds: float) -> None:
+def redis_gone(scene: Scene, seconds: float) -> None:
     _cut(scene, "redis", seconds)
 
 
-def elasticsearch_gone(scene: Scene, _: RedisServer, seconds: float) -> None:
+def elasticsearch_gone(scene: Scene, seconds: float) -> None:
     _cut(scene, "store", seconds)
 
 
-def mail_server_gone(scene: Scene, _: RedisServer, seconds: float) -> None:
+def mail_server_gone(scene: Scene, seconds: float) -> None:
     _cut(scene, "smtp", seconds)
 
 
-def elasticsearch_busy(scene: Scene, _: RedisServer, seconds: float) -> None:
+def elasticsearch_killed(scene: Scene, seconds: float) -> None:
+    scene.victims["store"].kill()
+    time.sleep(seconds)
+    scene.victims["store"].start()
+
+
+def elasticsearch_busy(scene: Scene, seconds: float) -> None:
     scene.wires["store"].instead = TOO_MANY
     time.sleep(seconds)
     scene.wires["store"].instead = b""
 
 
-def elasticsearch_read_only(scene: Scene, _: RedisServer, seconds: float) -> None:
+def elasticsearch_read_only(scene: Scene, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:  # again and again: Elasticsearch frees indices by itself when it sees room
         _set_read_only(scene, blocked=True)
@@ -50,7 +56,7 @@ def elasticsearch_read_only(scene: Scene, _: RedisServer, seconds: float) -> Non
     _set_read_only(scene, blocked=False)
 
 
-def workers_killed(scene: Scene, _: RedisServer, seconds: float) -> None:
+def workers_killed(scene: Scene, seconds: float) -> None:
     chance, until = random.Random(10), time.monotonic() + seconds
     while time.monotonic() < until:
         time.sleep(min(KILL_EVERY, seconds / 3))
@@ -59,7 +65,7 @@ def workers_killed(scene: Scene, _: RedisServer, seconds: float) -> None:
         scene.fleet.start(victim)
 
 
-def beat_killed_and_doubled(scene: Scene, _: RedisServer, seconds: float) -> None:
+def beat_killed_and_doubled(scene: Scene, seconds: float) -> None:
     scene.fleet.kill("beat")
     time.sleep(seconds)
     scene.fleet.start("beat")
@@ -68,10 +74,11 @@ def beat_killed_and_doubled(scene: Scene, _: RedisServer, seconds: float) -> Non
     scene.fleet.kill("beat-2")
 
 
-FAULTS: dict[str, Callable[[Scene, RedisServer, float], None]] = {
+FAULTS: dict[str, Callable[[Scene, float], None]] = {
     "Redis restarted empty": redis_restarted_empty,
     "Redis gone": redis_gone,
     "Elasticsearch gone": elasticsearch_gone,
+    "Elasticsearch killed": elasticsearch_killed,
     "Elasticsearch answers 429": elasticsearch_busy,
     "Elasticsearch read-only by the disk watermark": elasticsearch_read_only,
     "workers killed": workers_killed,

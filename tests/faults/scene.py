@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -27,8 +28,10 @@ from pipeline.adapters.elastic.client import connect
 from pipeline.flow.manage import NewFeed, add_feeds
 from pipeline.ports import Ports
 from pipeline.settings import load
-from tests import servers, web
+from tests import web
+from tests.faults import victims
 from tests.faults.conservation import Conservation, conservation
+from tests.faults.victims import Victim
 from tests.faults.wire import Wire, wire_to
 from tests.fleet import ROOT, Fleet, launched
 from tests.postbox import Postbox, open_postbox
@@ -64,6 +67,7 @@ class Scene:
     postbox: Postbox
     fleet: Fleet
     wires: Mapping[str, Wire]  # redis, store, smtp: those that there are
+    victims: Mapping[str, Victim]  # redis, store
     chance: random.Random = field(default_factory=lambda: random.Random(10))
     numbers: int = 0
 
@@ -110,36 +114,27 @@ def meanwhile(work: Callable[[], object], every: float) -> Iterator[None]:
         thread.join()
 
 
-class RedisServer:
-    """A Redis without files, which may be stopped and comes back empty."""
-
-    def __init__(self) -> None:
-        self.port = servers.free_port()
-        self._stack = ExitStack()
-        self.start()
-
-    def start(self) -> None:
-        self._stack.enter_context(servers.redis_at(self.port))
-
-    def stop(self) -> None:
-        self._stack.close()
-
-
 @contextmanager
 def in_fleet(
-    elasticsearch_url: str, redis: RedisServer, folder: Path, feeds: int = 4, window: int = 1_000, **overrides: str
+    elasticsearch: str,
+    redis: str,
+    folder: Path,
+    killable: Mapping[str, Victim] = MappingProxyType({}),
+    feeds: int = 4,
+    window: int = 1_000,
+    **overrides: str,
 ) -> Iterator[Scene]:
     """A scene on Elasticsearch and Redis, with the workers of Celery at work; `overrides` are settings of theirs."""
     with ExitStack() as stack:
         postbox = stack.enter_context(open_postbox())
         places = {
-            "redis": ("127.0.0.1", redis.port),
-            "store": _place(elasticsearch_url, 9200),
+            "redis": _place(redis, 6379),
+            "store": _place(elasticsearch, 9200),
             "smtp": _place(postbox.url, 25),
         }
         wires = {name: stack.enter_context(wire_to(place)) for name, place in places.items()}
         settings = _settings(folder) | {
-            "store": elasticsearch_url,
+            "store": elasticsearch,
             "store_prefix": f"test-{uuid4().hex[:8]}",
             "store_timeout": "5",
         }
@@ -151,7 +146,20 @@ def in_fleet(
         ports, press = _prepared(stack, settings | overrides, feeds, window)
         stack.callback(drop_indices, ports)
         fleet = stack.enter_context(launched(folder, **settings | wired | overrides))
-        yield Scene(ports, press, postbox, fleet, wires)
+        yield Scene(ports, press, postbox, fleet, wires, killable)
+
+
+@contextmanager
+def in_killable_fleet(folder: Path, feeds: int = 4, window: int = 1_000, **overrides: str) -> Iterator[Scene]:
+    """The same, on servers that faults may kill."""
+    with (
+        victims.elasticsearch() as store,
+        victims.redis() as redis,
+        in_fleet(
+            store.url, redis.url, folder, {"store": store, "redis": redis}, feeds=feeds, window=window, **overrides
+        ) as made,
+    ):
+        yield made
 
 
 @contextmanager
@@ -162,7 +170,7 @@ def embedded(folder: Path, **overrides: str) -> Iterator[Scene]:
         settings = _settings(folder) | {"mail": postbox.url, "console_port": "0"} | overrides
         ports, press = _prepared(stack, settings)
         fleet = stack.enter_context(launched(folder, "up", **settings))
-        yield Scene(ports, press, postbox, fleet, {})
+        yield Scene(ports, press, postbox, fleet, {}, {})
 
 
 def _settings(folder: Path) -> dict[str, str]:

@@ -20,9 +20,10 @@ from pipeline.ports import Ports
 from tests import web
 from tests.builders import NOON
 from tests.fakes import Clock
-from tests.faults import scene
+from tests.faults import scene, victims
 from tests.faults.conservation import conservation
-from tests.faults.scene import SETTLED, RedisServer, lasting
+from tests.faults.scene import SETTLED, lasting
+from tests.faults.victims import Victim
 from tests.press import Press
 from tests.servers import wait_until
 from workers.beat import SteadyScheduler
@@ -108,10 +109,9 @@ def test_beat_does_not_wait_for_the_time_that_was():
 
 
 @pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    made = RedisServer()
-    yield made
-    made.stop()
+def redis() -> Iterator[Victim]:
+    with victims.redis() as made:
+        yield made
 
 
 @pytest.mark.elasticsearch
@@ -127,7 +127,7 @@ def test_all_workers_set_back_go_on_at_once(elasticsearch_url, redis, tmp_path, 
     shift.write_text("0")
     monkeypatch.setenv("LD_PRELOAD", str(clock))
     monkeypatch.setenv("CLOCK_SHIFT", str(shift))
-    with scene.in_fleet(elasticsearch_url, redis, tmp_path) as at_work:
+    with scene.in_fleet(elasticsearch_url, redis.url, tmp_path) as at_work:
         at_work.publish()
         at_work.settle()
         wait_until(lambda: looked(at_work.ports), SETTLED, "there was a look at coverage")
