@@ -35,6 +35,9 @@ class FeedHealth(StrEnum):
     QUIET = "quiet"  # nothing is wrong: it publishes less than a story a week
     WELL = "well"
 
+    # Enum's own is written in Python, and every feed is counted by its health.
+    __hash__ = str.__hash__
+
 
 ORDER = {state: place for place, state in enumerate(FeedHealth)}
 

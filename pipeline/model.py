@@ -46,6 +46,9 @@ class FeedState(StrEnum):
     DEAD = "dead"  # too many failures
     GONE = "gone"  # the server said 410
 
+    # Enum's own is written in Python, and every feed is counted by its state.
+    __hash__ = str.__hash__
+
 
 POLLED = (FeedState.ACTIVE, FeedState.DEAD)
 """A dead feed is still asked, once a day: what came back by itself needs no person."""

@@ -122,7 +122,7 @@ class FeedStore(DueRecords[Feed], Protocol):
     """The feeds."""
 
     def glances(self) -> Iterator[Glance]:
-        """At every feed, as `all`."""
+        """At every feed, in no order."""
         ...
 
 
@@ -265,7 +265,7 @@ class MatchStore(Records[Match], Protocol):
         """Matches made before then, the oldest first; they may be deleted meanwhile."""
         ...
 
-    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
+    def by_day(self, since: date) -> Mapping[str, Mapping[date, int]]:
         """How many matches each alert (by id) has had on each day, UTC, from `since` on."""
         ...
 

@@ -44,7 +44,8 @@ def overview(ports: Ports) -> Overview:
             health[how] += 1
             failing += bool(feed.error)
             polled += feed.polled_at is not None and now - feed.polled_at <= LATELY
-            newest = max(filter(None, (newest, feed.new_entry_at)), default=None)
+            if feed.new_entry_at and (newest is None or feed.new_entry_at > newest):
+                newest = feed.new_entry_at
             if needs_person(feed, how):
                 yield (*urgency(feed, how), feed.id)
 
@@ -75,7 +76,7 @@ def page_by_urgency(ports: Ports, *, state: FeedHealth | None, text: str, start:
     for feed in ports.stores.feeds.glances():
         how = state_of(feed, now)
         counts[how] += 1
-        if state in (None, how) and wanted in _said(feed):
+        if state in (None, how) and (not wanted or wanted in _said(feed)):
             found.append((*urgency(feed, how), feed.id))
     return Page(
         rows=_read(ports, nsmallest(start + size, found)[start:], now),

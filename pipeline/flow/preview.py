@@ -29,7 +29,7 @@ from pipeline.query.syntax import Or, Query, parse
 from pipeline.query.variants import vary
 
 SHOWN = timedelta(days=30)
-PATIENCE = timedelta(milliseconds=150)
+PATIENCE = timedelta(milliseconds=100)
 MOST_TOLD = 20
 """Recipients of whom it is said when their next mail would come."""
 

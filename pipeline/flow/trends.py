@@ -44,21 +44,19 @@ def days_until(now: datetime, number: int) -> list[date]:
 
 def volumes(ports: Ports, alerts: Collection[Alert], days: Sequence[date]) -> list[Volume]:
     """How many matches each of these alerts has had on each of `days`, which follow each other; the busiest first."""
-    counted = ports.stores.matches.by_day(_start(days))
-    found = [Volume(one, [counted.get((one.id, day), 0) for day in days]) for one in alerts]
+    counted = ports.stores.matches.by_day(days[0])
+    none: dict[date, int] = {}
+    found = [Volume(one, [counted.get(one.id, none).get(day, 0) for day in days]) for one in alerts]
     return sorted(found, key=lambda one: (-one.total, one.alert.name.casefold()))
 
 
 def named(ports: Ports, alerts: Collection[Alert], days: Sequence[date]) -> Named:
     """In which outlets and of whom the latest matches of these alerts are."""
-    found = ports.stores.matches.latest([one.id for one in alerts], _start(days), MOST_READ)
+    start = datetime.combine(days[0], time(), UTC)
+    found = ports.stores.matches.latest([one.id for one in alerts], start, MOST_READ)
     stories = ports.stores.stories.get(list({one.story_id for one in found}))
     outlets, entities = Counter[str](), Counter[str]()
     for story in stories.values():
         outlets[story.site or "an outlet without a name"] += 1
         entities.update({one.name for one in story.entities})
     return Named(outlets.most_common(TOP), entities.most_common(TOP), len(found))
-
-
-def _start(days: Sequence[date]) -> datetime:
-    return datetime.combine(days[0], time(), UTC)

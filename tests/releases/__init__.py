@@ -30,19 +30,20 @@ def dump(path: Path) -> Iterator[str]:
         yield f"PRAGMA user_version = {connection.execute('PRAGMA user_version').fetchone()[0]};"
         yield "BEGIN;"
         made = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql <> ''").fetchall()
-        yield from (f"{sql};" for _, name, sql in made if name not in _INDEX and name != "sqlite_sequence")
+        ours = [(kind, sql) for kind, name, sql in made if name not in _INDEX and name != "sqlite_sequence"]
+        yield from (f"{sql};" for kind, sql in ours if kind != "trigger")
         for kind, name, sql in made:
             if kind == "table" and not sql.startswith("CREATE VIRTUAL"):
                 yield from _rows(connection, name)
+        yield from (f"{sql};" for kind, sql in ours if kind == "trigger")  # they would count the rows above again
         yield "COMMIT;"
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[str]:
     if table in _INDEX:
         yield f"DELETE FROM {table};"
-    cursor = connection.execute(f"SELECT * FROM {table}")
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
+    names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]  # without what is generated
+    for row in connection.execute(f"SELECT {', '.join(names)} FROM {table}"):
         values = ", ".join(_literal(connection, name, value) for name, value in zip(names, row, strict=True))
         yield f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values});"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -206,14 +207,14 @@ class ElasticMatches(ElasticRecords[Match]):
         """Matches made before then, the oldest first."""
         return self.search({"range": {"matched_at": {"lt": _moment(before)}}}, [{"matched_at": "asc"}])
 
-    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
-        """How many matches each alert has had on each day from `since` on."""
+    def by_day(self, since: date) -> Mapping[str, Mapping[date, int]]:
+        """How many matches each alert that has any has had on each day from `since` on."""
         self.refresh()
         sources = [
             {"alert_id": {"terms": {"field": "alert_id"}}},
             {"day": {"date_histogram": {"field": "matched_at", "calendar_interval": "day", "format": "yyyy-MM-dd"}}},
         ]
-        counted: dict[tuple[str, date], int] = {}
+        counted: defaultdict[str, dict[date, int]] = defaultdict(dict)
         after: Body = {}
         while True:
             buckets: Body = {"composite": {"sources": sources, "size": _BUCKETS, **after}}
@@ -221,12 +222,12 @@ class ElasticMatches(ElasticRecords[Match]):
                 answer = self.client.search(
                     index=self.shelf.alias,
                     size=0,
-                    query={"range": {"matched_at": {"gte": _moment(since)}}},
+                    query={"range": {"matched_at": {"gte": since.isoformat()}}},
                     aggs={"days": buckets},
                 )
             found = answer["aggregations"]["days"]
             for one in found["buckets"]:
-                counted[one["key"]["alert_id"], date.fromisoformat(one["key"]["day"])] = one["doc_count"]
+                counted[one["key"]["alert_id"]][date.fromisoformat(one["key"]["day"])] = one["doc_count"]
             if "after_key" not in found:
                 return counted
             after = {"after": found["after_key"]}

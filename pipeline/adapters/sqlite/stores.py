@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
+from pipeline.adapters.codec import decode
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.clusters import SqliteClusters
 from pipeline.adapters.sqlite.copied import SqliteIdentities, SqliteSketches
@@ -43,6 +45,8 @@ from pipeline.model import (
     unleased_at,
 )
 from pipeline.ports import LedgerFilter, Stores
+
+_FIRST_DAY = date(1970, 1, 1)
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
 
@@ -130,8 +134,16 @@ class SqliteFeeds(SqliteRecords[Feed]):
         return _due(self, POLLED, now, limit)
 
     def glances(self) -> Iterator[Glance]:
-        """At every feed."""
-        return self.all_as(Glance)
+        """At every feed, as they lie in the file, which takes half the time of any other order."""
+        after = 0
+        while True:
+            with self.database.read() as connection:
+                query = "SELECT rowid, thing FROM feeds WHERE rowid > ? ORDER BY rowid LIMIT ?"
+                page = connection.execute(query, (after, PAGE)).fetchall()
+            yield from [decode(thing, Glance) for _, thing in page]
+            if len(page) < PAGE:
+                return
+            after = page[-1][0]
 
 
 class SqliteSubscriptions(SqliteRecords[Subscription]):
@@ -205,14 +217,16 @@ class SqliteMatches(SqliteRecords[Match]):
         """Matches made before then, the oldest first."""
         return self.before("matched_at", before.timestamp())
 
-    def by_day(self, since: datetime) -> Mapping[tuple[str, date], int]:
-        """How many matches each alert has had on each day from `since` on."""
-        query = """SELECT day, alert_id, count(*) FROM matches
-            WHERE day >= CAST(floor(:since / 86400) AS INTEGER) AND matched_at >= :since GROUP BY day, alert_id"""
+    def by_day(self, since: date) -> Mapping[str, Mapping[date, int]]:
+        """How many matches each alert that has any has had on each day from `since` on."""
+        query = "SELECT alert_id, day, number FROM match_days WHERE day >= ?"  # kept by triggers
         with self.database.read() as connection:
-            rows = connection.execute(query, {"since": since.timestamp()}).fetchall()
-        days = {day: date(1970, 1, 1) + timedelta(days=day) for day in {day for day, _, _ in rows}}
-        return {(alert_id, days[day]): count for day, alert_id, count in rows}
+            rows = connection.execute(query, ((since - _FIRST_DAY).days,)).fetchall()
+        days = {day: _FIRST_DAY + timedelta(days=day) for day in {day for _, day, _ in rows}}
+        counted: defaultdict[str, dict[date, int]] = defaultdict(dict)
+        for alert_id, day, number in rows:
+            counted[alert_id][days[day]] = number
+        return counted
 
     def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
         """Matches of these alerts from `since` on, newest first."""
