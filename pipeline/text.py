@@ -123,11 +123,10 @@ class Tokens:
         """Folded token to the ascending places where it stands."""
         places: dict[str, list[int]] = {}
         for place, token in enumerate(self.folded):
-            known = places.get(token)
-            if known is None:
+            if token in places:  # two looks at most, and in half the time of setdefault, which makes a list each time
+                places[token].append(place)
+            else:
                 places[token] = [place]
-            else:  # setdefault would make a list for each token, and takes twice as long
-                known.append(place)
         return places
 
     @cached_property
