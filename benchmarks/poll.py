@@ -137,7 +137,9 @@ def phases(ports: Ports, crew: Crew, base: str) -> dict[str, Any]:
         """Seconds until every story is indexed and matched; the mails that follow are told apart."""
         stages.clear()
         began = time.perf_counter()
-        outcome = once(ports, everything=True, progress=began_at, threads=4, ingesting=crew.ingest)
+        outcome = once(
+            ports, everything=True, progress=began_at, threads=4, ingesting=crew.ingest, get_ready=crew.get_ready
+        )
         ended = time.perf_counter()
         stages["mails"] = ended - stages.get("notify", ended)
         return stages.get("notify", ended) - began, outcome

@@ -76,6 +76,20 @@ def test_many_are_ingested_in_processes_beside_this_one(ports, pending):
     assert states(ports) == {EntryState.DONE}
 
 
+@pytest.mark.usefixtures("pending")
+def test_processes_get_ready_before_the_first_batch_if_what_waits_is_worth_them(ports, monkeypatch):
+    made = Crew(ports, processes=2)
+    made.get_ready()
+    assert not members(made)
+    monkeypatch.setattr(crew, "WORTH_IT", 20)
+    made.get_ready()
+    started = members(made)
+    assert len(started) == 2
+    made.get_ready()
+    assert members(made) == started
+    made.close()
+
+
 @pytest.mark.usefixtures("eager")
 def test_a_process_that_dies_loses_nothing_and_the_next_batch_goes_on(ports, pending):
     made = Crew(ports, processes=2)

@@ -45,6 +45,17 @@ class Crew:
         self._pool: ProcessPool | None = None
         self._waiting = 0  # threads, for batches that the processes have
 
+    def get_ready(self) -> None:
+        """Start the processes if what waits is worth them. Who asks waits for the first; nobody else who asks does."""
+        if self._processes == 1 or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._pool is None and self._is_worth_it():
+                self._pool = self._made()
+                self._pool.schedule(_nothing)  # it starts them for the first thing
+        finally:
+            self._lock.release()
+
     def ingest(self, entry_ids: Sequence[str]) -> IngestReport:
         """As `flow.ingest`; the report is empty when the process died."""
         pool = self._joined()
@@ -143,6 +154,10 @@ def _begin(settings: Settings) -> None:
     bootstrap.choose(settings)
     bootstrap.forget()
     bootstrap.set_up_logging(bootstrap.settings().log_level)
+
+
+def _nothing() -> None:
+    """To be started for."""
 
 
 def _ingest(entry_ids: list[str]) -> IngestReport:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pipeline.errors import HostBusy
 from pipeline.flow.ingest import IngestReport, ingest
 from pipeline.flow.notify import NotifyReport, notify
-from pipeline.flow.poll import poll
+from pipeline.flow.poll import PollReport, poll
 from pipeline.flow.sweep import batches, batches_of_entries, by_host
 from pipeline.model import POLLED, Delivery, Entry
 from pipeline.ports import Ports
@@ -56,21 +56,41 @@ class Round:
 
 
 def once(
-    ports: Ports, *, everything: bool, progress: Progress, threads: int = 4, ingesting: Ingesting | None = None
+    ports: Ports,
+    *,
+    everything: bool,
+    progress: Progress,
+    threads: int = 4,
+    ingesting: Ingesting | None = None,
+    get_ready: Callable[[], None] = lambda: None,
 ) -> Round:
     """Poll due feeds (`everything`: all but paused and gone ones), then ingest and deliver all that is pending.
 
-    `ingesting` does a batch somewhere else than in this process.
+    `ingesting` does a batch somewhere else than in this process; it may `get_ready` meanwhile, as entries come.
     """
     outcome = Round()
     with ThreadPoolExecutor(threads, thread_name_prefix="once") as pool:
-        _poll(ports, pool, outcome, everything=everything, progress=progress)
+        _poll(ports, pool, outcome, get_ready, everything=everything, progress=progress)
         _ingest(ports, pool, outcome, progress, ingesting or partial(ingest, ports))
         _notify(ports, pool, outcome, progress)
     return outcome
 
 
-def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything: bool, progress: Progress) -> None:
+def _poll(
+    ports: Ports,
+    pool: ThreadPoolExecutor,
+    outcome: Round,
+    get_ready: Callable[[], None],
+    *,
+    everything: bool,
+    progress: Progress,
+) -> None:
+    def work(feed_ids: Sequence[str]) -> PollReport:
+        report = poll(ports, feed_ids, forced=forced)
+        if report.new:
+            get_ready()
+        return report
+
     if everything:
         feeds = [feed for feed in ports.stores.feeds.all() if feed.state in POLLED]
     else:
@@ -79,7 +99,7 @@ def _poll(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, *, everything:
     forced, named = everything, by_host(feeds, POLL_BATCH)
     while named:
         put_off: dict[str, float] = {}
-        for report in _in_parallel(pool, "poll", named, partial(poll, ports, forced=forced), progress):
+        for report in _in_parallel(pool, "poll", named, work, progress):
             put_off |= {feed_id: wait for feed_id, wait in report.put_off.items() if wait <= HostBusy.SOON}
             outcome.feeds += report.polled - len(report.put_off)
             outcome.unchanged += report.unchanged

@@ -92,7 +92,14 @@ def once_command(*, everything: bool, watch: Path | None, as_json: bool) -> None
     with closing(Crew(ports)) as crew:
         progress = show.progress()
         threads = os.cpu_count() or 2
-        outcome = once(ports, everything=everything, progress=progress, threads=threads, ingesting=crew.ingest)
+        outcome = once(
+            ports,
+            everything=everything,
+            progress=progress,
+            threads=threads,
+            ingesting=crew.ingest,
+            get_ready=crew.get_ready,
+        )
     if as_json:
         show.as_json(outcome.counts())
         return
