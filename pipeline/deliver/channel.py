@@ -87,6 +87,14 @@ def check_secret(recipient: Recipient) -> None:
         raise BadInput(f"no secret is kept for {shown(recipient.address)}: `wirewatch channels add` it first")
 
 
+def one_spelling(address: str) -> str:
+    """An address in the one spelling that it is kept and compared in: of mail in lower case, a channel's as it is.
+
+    RFC 5321 lets a server tell Ana@ from ana@; none that people use does, and they write both.
+    """
+    return address if "://" in address else address.lower()
+
+
 def shown(address: str) -> str:
     """An address as it may stand in logs and lists: of a post's the host, since the rest is often a secret."""
     if "://" not in address:

@@ -94,7 +94,7 @@ def most_relevant(ports: Ports, what: Asked) -> Browsed:
     """The BEST stories of those that `PATIENCE` lets count, what says most of what was asked first."""
     browsed, began, ranked = Browsed(), ports.clock.now(), dict[str, tuple[int, datetime, Story]]()
     for story in latest(ports, what.query, what.where):
-        if ports.clock.now() - began > PATIENCE and ranked:
+        if ports.clock.now() - began > (PATIENCE if ranked else LONGEST):
             browsed.counted_since = story.published
             break
         if _is_found(ports, what, story):

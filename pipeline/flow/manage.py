@@ -251,6 +251,7 @@ def faults(ports: Ports, new: NewAlert) -> dict[str, BadInput]:
 def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) -> Alert:
     """Save an alert. Raises BadInput when the name is taken and `replace_existing` is not set."""
     alert = checked_alert(ports, new)
+    _check_freed(ports, alert)
     if ports.stores.alerts.create([alert])[0]:
         look_back(ports, [alert])
         return alert
@@ -263,6 +264,13 @@ def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) ->
         return put_alert(ports, new)
     look_back(ports, changed)
     return changed[0]
+
+
+def _check_freed(ports: Ports, alert: Alert) -> None:
+    """Matches stand under the alert's id, which is made of its name: with it another team would come by them."""
+    removed = ports.stores.removed_alerts.get([alert.id]).get(alert.id)
+    if removed and removed.alert.team != alert.team and not ports.stores.alerts.get([alert.id]):
+        raise BadInput(f"an alert {alert.name!r} was removed that had another team: choose another name")
 
 
 def set_alert_state(ports: Ports, name: str, state: AlertState) -> Alert:
@@ -287,7 +295,7 @@ def find_alert(ports: Ports, name: str) -> Alert:
     found = ports.stores.alerts.get([alert_id(name), name])
     if not found:
         raise NotFound("alert", name)
-    return next(iter(found.values()))
+    return found.get(name) or found[alert_id(name)]
 
 
 def all_alerts(ports: Ports) -> Iterable[Alert]:

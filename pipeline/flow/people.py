@@ -10,7 +10,7 @@ from datetime import datetime
 from babel import Locale
 from msgspec.structs import replace
 
-from pipeline.deliver.channel import Channel, channel_of, shown
+from pipeline.deliver.channel import Channel, channel_of, one_spelling, shown
 from pipeline.deliver.policy import read_policy, read_quiet, read_zone
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow.channels import check_channel
@@ -54,7 +54,7 @@ def checked_address(ports: Ports, address: str) -> str:
 
 
 def checked_mail_address(address: str) -> str:
-    """`address` with its domain as the DNS has it: lower case, IDNA. Raises BadInput for what is no mail address.
+    """`address` in one spelling, its domain as the DNS has it (IDNA). Raises BadInput for what is no mail address.
 
     The part before the @ has to be a dot-string of RFC 5321 (4.1.2) in ASCII: what needs quotes or SMTPUTF8 is refused.
     """
@@ -67,7 +67,7 @@ def checked_mail_address(address: str) -> str:
         raise BadInput(
             f"{shown(address)!r} is no mail address: give one as analyst@example.org, or as docs/channels.md has it"
         )
-    return f"{local}@{named}"
+    return one_spelling(f"{local}@{named}")
 
 
 def checked_recipients(ports: Ports, named: Sequence[str], *, also: Sequence[str] = ()) -> tuple[str, ...]:

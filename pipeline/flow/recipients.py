@@ -10,7 +10,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from pipeline.deliver.bounce import Bounce, gives_up, read_bounce
-from pipeline.deliver.channel import shown
+from pipeline.deliver.channel import one_spelling, shown
 from pipeline.model import Alert, Recipient, identify
 from pipeline.ports import Ports
 
@@ -21,7 +21,7 @@ GROUP = "@"
 
 def recipient_id(address: str) -> str:
     """The id of the recipient at `address`."""
-    return identify("recipient", address)
+    return identify("recipient", one_spelling(address))
 
 
 def group_id(name: str) -> str:
@@ -45,14 +45,34 @@ def members(ports: Ports, named: Sequence[str]) -> list[str]:
             found.append(one)
         elif group := groups.get(group_id(one)):
             found += group.members
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(one_spelling, found)))
 
 
 def alerts_for(ports: Ports, address: str) -> list[Alert]:
     """The alerts that go to `address`, by themselves or through a group; by name."""
-    names = {address} | {GROUP + one.name for one in ports.stores.groups.all() if address in one.members}
-    found = (one for one in ports.stores.alerts.all() if not names.isdisjoint(one.recipients))
+    of_group = (one for one in ports.stores.groups.all() if address in map(one_spelling, one.members))
+    names = {address} | {GROUP + one.name for one in of_group}
+    found = (one for one in ports.stores.alerts.all() if not names.isdisjoint(map(one_spelling, one.recipients)))
     return sorted(found, key=lambda one: one.name.casefold())
+
+
+def respell(ports: Ports) -> int:
+    """Keep under their one spelling those whom an earlier version kept under another; how many.
+
+    Whoever is known under both keeps the wishes of the one; what either wants no more is sent to neither.
+    """
+    old = [one for one in ports.stores.recipients.all() if one.id != recipient_id(one.address)]
+    for one in old:
+        kept = replace(one, id=recipient_id(one.address), address=one_spelling(one.address))
+        if not ports.stores.recipients.create([kept])[0]:
+            ports.stores.recipients.update([kept.id], partial(_refusing_too, other=one))
+    ports.stores.recipients.delete([one.id for one in old])
+    return len(old)
+
+
+def _refusing_too(recipient: Recipient, other: Recipient) -> Recipient:
+    unsubscribed = tuple(dict.fromkeys(recipient.unsubscribed + other.unsubscribed))
+    return replace(recipient, unsubscribed=unsubscribed, muted=other.muted | recipient.muted)
 
 
 def change_recipient(ports: Ports, address: str, change: Callable[[Recipient], Recipient]) -> Recipient:

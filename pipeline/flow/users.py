@@ -54,10 +54,18 @@ def user_id(address: str) -> str:
 
 def find_user(ports: Ports, address: str) -> User:
     """The user at that address, or with that id. Raises NotFound."""
-    known = ports.stores.users.get([user_id(address.strip().lower()), address])
+    known = ports.stores.users.get([user_id(_as_kept(address)), address])
     if not known:
         raise NotFound("user", address)
     return next(iter(known.values()))
+
+
+def _as_kept(address: str) -> str:
+    """An address as somebody types it, in the spelling under which they were invited with it."""
+    try:
+        return checked_mail_address(address.strip())
+    except BadInput:
+        return address  # which nobody has
 
 
 def users(ports: Ports) -> list[User]:
@@ -190,7 +198,7 @@ def change_password(ports: Ports, user: User, current: str, new: str) -> User:
 
 def sign_in(ports: Ports, address: str, password: str) -> User | None:
     """The user with this address and password, or None: which of the two was wrong can't be told, by time neither."""
-    key = user_id(address.strip().lower())
+    key = user_id(_as_kept(address))
     user = ports.stores.users.get([key]).get(key)
     nobodys = _nobodys()  # made by the first one who asks, whoever they say they are
     right = _verified(user.password if user and user.password else nobodys, password)
@@ -200,7 +208,7 @@ def sign_in(ports: Ports, address: str, password: str) -> User | None:
 def _checked_user(address: str, name: str, role: Role, teams: Sequence[str]) -> User:
     if not name.isprintable():
         raise BadInput(f"{name!r} is no name: leave out line breaks and control characters")
-    known = checked_mail_address(address.strip()).lower()  # nobody signs in with two spellings of one address
+    known = checked_mail_address(address.strip())
     named = tuple(dict.fromkeys(checked_team(one) for one in teams if one.strip()))
     return User(id=user_id(known), address=known, name=name.strip(), role=role, teams=named)
 

@@ -38,7 +38,7 @@ def split(typed: str) -> tuple[str, Filters]:
 def _with(filters: Filters, found: re.Match[str], typed: str) -> Filters:
     name, sign, value = found.group(1).lower(), found.group(2), found.group(3)
     if name == "outlets":
-        if sign != ">=" or not value.isdigit():
+        if sign != ">=" or not (value.isascii() and value.isdigit()):
             raise QueryError(
                 typed, typed.find(found.group().strip()), f"{found.group().strip()} is no filter", "write outlets>=3"
             )

@@ -15,7 +15,7 @@ import click
 
 from pipeline.adapters import watchlist
 from pipeline.errors import StoreUnavailable, WirewatchError
-from pipeline.flow import language
+from pipeline.flow import language, recipients
 from pipeline.flow.once import Round, once
 from pipeline.flow.sweep import forget_queue
 from pipeline.flow.users import first_link
@@ -64,6 +64,8 @@ def made_ready(ports: Ports, watch: Path | None) -> list[str]:
     """All that is done once before work begins: also alerts understood anew, and a probe; what was done, in lines."""
     lines = prepare(ports, watch)
     anew = language.recheck_alerts(ports)
+    if respelt := recipients.respell(ports):
+        lines.append(f"recipients kept in lower case from now on: {respelt}")
     lines += [f"understood anew, after a change of lists or spellings: alert {alert.name!r}" for alert in anew]
     return [*lines, ports.stores.probe()]
 

@@ -32,6 +32,11 @@ from workers.console import (
 )
 from workers.console.forms import checked_form
 from workers.console.root import Under
+from workers.console.throttle import Throttle
+from workers.console.windows import Windows
+
+MOST_BYTES = 2_000_000
+"""Of a form, or of what the API is sent."""
 
 
 def make_app(
@@ -43,16 +48,18 @@ def make_app(
 
     `recognise` tells who is looking: by default, whose session it is.
     """
-    app = FastAPI(title="Wirewatch", openapi_url=None, dependencies=[Depends(checked_form)])
+    # A body is read before anybody is asked who they are. Where more may come, the route says so.
+    app = FastAPI(title="Wirewatch", openapi_url=None, dependencies=[Depends(checked_form)], max_body_size=MOST_BYTES)
+    throttle = Throttle(Windows(ports.settings))
     app.state.recognise = recognise or sessions.recogniser(ports)
     app.add_middleware(Under, root=urlsplit(ports.settings.public_url).path.rstrip("/"))
     refusals.install(app)
     app.include_router(health.make_router(ports))
     app.include_router(metrics.make_router(ports))
     app.include_router(shell.make_static_router())
-    app.include_router(sessions.make_router(ports))
+    app.include_router(sessions.make_router(ports, throttle))
     app.include_router(users.make_router(ports))
-    app.include_router(account.make_router(ports))
+    app.include_router(account.make_router(ports, throttle))
     app.mount(api.PREFIX, api.make_api(ports, queue_entries))
     app.include_router(atom.make_router(ports))
     app.include_router(feeds.make_router(ports, queue_entries))

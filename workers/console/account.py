@@ -14,11 +14,12 @@ from pipeline.ports import Ports
 from workers.console import shell
 from workers.console.access import Viewer
 from workers.console.sessions import set_session
+from workers.console.throttle import LATER, Throttle
 
 Text = Annotated[str, Form()]
 
 
-def make_router(ports: Ports) -> APIRouter:
+def make_router(ports: Ports, throttle: Throttle) -> APIRouter:
     """The page and what its buttons do."""
     router = APIRouter(prefix="/account")
 
@@ -31,9 +32,12 @@ def make_router(ports: Ports) -> APIRouter:
         try:
             if new != again:
                 raise BadInput("the two new passwords differ: type the same twice")
+            if not throttle.admits(request, user.address):
+                return _page(ports, request, user, 429, password_error=LATER)
             changed = change_password(ports, user, current, new)
         except BadInput as error:
             return _page(ports, request, user, 422, password_error=str(error))
+        throttle.forget(user.address)
         answer = shell.seen(request, "/account", "password")
         set_session(ports, answer, changed)  # the old ones have ended, this one's too
         return answer

@@ -151,7 +151,7 @@ def _add_new(router: APIRouter, ports: Ports) -> None:
             return _new_page(request, 422, error="none was chosen: tick at least one feed of the site")
         return _taken_page(request, ports, add_links(ports, who.address, urls))
 
-    @router.post("/import")
+    @router.post("/import", max_body_size=2 * MOST_BYTES)  # what is beyond MOST_BYTES is told better below
     def take_in(request: Request, who: Operator, file: UploadFile) -> Response:
         try:
             imported = _imported(ports, who, file)

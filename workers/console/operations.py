@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
+from pipeline.deliver.channel import shown
 from pipeline.errors import BadInput
 from pipeline.flow import csvs
 from pipeline.flow.beat import known_beat
@@ -215,7 +216,7 @@ def _cells(ports: Ports, deliveries: Iterator[Delivery], ids: dict[str, str]) ->
             one, story = row.delivery, row.story
             times = (one.created_at.isoformat(), one.updated_at.isoformat())
             told = (one.reason, one.answer, one.message_id)
-            yield (*times, one.state, row.alert, one.recipient, story.url if story else "", *told)
+            yield (*times, one.state, row.alert, shown(one.recipient), story.url if story else "", *told)
 
 
 def _rows(ports: Ports, deliveries: Sequence[Delivery], ids: dict[str, str]) -> list[Row]:

@@ -21,13 +21,11 @@ from pipeline.ports import Ports
 from workers.console import shell
 from workers.console.forms import SESSION, STALE, form_field, is_ours
 from workers.console.root import path_of, root_of
-from workers.console.throttle import Throttle
-from workers.console.windows import Windows
+from workers.console.throttle import LATER, Throttle
 
 _VISIT = "wirewatch_visit"
 """The cookie of somebody who has not signed in yet, for their form."""
 _WRONG = "This address and password don't go together."
-_LATER = "Too many tries. Wait a quarter of an hour, or ask an administrator for a link."
 
 
 def recogniser(ports: Ports) -> Callable[[Request], User | None]:
@@ -42,10 +40,9 @@ def recogniser(ports: Ports) -> Callable[[Request], User | None]:
     return recognise
 
 
-def make_router(ports: Ports) -> APIRouter:
+def make_router(ports: Ports, throttle: Throttle) -> APIRouter:
     """/sign-in, /sign-out, and /link/ where a one-time link is used."""
     router = APIRouter()
-    throttle = Throttle(Windows(ports.settings))
 
     @router.get("/sign-in")
     def ask(request: Request, next: str = "/") -> Response:  # noqa: A002 -- the name in the address
@@ -61,7 +58,7 @@ def make_router(ports: Ports) -> APIRouter:
     ) -> Response:
         refused = _refused_stranger(request, form_token)
         if not refused and not throttle.admits(request, address):
-            refused = (429, _LATER)
+            refused = (429, LATER)
         user = None if refused else sign_in(ports, address, password)
         if user is None:
             status, error = refused or (422, _WRONG)
@@ -106,7 +103,10 @@ def make_router(ports: Ports) -> APIRouter:
 
 def local(target: str) -> str:
     """`target` where it is a path of this console, else its front page: nobody is led to another site."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return "/"
     there = target.startswith("/") and not target.startswith("//") and not parts.scheme and not parts.netloc
     # A browser reads \ as /, and passes over tabs and line breaks.
     return target if there and target.isprintable() and "\\" not in target else "/"

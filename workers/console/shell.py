@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pipeline.deliver.channel import shown
 from pipeline.outlets import outlet
 from workers.console.access import visitor
 from workers.console.forms import SESSION, form_field
@@ -29,6 +30,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters["outlet"] = outlet
+TEMPLATES.filters["shown"] = shown
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in."""
+"""How often somebody may try a password: to sign in, or to have another one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ _OF_CLIENT = RateLimitItemPerMinute(100, 15)
 """Tries from one client, which may be the proxy of a whole newsroom."""
 
 
+LATER = "Too many tries. Wait a quarter of an hour, or ask an administrator for a link."
+
+
 class Throttle:
-    """Counts tries to sign in."""
+    """Counts tries."""
 
     def __init__(self, windows: Windows) -> None:
         self._windows = windows

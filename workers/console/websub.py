@@ -40,7 +40,7 @@ def make_router(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) ->
         # Plain text: what a hub sends is never a page of ours.
         return Response(challenge, 404 if challenge is None else 200, media_type="text/plain")
 
-    @router.post("/{subscription_id}/{token}")
+    @router.post("/{subscription_id}/{token}", max_body_size=2 * ports.settings.feed_bytes)  # less is read
     async def receive(subscription_id: str, token: str, request: Request) -> Response:
         return await reader.receive(subscription_id, token, request)
 

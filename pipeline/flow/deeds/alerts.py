@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from msgspec.structs import replace
 
@@ -68,8 +68,12 @@ def restore_alert(ports: Ports, who: str, alert_id: str) -> Alert:
 
 
 def forget_removed(ports: Ports) -> int:
-    """Let go of the removed alerts whose time is over, and of the addresses of their feeds; how many alerts."""
+    """Let go of the removed alerts whose time is over, and of the addresses of their feeds; how many alerts.
+
+    One that has matches yet stays, to keep its name from other teams, who would come by them (manage.put_alert).
+    """
     since = ports.clock.now() - REMOVED_FOR
     gone = [one.id for one in ports.stores.removed_alerts.all() if one.at <= since]
     end_feeds_of(ports, set(gone) - ports.stores.alerts.get(gone).keys())
-    return ports.stores.removed_alerts.delete(gone)
+    matched = ports.stores.matches.by_day(date.min) if gone else {}
+    return ports.stores.removed_alerts.delete([one for one in gone if one not in matched])

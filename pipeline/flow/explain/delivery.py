@@ -28,6 +28,7 @@ def of_policy(ports: Ports, alert: Alert, address: str) -> Iterator[Step]:
         yield Step(
             "policy", ok=False, said=f"alert {alert.name!r} does not name {shown(address)}, nor does a group of its"
         )
+        return  # what they want of other alerts is not for all to know who see this one
     if why := unwanted(alert, recipient, now):
         yield Step("policy", ok=False, said=why)
     yield Step("policy", ok=True, said=_pace(alert, recipient, now))
@@ -99,14 +100,16 @@ def _in_full(ports: Ports, delivery: Delivery) -> Iterator[Step]:
 
 
 def _company(ports: Ports, delivery: Delivery) -> str:
-    """With what else it is in one mail."""
-    others = [one.story_id for one in mail_of(ports, delivery) if one.id != delivery.id]
+    """With what else it is in one mail. Stories of other alerts are counted: not all who see this one see those."""
+    others = [one for one in mail_of(ports, delivery) if one.id != delivery.id]
     if not others:
         return "alone in it"
-    stories = ports.stores.stories.get(list(dict.fromkeys(islice(others, MOST_NAMED))))
+    own = dict.fromkeys(one.story_id for one in others if one.alert_id == delivery.alert_id)
+    stories = ports.stores.stories.get(list(islice(own, MOST_NAMED)))
     named = ", ".join(story.url for story in stories.values())
-    more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-    return f"with {len(others)} other{'s' * (len(others) > 1)}: {named}{more}"
+    more = len(others) - len(stories)
+    unnamed = f"{' and ' if named else ''}{more}{' more' if named else ' of other alerts'}" if more else ""
+    return f"with {len(others)} other{'s' * (len(others) > 1)}: {named}{unnamed}"
 
 
 def _unwritten(ports: Ports, alert: Alert, story: Story, address: str) -> Iterator[Step]:
