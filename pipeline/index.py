@@ -13,6 +13,9 @@ from pipeline.query.document import PARAGRAPH_BREAK
 # A page dated further ahead than clocks differ is wrong about its date.
 CLOCKS_DIFFER = timedelta(minutes=10)
 
+LONGEST_NAME = 300
+"""Characters of a name that a page gives its site or section: Elasticsearch takes no keyword of 32 KB."""
+
 
 def compose(
     entry: Entry,
@@ -39,8 +42,8 @@ def compose(
         body=PARAGRAPH_BREAK.join(body),
         authors=page.authors or entry.authors,
         published=published(page.published or entry.published, entry.first_seen_at, now),
-        site=page.site or feed.title,
-        section=page.section,
+        site=(page.site or feed.title)[:LONGEST_NAME],
+        section=page.section[:LONGEST_NAME],
         tags=entry.tags,
         feed_ids=(feed.id,),
         entry_ids=(entry.id,),

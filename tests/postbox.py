@@ -29,7 +29,9 @@ class Postbox:
     refused: dict[str, str] = field(default_factory=dict)  # recipient to the answer that refuses it
     sender_answer: str = "250 ok"
     answer: str = "250 taken"
+    answers: list[str] = field(default_factory=list)  # in its place, one after another, as long as there are
     seconds: float = 0.0  # before that answer
+    hangs_up: bool = False  # when it has refused a recipient
     drops: bool = False  # the connection, when the message was taken and before it is answered
     sessions: set[int] = field(default_factory=set)
     logins: list[tuple[str, str]] = field(default_factory=list)
@@ -44,6 +46,8 @@ class Postbox:
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: list[str]) -> str:
         if to in self.refused:
+            if self.hangs_up and server.transport:
+                asyncio.get_running_loop().call_later(0.05, server.transport.abort)
             return self.refused[to]
         envelope.rcpt_tos.append(to)
         return "250 ok"
@@ -51,7 +55,8 @@ class Postbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.sessions.add(id(session))
         self.encrypted = session.ssl is not None
-        if self.answer.startswith("250"):
+        answer = self.answers.pop(0) if self.answers else self.answer
+        if answer.startswith("250"):
             content = envelope.original_content or b""
             self.mails.append(message_from_bytes(content, _class=EmailMessage, policy=policy.default))
             self.times.append(time.time())
@@ -59,7 +64,7 @@ class Postbox:
         if self.drops and server.transport:
             server.transport.abort()
         await asyncio.sleep(self.seconds)
-        return self.answer
+        return answer
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, how: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)

@@ -22,7 +22,7 @@ from tests.browser import Browser
 from tests.conftest import world
 from tests.consoles import console
 from tests.servers import free_port
-from workers.console import throttle
+from workers.console import MOST_BYTES, throttle
 from workers.console.access import sees
 from workers.console.sessions import local
 
@@ -189,9 +189,38 @@ def test_a_client_that_tries_many_addresses_is_stopped_though_it_has_an_account_
     assert [office.stranger().sign_in(ANA, GOOD).status for _ in range(2)] == [303, 429]
 
 
+def test_a_password_is_tried_ten_times_by_somebody_who_has_signed_in_too(office):
+    office.user(ANA, Role.VIEWER)
+    browser = office.signed_in(ANA)
+    guess = {"current": "a guess of mine", "new": GOOD + "!", "again": GOOD + "!"}
+    tried = [browser.fill("/account", "/account/password", **guess).status for _ in range(11)]
+    assert tried == [422] * 10 + [429]
+    assert browser.fill("/account", "/account/password", **(guess | {"current": GOOD})).status == 429
+
+
+def test_an_address_signs_in_as_it_was_written_in_the_invitation(office):
+    office.user("Ana@Bücher.example", Role.VIEWER)
+    assert office.stranger().sign_in("ana@bücher.example", GOOD).status == 303
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/api/v1/alerts"])
+def test_more_than_a_form_can_hold_is_refused_before_anybody_is_asked_who_they_are(office, path):
+    page = office.stranger()._go("POST", path, b"x" * (MOST_BYTES + 1), {"Content-Type": "application/json"})
+    assert page.status == 413
+
+
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example", "", "x"],
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "//[",
+        "",
+        "x",
+    ],
 )
 def test_nobody_is_led_to_another_site_after_signing_in(target):
     assert local(target) == "/"

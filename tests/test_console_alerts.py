@@ -9,9 +9,12 @@ from datetime import timedelta
 import pytest
 
 from pipeline.deliver.policy import most_a_day
+from pipeline.errors import BadInput
 from pipeline.flow.audit import audits
+from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed
-from pipeline.flow.manage import NewAlert, alert_id, put_alert
+from pipeline.flow.manage import NewAlert, alert_id, find_alert, put_alert
+from pipeline.flow.people import NewGroup, put_group
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
 from tests.browser import Desk, browsing
@@ -306,3 +309,46 @@ def test_a_viewer_sees_no_secret_of_a_chat(ports, site):
         page = viewer.get(f"/alerts/{alert_id('kursk')}")
     assert "slack+" in page.text
     assert "verysecret" not in page.text
+
+
+def test_nobody_who_sees_what_an_alert_sent_sees_the_secret_of_its_chat(ports, site):
+    chat = f"slack+{site.base}/services/T0/B0/verysecret0123"
+    alert = put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=(chat,)))
+    put_group(ports, NewGroup(name="desk", members=(chat,)))
+    story = builders.story("fired")
+    ports.stores.stories.put([story])
+    sent = builders.delivery(alert_id=alert.id, story_id=story.id, recipient=chat, channel="slack", state="sent")
+    ports.stores.deliveries.create([sent])
+    with browsing(ports, Role.OPERATOR) as operator:
+        pages = [
+            operator.get(f"/stories/{story.id}"),
+            operator.get("/operations/ledger", days=""),
+            operator.get("/operations/ledger.csv", days=""),
+            operator.fill("/alerts/new", "/alerts/preview", query="kursk", recipients="@desk"),
+        ]
+    for page in pages:
+        assert page.status == 200
+        assert "slack+" in page.text
+        assert "verysecret" not in page.text
+
+
+def test_the_name_of_a_removed_alert_is_kept_from_other_teams_as_long_as_it_has_matches(ports, clock):
+    first = NewAlert(name="budget", query="kursk", team="a")
+    alert = deeds.save_alert(ports, "ana@example.org", first)
+    ports.stores.matches.create([builders.match(alert_id=alert.id, matched_at=clock.now())])
+    deeds.remove_alert(ports, "ana@example.org", "budget")
+    clock.turn(deeds.REMOVED_FOR.total_seconds() + 60)
+    assert deeds.forget_removed(ports) == 0
+    for team in ("b", ""):
+        with pytest.raises(BadInput, match="had another team"):
+            put_alert(ports, NewAlert(name="budget", query="nato", team=team))
+    ports.stores.matches.delete([one.id for one in ports.stores.matches.all()])
+    assert deeds.forget_removed(ports) == 1
+    assert put_alert(ports, NewAlert(name="budget", query="nato", team="b")).team == "b"
+
+
+def test_an_alert_that_is_named_as_anothers_id_is_not_found_in_its_place(ports):
+    real = put_alert(ports, NewAlert(name="budget", query="kursk"))
+    decoy = put_alert(ports, NewAlert(name=real.id, query="nato"))
+    assert find_alert(ports, real.id) == real
+    assert find_alert(ports, decoy.id) == decoy

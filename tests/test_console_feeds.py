@@ -59,7 +59,7 @@ def test_what_needs_a_person_comes_first_and_is_filtered_by_health_and_text(brow
     assert order == ["The Broken Times", "https://paused.example/feed", "https://well.example/feed"]
     assert browser.get("/feeds", health="paused").tree.xpath("//tbody//a/text()") == ["https://paused.example/feed"]
     assert browser.get("/feeds", text="worLD").tree.xpath("//tbody//a/text()") == ["The Broken Times"]
-    assert "None is so." in browser.get("/feeds", text="nowhere").words
+    assert "No feed fits." in browser.get("/feeds", text="nowhere").words
 
 
 def test_ten_thousand_feeds_are_paged_and_a_page_stays_under_100_kb(browser, ports):

@@ -68,7 +68,7 @@ def test_the_inbox_holds_what_was_for_the_visitor_and_nothing_of_others(browser,
     assert len(held.tree.xpath("//article")) == 1
     assert "until 2026-03-01 13:00" in held.words
     assert "unsubscribed" in browser.get("/inbox", state="suppressed").words
-    assert "Nothing is so." in browser.get("/inbox", state="failed").words
+    assert "None of your mails is" in browser.get("/inbox", state="failed").words
 
 
 def test_a_story_is_called_not_relevant_and_relevant_again(browser, ports):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -16,6 +17,7 @@ from pipeline.flow.manage import NewAlert, put_alert
 from pipeline.model import Changes, DeliveryState, Entity, EntityKind, Revision, Role, Story
 from tests import builders
 from tests.browser import Desk, browsing
+from tests.fakes import BusyClock
 
 SCRIPT = "<script>alert(1)</script>"
 LONG = "Long headline " * 22
@@ -38,6 +40,22 @@ def put(desk: Desk, name: str, hours: float = 1, **fields: object) -> Story:
 def listed(text: str) -> list[str]:
     """The headlines of a page of stories."""
     return [re.sub("<[^>]*>", "", one) for one in re.findall(r'<li><a href="/stories/[0-9a-f]{32}">(.*?)</a>', text)]
+
+
+def test_a_search_by_relevance_that_finds_nothing_says_how_far_it_got(ports):
+    ports = dataclasses.replace(ports, clock=BusyClock(ports.clock.now(), 0.2))
+    with browsing(ports, Role.ANALYST) as desk:
+        for number in range(9):
+            put(desk, f"Story {number}", number + 1, body="Kursk.")
+        page = desk.get("/stories", q="kursk outlets>=5", sort="relevance")
+    assert "Nothing found since" in page.words
+    assert "Go on with the latest first" in page.words
+
+
+def test_a_number_of_another_script_is_no_number_of_outlets(desk):
+    page = desk.get("/stories", q="kursk outlets>=²")
+    assert page.status == 200
+    assert "write outlets>=3" in page.words
 
 
 # -- search

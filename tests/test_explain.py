@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.flow.explain import explain
-from pipeline.flow.manage import alert_id
+from pipeline.flow.manage import NewAlert, alert_id, put_alert
 from pipeline.model import EntryState, Recipient, identify
 from tests import web
 from tests.test_flow import NEAR_KURSK, one_round, only, watch
@@ -148,3 +148,17 @@ def test_an_entry_that_is_not_ingested_yet_or_failed_is_told_of_by_its_address(p
     assert said(ports, site)["enrich"] == [
         "not ok: failed 4 times, in quarantine: `wirewatch quarantine replay`: it broke"
     ]
+
+
+def test_who_sees_one_alert_is_not_told_what_others_sent_to_its_recipient(ports, site, mails, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    put_alert(ports, NewAlert(name="other", query="villages", recipients=(WHO,), team="a"))
+    describe(ports, policy="daily 08:00", quiet="22:00-07:00")
+    one_round(ports)
+    clock.turn(86_400)
+    one_round(ports)
+    assert len(mails()) == 1
+    (mail,) = said(ports, site)["mail"]
+    assert "with 1 other: 1 of other alerts" in mail
+    stranger = said(ports, site, "other@example.org")["policy"]
+    assert len(stranger) == 1

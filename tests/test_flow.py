@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -25,6 +27,7 @@ from pipeline.flow.ingest import PATIENCE
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
 from pipeline.flow.overview import by_urgency, overview
+from pipeline.flow.poll import _claimed
 from pipeline.flow.sweep import forget_queue
 from pipeline.health import FeedHealth
 from pipeline.model import AlertState, Article, DeliveryState, EntryState, FeedState, TextFrom
@@ -337,8 +340,52 @@ def test_deliveries_that_were_written_by_half_are_completed(ports, site, clock):
     )
     clock.turn(ports.settings.lease + 1)
     work = flow.sweep(ports)
+    written = {one.id for one in ports.stores.deliveries.all()}
     assert sorted(one.recipient for one in ports.stores.deliveries.all()) == ["a@example.org", "b@example.org"]
-    assert len(work.notifies[0]) >= 1
+    assert set(work.notifies[0]) == written  # and named at once
+
+
+def test_one_round_completes_deliveries_that_were_written_by_half(ports, site, clock, mails):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    feed = only(ports.stores.feeds.all())
+    flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids)
+    ports.stores.deliveries.delete([one.id for one in ports.stores.deliveries.all()])
+    ports.stores.matches.update(
+        [one.id for one in ports.stores.matches.all()], lambda one: replace(one, delivered=False)
+    )
+    clock.turn(ports.settings.lease + 1)
+    assert one_round(ports).sent == 1
+    assert len(mails()) == 1
+
+
+def test_a_feed_that_kills_whoever_polls_it_waits_longer_each_time_and_says_so(ports, site, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    feed = only(ports.stores.feeds.all())
+    waited = []
+    for _ in range(4):
+        began = clock.now()
+        while not flow.sweep(ports).polls:
+            clock.turn(10)
+        waited.append((clock.now() - began).total_seconds())
+        now = clock.now()
+        until = now + timedelta(seconds=ports.settings.lease)
+        # Claimed, and then its worker is killed.
+        ports.stores.feeds.update([feed.id], partial(_claimed, now=now, until=until, forced=False))
+    assert waited[1] <= ports.settings.lease + 10
+    assert waited[3] > 2 * ports.settings.lease
+    assert "is killed, again and again" in only(ports.stores.feeds.all()).error
+    clock.turn(86_400)
+    flow.poll(ports, [feed.id])
+    after = only(ports.stores.feeds.all())
+    assert (after.failures, after.error) == (0, "")
+
+
+def test_news_are_named_however_many_pages_are_soon_looked_at_again(ports, clock, monkeypatch):
+    monkeypatch.setattr(sys.modules["pipeline.flow.sweep"], "MOST", 8)
+    soon = clock.now() + timedelta(seconds=ports.settings.lease / 2)
+    ports.stores.entries.create([builders.entry(f"again {one}", due_at=soon) for one in range(20)])
+    ports.stores.entries.create([builders.entry(f"new {one}", due_at=clock.now()) for one in range(4)])
+    assert sum(map(len, flow.sweep(ports).ingests)) == 2
 
 
 # -- notify

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import zlib
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -141,6 +142,32 @@ def test_a_server_that_drips_is_ended_by_the_whole_time(fetcher):
         thread.join()
     assert isinstance(outcome, FetchUnavailable)
     assert "2 s" in outcome.reason
+
+
+def test_a_server_that_leads_on_slowly_has_the_whole_time_for_all_its_redirects(fetcher):
+    def lead_on(server: socket.socket) -> None:
+        for number in range(4):
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                time.sleep(0.9)
+                with suppress(OSError):
+                    connection.sendall(
+                        b"HTTP/1.1 302 Found\r\nLocation: /%d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        % number
+                    )
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lead_on, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        outcome = get(fetcher, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        took = time.monotonic() - began
+        server.shutdown(socket.SHUT_RDWR)
+    assert isinstance(outcome, FetchUnavailable)
+    assert took < 3  # of each of them alone none takes the 2 s that all may take
 
 
 def test_an_unknown_host_is_nameless(fetcher):

@@ -199,6 +199,13 @@ HOSTILE = {
     "of comments that never end": b"<!--" * 2 * MEGA,
     "of a title": b"<item><title>" + b"&lt;p&gt;x " * MEGA + b"</title></item>",
     "of malformed entries": b"<item><title>A & B</title></item>" * 300_000,
+    "of categories, with ends of items in comments": b"<item>"
+    + (b"<category>%d</category>" * 1_900 + b"<!--</item>-->") * 40
+    + b"</item>",
+    "deep, with ends of elements in comments": b"<a><!--</a>-->" * 150_000,
+    "of lists of hours in a text": b"<item><description><![CDATA["
+    + b"<skipHours>" * 900_000
+    + b"]]></description></item>",
 }
 
 
@@ -209,6 +216,26 @@ def test_a_document_made_to_cost_is_read_in_part_or_refused_in_seconds(kind):
     with suppress(ParseError):
         parse(URL, body[: 10 * 2**20], "")
     assert time.process_time() - began < 10  # feedparser alone: 20 s to hours
+
+
+def test_a_body_that_names_a_file_is_no_way_to_read_it(tmp_path):
+    secret = tmp_path / "feed.xml"
+    secret.write_bytes(rss("<item><title>Secret</title></item>"))
+    with pytest.raises(ParseError, match="no feed"):
+        parse(URL, str(secret).encode(), "")
+
+
+@pytest.mark.parametrize("before", ["<!-- <!DOCTYPE x> -->", "<!DOCTYPE x [" + " " * 200_000])
+def test_entities_behind_what_looks_like_a_doctype_are_not_taken_for_none(before):
+    bomb = '<!DOCTYPE rss [\n<!ENTITY a "' + "x" * 20_000 + '">\n]>'
+    body = f'{before}\n{bomb}\n<rss version="2.0"><channel><item><title>{"&a;" * 1_000}</title></item></channel></rss>'
+    with pytest.raises(ParseError, match=r"entities of its own|no feed"):
+        parse(URL, body.encode(), "")
+
+
+def test_a_text_about_entities_is_a_text():
+    body = rss("<item><title>A</title><description><![CDATA[Write <!ENTITY a 'b'> so.]]></description><b></item>")
+    assert parse(URL, body, "").entries[0].title == "A"
 
 
 def test_json_feed_is_read():

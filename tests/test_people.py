@@ -21,7 +21,7 @@ from pipeline.adapters.watchlist import import_lists
 from pipeline.deliver.links import Action, token
 from pipeline.deliver.render import Item, render
 from pipeline.errors import BadInput, DeliveryUnavailable, NotFound
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, find_alert, put_alert
+from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, alert_id, find_alert, put_alert
 from pipeline.flow.once import Round, once
 from pipeline.flow.people import (
     NewGroup,
@@ -32,7 +32,8 @@ from pipeline.flow.people import (
     remove_group,
 )
 from pipeline.flow.preferences import change
-from pipeline.model import Delivery, DeliveryState, Recipient
+from pipeline.flow.recipients import alerts_for, recipient_id, respell
+from pipeline.model import EVERY_ALERT, Delivery, DeliveryState, Recipient, identify
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
 from tests import builders, web
@@ -175,8 +176,8 @@ def test_what_is_no_mail_address_is_refused(address):
         checked_mail_address(address)
 
 
-def test_the_case_of_a_domain_makes_no_other_recipient():
-    assert checked_mail_address("Ana.O'Neill+news@Example.ORG") == "Ana.O'Neill+news@example.org"
+def test_the_case_of_an_address_makes_no_other_recipient():
+    assert checked_mail_address("Ana.O'Neill+news@Example.ORG") == "ana.o'neill+news@example.org"
 
 
 def test_a_domain_beyond_ascii_is_kept_as_the_dns_has_it():
@@ -463,3 +464,41 @@ def test_what_a_reader_and_an_operator_change_at_once_both_stand(desk):
     change(ports, token(row, settings), Action.MUTE)
     one = desk.recipient()
     assert (one.zone, one.unsubscribed, list(one.muted)) == ("Europe/Kyiv", (row.alert_id,), [row.alert_id])
+
+
+def test_refusals_that_a_mail_in_between_was_taken_after_are_not_in_a_row(desk):
+    desk.alert()
+    desk.postbox.answers = ["550 looks like spam", "250 taken"] * 4
+    desk.publish(*(f"story{number}" for number in range(8)))
+    assert len(desk.postbox.answers) < 8 - 3
+    assert desk.recipient().bounced == ""
+    assert {one.state for one in desk.rows()} == {DeliveryState.SENT, DeliveryState.FAILED}
+
+
+def test_a_zone_that_this_machine_does_not_know_is_utc_and_stops_nothing(desk, caplog):
+    desk.alert(policy="daily 08:00")
+    desk.describe(zone="Europe/Kyiv")
+    desk.ports.stores.recipients.update([recipient_id(ANA)], lambda one: replace(one, zone="Moved/Away"))
+    desk.publish("one")
+    assert {one.state for one in desk.rows()} == {DeliveryState.HELD}
+    assert "gets times in UTC" in caplog.text
+
+
+def test_one_address_is_one_recipient_however_it_is_spelt(desk):
+    desk.alert("Ana@Example.org", ANA)
+    (alert,) = desk.ports.stores.alerts.all()
+    assert alert.recipients == (ANA,)
+    assert [one.id for one in alerts_for(desk.ports, ANA)] == [alert.id]
+
+
+def test_what_an_earlier_version_kept_under_capitals_is_kept_on(desk, clock):
+    typed = "Ana.K@example.org"
+    old = Recipient(id=identify("recipient", typed), address=typed, unsubscribed=(EVERY_ALERT,), updated_at=clock.now())
+    desk.ports.stores.recipients.create([old])
+    desk.alert(BOB)
+    desk.ports.stores.alerts.update([alert_id("kursk")], lambda one: replace(one, recipients=(typed, BOB)))
+    assert respell(desk.ports) == 1
+    assert respell(desk.ports) == 0
+    desk.publish("one")
+    assert desk.postbox.recipients == [BOB]
+    assert ("suppressed", "unsubscribed") in desk.states()

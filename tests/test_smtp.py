@@ -186,3 +186,17 @@ def test_what_takes_longer_than_a_worker_has_is_left_to_the_next(desk):
     report = flow.notify(desk.ports, ids, seconds=0)
     assert (report.sent, sorted(report.left)) == (0, sorted(ids))
     assert flow.notify(desk.ports, report.left).sent == len(FIFTY)
+
+
+def test_what_is_no_answer_of_smtp_to_a_message_may_have_been_a_yes(desk, postbox):
+    postbox.answer = "what?"
+    found = told(desk)
+    assert (found.state, found.repeated) == (DeliveryState.PENDING, True)
+    assert "nonsense" in found.history[-1].note
+
+
+def test_a_server_that_refuses_a_recipient_and_hangs_up_has_refused_them(desk, postbox):
+    postbox.refused = {"analyst@example.org": "550 no such user"}
+    postbox.hangs_up = True
+    found = told(desk)
+    assert (found.state, found.reason) == (DeliveryState.FAILED, "550 no such user")

@@ -62,9 +62,18 @@ class Transfers:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
     async def exchange(
-        self, url: str, headers: Sequence[str], most: int, sent: Sent | None = None, *, whole: bool = True
+        self,
+        url: str,
+        headers: Sequence[str],
+        most: int,
+        sent: Sent | None = None,
+        *,
+        seconds: float,
+        whole: bool = True,
     ) -> Answer:
         """GET `url`, or have `sent` go to it, with `headers` (whole lines), unpacking at most `most` bytes.
+
+        It takes at most so many `seconds`.
 
         Unless the answer is to be had `whole`, a head that says 2xx is one, whatever comes after. Raises
         FetchUnavailable, or FetchRefused for what is too large or an address that may not be asked.
@@ -72,7 +81,7 @@ class Transfers:
         handle = self._idle.pop() if self._idle else pycurl.Curl()
         coming = _Coming(url, most)
         guard = _Guard(self._settings.allow_private)
-        self._prepare(handle, url, headers, coming, guard)
+        self._prepare(handle, url, headers, coming, guard, seconds)
         if sent:
             handle.setopt(pycurl.CUSTOMREQUEST, sent.method)
             handle.setopt(pycurl.POSTFIELDS, sent.body)
@@ -83,7 +92,7 @@ class Transfers:
         except pycurl.error as error:
             if not whole and coming.is_answered:
                 return coming.so_far()
-            raise coming.error or guard.refusal(url) or self._translated(url, handle, error) from None
+            raise coming.error or guard.refusal(url) or self._translated(url, handle, error, seconds) from None
         finally:
             self._waiting.pop(handle, None)
             self._multi.remove_handle(handle)
@@ -101,7 +110,15 @@ class Transfers:
         for handle in self._idle:
             handle.close()
 
-    def _prepare(self, handle: pycurl.Curl, url: str, headers: Sequence[str], coming: _Coming, guard: _Guard) -> None:
+    def _prepare(
+        self,
+        handle: pycurl.Curl,
+        url: str,
+        headers: Sequence[str],
+        coming: _Coming,
+        guard: _Guard,
+        seconds: float,
+    ) -> None:
         settings = self._settings
         options = {
             pycurl.URL: url,
@@ -114,7 +131,7 @@ class Transfers:
             pycurl.PROXY: "",  # never that of the environment
             pycurl.NOSIGNAL: 1,
             pycurl.CONNECTTIMEOUT_MS: int(settings.connect_timeout * 1000),
-            pycurl.TIMEOUT_MS: int(settings.fetch_timeout * 1000),
+            pycurl.TIMEOUT_MS: max(1, int(seconds * 1000)),
             pycurl.LOW_SPEED_LIMIT: 1,
             pycurl.LOW_SPEED_TIME: math.ceil(settings.read_timeout),
             pycurl.OPENSOCKETFUNCTION: guard.open,
@@ -160,7 +177,9 @@ class Transfers:
         else:
             future.set_result(None)
 
-    def _translated(self, url: str, handle: pycurl.Curl, error: pycurl.error) -> FetchUnavailable | FetchRefused:
+    def _translated(
+        self, url: str, handle: pycurl.Curl, error: pycurl.error, seconds: float
+    ) -> FetchUnavailable | FetchRefused:
         """The one place where libcurl's errors become ours."""
         code, words = error.args[0], str(error.args[1] or "no reason given")
         unasked = not handle.getinfo(pycurl.REQUEST_SIZE)
@@ -170,15 +189,15 @@ class Transfers:
             case pycurl.E_URL_MALFORMAT:
                 return FetchRefused(url, f"no usable address ({words})")
             case pycurl.E_OPERATION_TIMEDOUT:
-                return FetchUnavailable(url, self._which_time(handle), unasked=unasked)
+                return FetchUnavailable(url, self._which_time(handle, seconds), unasked=unasked)
             case pycurl.E_COULDNT_CONNECT:
                 return FetchUnavailable(url, f"can't be connected to ({words})", unasked=True)
             case pycurl.E_PEER_FAILED_VERIFICATION | pycurl.E_SSL_CONNECT_ERROR:
                 return FetchUnavailable(url, f"its TLS can't be trusted ({words})", unasked=True)
         return FetchUnavailable(url, f"broke off ({words})", unasked=unasked)
 
-    def _which_time(self, handle: pycurl.Curl) -> str:
-        if handle.getinfo(pycurl.TOTAL_TIME) >= self._settings.fetch_timeout:
+    def _which_time(self, handle: pycurl.Curl, seconds: float) -> str:
+        if handle.getinfo(pycurl.TOTAL_TIME) >= seconds:
             return f"took longer than {self._settings.fetch_timeout:g} s"
         if not handle.getinfo(pycurl.CONNECT_TIME):
             return "does not answer: connecting took too long"

@@ -10,6 +10,7 @@ import email.utils
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -119,6 +120,7 @@ async def _client(settings: Settings, budget: MakeBudget) -> _Client:
 
 class _Client:
     def __init__(self, settings: Settings, budget: HostBudget, transfers: Transfers) -> None:
+        self._settings = settings
         self._budget = budget
         self._transfers = transfers
         self._everybody = asyncio.Semaphore(settings.fetch_parallel)
@@ -150,8 +152,10 @@ class _Client:
         redirects: list[tuple[int, str]] = []
         url = request.url
         followed = _followed(request)
+        left = self._settings.fetch_timeout  # for all of them: a server that leads on and on holds its batch up
         while True:
-            answer = await self._one(url, request)
+            answer, took = await self._one(url, request, left)
+            left = max(0.0, left - took)
             if answer.status not in followed or "location" not in answer.headers:
                 break
             redirects.append((answer.status, urljoin(url, answer.headers["location"])))
@@ -164,14 +168,21 @@ class _Client:
             url=url, status=answer.status, headers=answer.headers, body=answer.body, redirects=tuple(redirects)
         )
 
-    async def _one(self, url: str, request: FetchRequest) -> Answer:
-        """One exchange, in its host's turn."""
+    async def _one(self, url: str, request: FetchRequest, seconds: float) -> tuple[Answer, float]:
+        """One exchange, in its host's turn, in at most so many seconds; and how many it took."""
         host = _host(url)
         try:
             async with self._budget.turn(host), self._everybody:
-                return await self._transfers.exchange(
-                    safe_url_string(url), _headers(request), request.max_bytes, _sent(request), whole=not request.body
+                began = time.monotonic()
+                answer = await self._transfers.exchange(
+                    safe_url_string(url),
+                    _headers(request),
+                    request.max_bytes,
+                    _sent(request),
+                    seconds=seconds,
+                    whole=not request.body,
                 )
+                return answer, time.monotonic() - began
         except TurnTooFar as turn:
             raise HostBusy(url, f"its host is left alone for another {turn.seconds:.0f} s", turn.seconds) from None
 

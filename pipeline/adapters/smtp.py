@@ -52,20 +52,27 @@ class SmtpMailer:
         try:
             self._expect(server.rcpt(recipient), recipient)
         except (DeliveryRefused, DeliveryUnavailable):
-            server.rset()  # else the next mail would be nested in this one
+            try:
+                server.rset()  # else the next mail would be nested in this one
+            except (smtplib.SMTPException, OSError):
+                self._drop()  # it has hung up: what it said of the recipient stands
             raise
         return self._expect(self._data(server, message.as_bytes(), recipient), recipient)
 
     def _data(self, server: smtplib.SMTP, content: bytes, recipient: str) -> tuple[int, bytes]:
         """The server's answer to the message. Without one it may have been taken (RFC 5321, 4.5.3.2.6 and 6.1)."""
         try:
-            return server.data(content)
+            answer = server.data(content)
         except smtplib.SMTPResponseException:
             raise
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             why = f"{self._address.hostname}: {error or type(error).__name__}"
             raise DeliveryUnavailable(recipient, why, uncertain=True) from error
+        if answer[0] < 200:  # no answer of SMTP's: smtplib says -1
+            self._drop()
+            raise DeliveryUnavailable(recipient, f"{self._address.hostname}: answers nonsense", uncertain=True)
+        return answer
 
     def _begun(self, sender: str, options: list[str], recipient: str) -> smtplib.SMTP:
         """The open connection with a mail begun on it; a new one after a fork, or when the server has gone."""
@@ -90,6 +97,7 @@ class SmtpMailer:
         server: smtplib.SMTP
         if self._address.scheme == "smtps":
             server = smtplib.SMTP_SSL(host, self._address.port or 465, timeout=self._timeout, context=context)
+            server.ehlo_or_helo_if_needed()
         else:
             server = smtplib.SMTP(host, self._address.port or 25, timeout=self._timeout)
             server.ehlo_or_helo_if_needed()
@@ -110,7 +118,7 @@ class SmtpMailer:
     def _expect(self, answer: tuple[int, bytes | str], recipient: str) -> str:
         code, words = answer
         line = f"{code} {words if isinstance(words, str) else words.decode('utf-8', 'replace')}"
-        if code < 400:
+        if 200 <= code < 400:
             return line
         if code >= PERMANENT:
             raise DeliveryRefused(recipient, line)

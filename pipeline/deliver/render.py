@@ -144,7 +144,7 @@ def subject(items: Sequence[Item], said_in: Language = ENGLISH) -> str:
         said = said_in.gettext("Update: %(title)s", title=title) if first.match.update else title
         return f"[{alert}] {said}"
     made = sections(items)
-    count = _stories(sum(len(one.clusters) for one in made), said_in)
+    count = _stories(_clusters(items), said_in)
     title = _title(made[0].clusters[0].lead)
     if len(made) == 1:
         return f"[{alert}] {count}: {title}"
@@ -159,6 +159,11 @@ def subject(items: Sequence[Item], said_in: Language = ENGLISH) -> str:
 
 def _title(item: Item) -> str:
     return item.story.title.strip() or item.story.url
+
+
+def _clusters(items: Sequence[Item]) -> int:
+    """How many stories these are: one that several alerts matched is one."""
+    return len({one.cluster for one in items})
 
 
 def _stories(count: int, said_in: Language) -> str:
@@ -197,7 +202,7 @@ def _digest(items: Sequence[Item], reader: Reader, notes: Sequence[str]) -> dict
     made = sections(items)
     shown = fit(made, reader, _drawing(reader.language.code))
     return {
-        "heading": _heading(len(items), sum(one.count for one in shown), len(shown), reader.language),
+        "heading": _heading(len(items), _clusters(items), len(shown), reader.language),
         "why": why_held(items, reader.language),
         "notes": notes,
         "all_sections": shown,

@@ -108,5 +108,5 @@ def _save(ports: Ports, meanings: Mapping[str, str]) -> list[Alert]:
     changed = ports.stores.alerts.update(
         list(meanings), lambda alert: replace(alert, meaning=meanings[alert.id], health="", updated_at=now)
     )
-    look_back(ports, changed)
+    look_back(ports, changed, began=now)
     return changed

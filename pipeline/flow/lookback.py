@@ -8,7 +8,7 @@ searched. Whatever both find is one match, by its id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pipeline import match
 from pipeline.flow.firing import with_recipients, write_deliveries
@@ -18,10 +18,13 @@ from pipeline.query.document import Document
 from pipeline.query.syntax import parse
 
 
-def look_back(ports: Ports, alerts: Sequence[Alert]) -> list[Match]:
-    """Match alerts that were just saved against the stories just ingested; the matches that were new."""
+def look_back(ports: Ports, alerts: Sequence[Alert], began: datetime | None = None) -> list[Match]:
+    """Match alerts that were just saved against the stories just ingested; the matches that were new.
+
+    `began` is when their saving did, where it took its time.
+    """
     now = ports.clock.now()
-    where = StoryFilter(ingested_since=now - timedelta(seconds=ports.settings.lease))
+    where = StoryFilter(ingested_since=(began or now) - timedelta(seconds=ports.settings.lease))
     found: list[Match] = []
     for alert in alerts:
         if alert.state is not AlertState.ACTIVE:

@@ -33,6 +33,8 @@ from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
 
+SKEW = timedelta(minutes=1)
+"""By how much the clocks of two workers may differ."""
 MOST = 1_000
 """Deliveries to one recipient that are planned at once; the rest follows."""
 
@@ -66,6 +68,7 @@ class _Turn:
     recipient: Recipient
     report: NotifyReport
     until: datetime  # no mail is begun later
+    refusals: list[str] = field(default_factory=list)  # answers of the server since it last took a mail
 
     @property
     def over(self) -> bool:
@@ -97,12 +100,16 @@ def notify(ports: Ports, delivery_ids: Sequence[str], *, seconds: float = 1_000_
 
 def _serve(turn: _Turn, channel: str) -> None:
     """Send what is due to one recipient, and what comes meanwhile."""
-    outbox = _take(turn.ports, channel, turn.recipient.address)
+    address = turn.recipient.address
+    outbox = _take(turn.ports, channel, address)
     while outbox is not None:
-        due = turn.ports.stores.deliveries.due_to(channel, turn.recipient.address, turn.ports.clock.now(), MOST)
+        due = turn.ports.stores.deliveries.due_to(channel, address, turn.ports.clock.now(), MOST)
         outbox = _deliver(turn, due, outbox)
         if outbox is not None:
             outbox = _let_go(turn, outbox, more=len(due) == MOST)
+        if outbox is not None:  # what comes now goes as they want it by now
+            recipient = recipients_of(turn.ports, [address])[address]
+            turn = _Turn(turn.ports, recipient, turn.report, turn.until, turn.refusals)
 
 
 def _take(ports: Ports, channel: str, recipient: str) -> Outbox | None:
@@ -113,7 +120,8 @@ def _take(ports: Ports, channel: str, recipient: str) -> Outbox | None:
     def take(outbox: Outbox) -> Outbox | None:
         if (outbox.lease_until or now) > now:
             return None if outbox.asked else replace(outbox, asked=True)
-        lately = tuple((alert_id, at) for alert_id, at in outbox.sent if at > now - HOUR)
+        # What was sent later than now was sent by a clock that was ahead.
+        lately = tuple((alert_id, at) for alert_id, at in outbox.sent if now - HOUR < at <= now + SKEW)
         return replace(made, sent=lately)
 
     for _ in range(2):  # again where somebody made it in between
@@ -234,6 +242,7 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
         until = decide.next_try(deliveries, now)
         return [decide.postponed(one, error.answer, now, until=until, uncertain=error.uncertain) for one in deliveries]
     except DeliveryRefused as error:
+        turn.refusals.append(error.answer)
         bounced(ports, recipient, error.answer)
         return [decide.failed(one, error.answer, ports.clock.now()) for one in deliveries]
     except BadInput as error:
@@ -242,7 +251,9 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
         # A template or an address that fails is this mail's own trouble: recorded, and the rest goes on.
         log.exception("deliver: a mail failed", extra={"mail": deliveries[0].mail_id})
         return [decide.failed(one, f"{type(error).__name__}: {error}", ports.clock.now()) for one in deliveries]
-    bounced(ports, recipient, "")
+    if recipient.bounces or turn.refusals:
+        turn.refusals.clear()
+        bounced(ports, recipient, "")
     return [decide.sent(one, taken.answer, taken.message_id, ports.clock.now()) for one in deliveries]
 
 

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from pipeline.deliver.bounce import Bounce, gives_up, read_bounce
 from pipeline.deliver.channel import one_spelling, shown
+from pipeline.deliver.policy import read_zone
+from pipeline.errors import BadInput
 from pipeline.model import Alert, Recipient, identify
 from pipeline.ports import Ports
 
@@ -33,7 +35,17 @@ def recipients_of(ports: Ports, addresses: Iterable[str]) -> dict[str, Recipient
     """The recipients at these addresses, by address; by default what nobody has said otherwise."""
     wanted = list(dict.fromkeys(addresses))
     known = ports.stores.recipients.get([recipient_id(one) for one in wanted])
-    return {one: known.get(recipient_id(one)) or _by_default(ports, one) for one in wanted}
+    return {one: _as_asked(known.get(recipient_id(one)) or _by_default(ports, one), one) for one in wanted}
+
+
+def _as_asked(recipient: Recipient, address: str) -> Recipient:
+    """Under the spelling asked for, which rows of an earlier version have, and in a zone that this machine knows."""
+    try:
+        read_zone(recipient.zone)
+    except BadInput as error:
+        log.warning("%s gets times in UTC: %s", shown(address), error)
+        recipient = replace(recipient, zone="UTC")
+    return recipient if recipient.address == address else replace(recipient, address=address)
 
 
 def members(ports: Ports, named: Sequence[str]) -> list[str]:
@@ -90,8 +102,6 @@ def bounced(ports: Ports, recipient: Recipient, answer: str) -> None:
     What says nothing of the address (deliver/bounce.py) leaves the count as it is.
     """
     if answer and read_bounce(answer) is Bounce.OTHER:
-        return
-    if not answer and not recipient.bounces:
         return
     ports.stores.recipients.create([recipient])
     counted = partial(_counted, answer=answer, now=ports.clock.now())

@@ -53,7 +53,7 @@ def sweep(ports: Ports, token: int | None = None) -> Work:
     now = ports.clock.now()
     stores = ports.stores
     grace = timedelta(seconds=ports.settings.lease)
-    write_deliveries(ports, stores.matches.undelivered(now - grace))
+    write_deliveries(ports, stores.matches.undelivered(now - grace), queued=False)
     until = now + grace
     allowed = pace(ports)
     feeds = _mark(stores.feeds, polled_now(ports, stores.feeds.due(now, MOST), allowed), now, until)
@@ -84,7 +84,8 @@ def _with_room(ports: Ports, found: Sequence[Entry], now: datetime, until: datet
         ready = partial(ports.stores.entries.ready, backfill=backfill)
         of_kind = [entry for entry in found if entry.backfill is backfill]
         if of_kind:
-            chosen += of_kind[: max(0, MOST - (ready(until) - ready(now)))]
+            # What is looked at again within a lease is counted too, so some are named however many those are.
+            chosen += of_kind[: max(MOST // 4, MOST - (ready(until) - ready(now)))]
     return chosen
 
 

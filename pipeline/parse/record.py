@@ -6,6 +6,7 @@ import calendar
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BytesIO
 from time import struct_time
 from typing import Any
 
@@ -36,6 +37,9 @@ _DOCTYPE = re.compile(rb"<!DOCTYPE[^>\[]*(\[.*?\]\s*)?>", re.DOTALL | re.IGNOREC
 _TAG = re.compile(rb"<!\[CDATA\[.*?\]\]>|<(/?)[A-Za-z][^<>]*>", re.DOTALL)
 _CATEGORY = re.compile(rb"<(?:\w+:)?(?:category|subject|keywords|tags)\b[^<>]*>([^<]*)", re.IGNORECASE)
 _ENTRY_END = re.compile(rb"</(?:\w+:)?(?:item|entry)>", re.IGNORECASE)
+_INERT = re.compile(rb"<!--|<!\[CDATA\[")
+# Of a comment the end that the first of feedparser's two parsers sees.
+_INERT_END = {b"<!--": re.compile(rb"--\s*>"), b"<![CDATA[": re.compile(rb"\]\]>")}
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html)", re.DOTALL | re.IGNORECASE)
 
 
@@ -46,6 +50,8 @@ def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> P
     body, cut = _bounded(feed_url, body)
     # Entities of a document's own are never needed in a feed, and are how bombs and leaks are made.
     body, defused = _without_own_entities(body)
+    if b"<!ENTITY" in _bare(body).upper():
+        raise ParseError(feed_url, "not read: it defines entities of its own where no feed does")
     found = _parsed(feed_url, body, content_type)
     if not found.get("version") and not found.entries:
         raise ParseError(feed_url, _what_it_is(body))
@@ -72,7 +78,10 @@ def _parsed(feed_url: str, body: bytes, content_type: str) -> Any:
         headers["content-type"] = content_type
     try:
         # Markup stays as given: extract cleans what is shown, and the page has the links.
-        return feedparser.parse(body, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+        # As a file: bytes it would take for the name of one, and open that.
+        return feedparser.parse(
+            BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
     except Exception as error:
         # feedparser promises to read anything; where it does not, one feed must not stop the others.
         raise ParseError(feed_url, f"can't be read as a feed ({type(error).__name__}: {error})") from error
@@ -86,11 +95,27 @@ def _bounded(feed_url: str, body: bytes) -> tuple[bytes, str]:
         ends = [found.end() for found in _ENTRY_END.finditer(body, 0, most)]
         body = body[: ends[-1] if ends else most]
         note = f"malformed or unusual, and large: only its first {len(body):,} bytes were read"
-    if _depth(body) > MAX_DEPTH:
+    # Once as some parsers see it and once as others do, who pass over comments.
+    if max(_depth(body), _depth(_bare(body))) > MAX_DEPTH:
         raise ParseError(feed_url, f"not read: its elements are nested {MAX_DEPTH:,} deep, which no feed's are")
-    if any(_tags(entry) > MAX_TAGS for entry in _ENTRY_END.split(body)):
+    if any(_tags(entry) > MAX_TAGS for one in (body, _bare(body)) for entry in _ENTRY_END.split(one)):
         raise ParseError(feed_url, f"not read: an entry has more than {MAX_TAGS:,} categories, which no feed's has")
     return body, note
+
+
+def _bare(body: bytes) -> bytes:
+    """A document without its comments and CDATA sections, in which nothing is markup."""
+    kept: list[bytes] = []
+    at = 0
+    for opening in _INERT.finditer(body):
+        if opening.start() < at:
+            continue
+        closing = _INERT_END[opening.group()].search(body, opening.end())
+        if closing is None:
+            break
+        kept.append(body[at : opening.start()])
+        at = closing.end()
+    return b"".join([*kept, body[at:]])
 
 
 def _well_formed(body: bytes) -> bool:

@@ -8,9 +8,13 @@ _PERIODS = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 # feedparser keeps only the last of several elements of one name, so both paths read these off the document itself.
-_SKIP_HOURS = re.compile(rb"<skipHours>(.{1,2000}?)</skipHours>", re.DOTALL | re.IGNORECASE)
+_SKIP_HOURS, _SKIP_DAYS = (
+    (re.compile(rb"<%b>" % name, re.IGNORECASE), re.compile(rb"</%b>" % name, re.IGNORECASE))
+    for name in (b"skipHours", b"skipDays")
+)
+LONGEST = 2_000
+"""Bytes between the two tags of a list."""
 _HOUR = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>", re.IGNORECASE)
-_SKIP_DAYS = re.compile(rb"<skipDays>(.{1,1000}?)</skipDays>", re.DOTALL | re.IGNORECASE)
 _DAY = re.compile(rb"<day>\s*([a-z]+)\s*</day>", re.IGNORECASE)
 _FIRST_ITEM = re.compile(rb"<(?:\w+:)?item\b", re.IGNORECASE)
 
@@ -36,10 +40,12 @@ def skip_days(document: bytes) -> tuple[int, ...]:
     return tuple(number for number, name in enumerate(_DAYS) if name in names)
 
 
-def _listed(element: re.Pattern[bytes], document: bytes) -> bytes:
-    found = element.search(document)
-    if not found:
+def _listed(tags: tuple[re.Pattern[bytes], re.Pattern[bytes]], document: bytes) -> bytes:
+    """What stands in the first such element; one in an item is text about one."""
+    opening = tags[0].search(document)
+    closing = tags[1].search(document, opening.end(), opening.end() + LONGEST) if opening else None
+    if not opening or not closing:
         return b""
     first_item = _FIRST_ITEM.search(document)
-    in_an_item = first_item and first_item.start() < found.start() < document.rfind(b"</item>")
-    return b"" if in_an_item else found.group(1)
+    in_an_item = first_item and first_item.start() < opening.start() < document.rfind(b"</item>")
+    return b"" if in_an_item else document[opening.end() : closing.start()]
