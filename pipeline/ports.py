@@ -137,6 +137,10 @@ class EntryStore(DueRecords[Entry], Protocol):
         """How many are pending, news or backfill, with `model.ready_at(entry)` <= until. Never late."""
         ...
 
+    def under_way(self, now: datetime, until: datetime, *, backfill: bool) -> int:
+        """How many are pending that a message names or a worker holds after `now`, and at most to `until`."""
+        ...
+
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine."""
         ...

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -81,11 +80,9 @@ def _with_room(ports: Ports, found: Sequence[Entry], now: datetime, until: datet
     """Those of the entries that may be named besides what messages name already."""
     chosen: list[Entry] = []
     for backfill in (False, True):
-        ready = partial(ports.stores.entries.ready, backfill=backfill)
         of_kind = [entry for entry in found if entry.backfill is backfill]
         if of_kind:
-            # What is looked at again within a lease is counted too, so some are named however many those are.
-            chosen += of_kind[: max(MOST // 4, MOST - (ready(until) - ready(now)))]
+            chosen += of_kind[: max(0, MOST - ports.stores.entries.under_way(now, until, backfill=backfill))]
     return chosen
 
 

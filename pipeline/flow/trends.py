@@ -56,7 +56,7 @@ def named(ports: Ports, alerts: Collection[Alert], days: Sequence[date]) -> Name
     found = ports.stores.matches.latest([one.id for one in alerts], start, MOST_READ)
     stories = ports.stores.stories.get(list({one.story_id for one in found}))
     outlets, entities = Counter[str](), Counter[str]()
-    for story in (stories[one.story_id] for one in found if one.story_id in stories):
+    for story in stories.values():
         outlets[story.site or "an outlet without a name"] += 1
         entities.update({one.name for one in story.entities})
     return Named(outlets.most_common(TOP), entities.most_common(TOP), len(found))

@@ -121,6 +121,21 @@ def test_how_many_entries_are_ready_is_told_of_news_and_of_backfill(every_stores
     assert every_stores.entries.ready(NOON, backfill=True) == 2
 
 
+def test_what_is_under_way_is_what_a_message_names_or_a_worker_holds_and_not_what_is_only_later(every_stores):
+    queued = builders.entry("queued", queued_until=later(7))
+    leased = builders.entry("leased", lease_until=later(5))
+    over = builders.entry("over", queued_until=later(-1), lease_until=later(-2))
+    again = builders.entry("looked at again", due_at=later(6))
+    done = builders.entry("done", state=EntryState.DONE, lease_until=later(5))
+    old = builders.entry("old", queued_until=later(7), backfill=True)
+    every_stores.entries.create([queued, leased, over, again, done, old])
+    assert every_stores.entries.under_way(NOON, later(9), backfill=False) == 2
+    assert every_stores.entries.under_way(NOON, later(6), backfill=False) == 1
+    assert every_stores.entries.under_way(NOON, later(9), backfill=True) == 1
+    every_stores.entries.update([queued.id], lambda one: replace(one, queued_until=None))
+    assert every_stores.entries.under_way(NOON, later(9), backfill=False) == 1
+
+
 def test_the_disk_under_a_store_is_told(every_stores):
     disk = every_stores.disk()
     assert disk.free > 0

@@ -176,6 +176,16 @@ class ElasticEntries(ElasticRecords[Entry]):
         with translated(self.client):
             return int(self.client.count(index=self.shelf.alias, query=query)["count"])
 
+    def under_way(self, now: datetime, until: datetime, *, backfill: bool) -> int:
+        """How many are pending that a message names or a worker holds after `now`, and at most to `until`."""
+        self.refresh()
+        query = _due([EntryState.PENDING], until)
+        query["bool"]["filter" if backfill else "must_not"] += [{"term": {"backfill": True}}]
+        held = [{"range": {name: {"gt": _moment(now)}}} for name in ("queued_until", "lease_until")]
+        query["bool"]["filter"] += [{"bool": {"should": held, "minimum_should_match": 1}}]
+        with translated(self.client):
+            return int(self.client.count(index=self.shelf.alias, query=query)["count"])
+
     def quarantined(self) -> Iterator[Entry]:
         """Entries in quarantine, the latest first."""
         return self.search({"term": {"state": EntryState.QUARANTINED.value}}, [{"ready_at": "desc"}])

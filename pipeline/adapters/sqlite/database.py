@@ -95,6 +95,7 @@ CREATE INDEX matches_by_day ON matches (day, alert_id, matched_at);
 """
 # INSERT OR IGNORE, then UPDATE: an upsert in a trigger gives way to the OR of the statement that fired it.
 _COUNTED = """
+ALTER TABLE entries ADD COLUMN under_way REAL NOT NULL DEFAULT 0;
 DROP INDEX matches_by_day;
 CREATE TABLE match_days (day INTEGER NOT NULL, alert_id TEXT NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY (day, alert_id)) WITHOUT ROWID;

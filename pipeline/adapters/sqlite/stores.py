@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from pipeline.adapters.codec import decode
@@ -47,6 +47,7 @@ from pipeline.model import (
 from pipeline.ports import LedgerFilter, Stores
 
 _FIRST_DAY = date(1970, 1, 1)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
 
@@ -166,6 +167,7 @@ class SqliteEntries(SqliteRecords[Entry]):
             "state": lambda entry: entry.state,
             "backfill": lambda entry: int(entry.backfill),
             "ready_at": ready_at,
+            "under_way": lambda entry: max(entry.queued_until or _NEVER, entry.lease_until or _NEVER),
         }
         super().__init__(database, Table("entries", Entry, columns))
 
@@ -179,6 +181,14 @@ class SqliteEntries(SqliteRecords[Entry]):
         query = "SELECT count(*) FROM entries WHERE state = ? AND backfill = ? AND ready_at <= ?"
         with self.database.read() as connection:
             return int(connection.execute(query, (EntryState.PENDING, backfill, until.timestamp())).fetchone()[0])
+
+    def under_way(self, now: datetime, until: datetime, *, backfill: bool) -> int:
+        """How many are pending that a message names or a worker holds after `now`, and at most to `until`."""
+        query = """SELECT count(*) FROM entries WHERE state = ? AND backfill = ? AND ready_at > ? AND ready_at <= ?
+            AND under_way > ?"""
+        at, end = now.timestamp(), until.timestamp()
+        with self.database.read() as connection:
+            return int(connection.execute(query, (EntryState.PENDING, backfill, at, end, at)).fetchone()[0])
 
     def _ready(self, now: datetime, limit: int, *, backfill: bool) -> list[Entry]:
         clauses = "WHERE state = ? AND backfill = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
