@@ -23,6 +23,7 @@ from pipeline.model import Role
 from pipeline.ports import Ports, Stores
 from tests.browser import browsing
 from tests.conftest import world
+from workers.console.serve import leave_to_stay
 
 DAYS = 30
 BATCH = 1_000
@@ -45,6 +46,7 @@ def measured(stories: int, alerts: int, rounds: int) -> list[Cost]:
         fill(stores, stories, alerts)
         ports = world(stores, Path(folder), SystemClock())
         with browsing(ports, Role.ANALYST) as browser:
+            leave_to_stay()  # as in any process that serves the console
             made = [cost(name, browser, ask, rounds, _bar(name)) for name, ask in pages(ports).items()]
         stores.close()
     return made

@@ -23,6 +23,7 @@ from tests.builders import NOON, user
 from tests.fakes import Clock
 from workers import bootstrap
 from workers.console.cursors import place_of, write
+from workers.console.serve import leave_to_stay
 
 BATCH = 5_000
 STORIES = 10_000
@@ -51,6 +52,7 @@ def measured(feeds: int, matches: int, alerts: int, rounds: int) -> list[Cost]:
     with TemporaryDirectory() as folder:
         ports = filled(Path(folder), feeds, matches, alerts)
         with browsing(ports, user(Role.ADMINISTRATOR, "r1@example.org")) as browser:
+            leave_to_stay()  # as in any process that serves the console
             made = [cost(path, browser, (path, None), rounds) for path in (*PAGES, _deep(ports))]
         bootstrap.close(ports)
     return made

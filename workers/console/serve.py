@@ -64,10 +64,14 @@ def beside(listening: socket.socket) -> Iterator[None]:
         thread.join(STOP_SECONDS)
 
 
-def _server() -> uvicorn.Server:
-    app = make_app(bootstrap.ports(), queue_entries)
-    # What is there by now stays. Else the collector looks it over, 50 ms each time, while somebody waits for a page.
+def leave_to_stay() -> None:
+    """What is there by now stays. Else the collector looks it over, for 50 ms, while somebody waits for a page."""
     gc.collect()
     gc.freeze()
+
+
+def _server() -> uvicorn.Server:
+    app = make_app(bootstrap.ports(), queue_entries)
+    leave_to_stay()
     # What hubs ask for holds their tokens: it is not written into an access log.
     return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
