@@ -327,7 +327,9 @@ def may_connect(address: str, allowed: tuple[Network, ...]) -> bool:
     if any(one in network for one in (ip, inner) if one for network in allowed if network.version == one.version):
         return True
     last = inner or ip
-    return last.is_global and not last.is_multicast
+    if isinstance(last, ipaddress.IPv6Address) and last.is_site_local:
+        return False
+    return last.is_global and not last.is_multicast and not last.is_reserved
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -444,10 +444,13 @@ def test_matches_by_day_follow_what_is_written_again_moved_and_deleted(every_sto
 def test_the_latest_matches_are_those_of_the_alerts_asked_about_newest_first(every_stores):
     mine, other = builders.alert("kursk").id, builders.alert("nato").id
     made = [builders.match(str(number), alert_id=mine, matched_at=later(number)) for number in range(4)]
-    every_stores.matches.create([*made, builders.match("other", alert_id=other, matched_at=later(9))])
+    last = builders.match("other", alert_id=other, matched_at=later(9))
+    every_stores.matches.create([*made, last])
     assert every_stores.matches.latest([mine], later(1), 2) == [made[3], made[2]]
     assert every_stores.matches.latest([mine], later(1), 9) == [made[3], made[2], made[1]]
     assert every_stores.matches.latest([], NOON, 9) == []
+    many = [identify("alert", str(number)) for number in range(70_000)]  # more than Elasticsearch takes at once
+    assert every_stores.matches.latest([mine, *many, other], later(1), 2) == [last, made[3]]
 
 
 def test_a_store_says_how_large_it_is(every_stores):

@@ -74,6 +74,8 @@ _PLAIN: dict[Kind, type[Any]] = {
 """What is asked for by id alone."""
 _BUCKETS = 10_000
 """In one answer; Elasticsearch gives 65,536 at the most."""
+_MOST_TERMS = 50_000
+"""In one question; Elasticsearch takes 65,536 at the most (index.max_terms_count)."""
 _LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
 _NEWS_FIRST: Body = {"backfill": {"order": "asc", "missing": "_first"}}
 
@@ -245,8 +247,13 @@ class ElasticMatches(ElasticRecords[Match]):
     def latest(self, alert_ids: Sequence[str], since: datetime, limit: int) -> list[Match]:
         """Matches of these alerts from `since` on, newest first."""
         late = {"range": {"matched_at": {"gte": _moment(since)}}}
-        query: Body = {"bool": {"filter": [{"terms": {"alert_id": list(alert_ids)}}, late]}}
-        return list(self.search(query, [{"matched_at": "desc"}, {"id": "asc"}], limit))
+        found: list[Match] = []
+        for start in range(0, len(alert_ids), _MOST_TERMS):
+            some = list(alert_ids[start : start + _MOST_TERMS])
+            query: Body = {"bool": {"filter": [{"terms": {"alert_id": some}}, late]}}
+            found += self.search(query, [{"matched_at": "desc"}, {"id": "asc"}], limit)
+        found.sort(key=lambda one: one.id)
+        return sorted(found, key=lambda one: one.matched_at, reverse=True)[:limit]
 
 
 class ElasticDeliveries(ElasticRecords[Delivery]):
