@@ -184,7 +184,7 @@ def fold(token: str) -> str:
 
 def words(text: str) -> tuple[str, ...]:
     """The folded tokens of `text`."""
-    return Tokens(text).folded
+    return _read(text).folded
 
 
 def is_solid(token: str) -> bool:

@@ -24,7 +24,7 @@ from typing import NoReturn
 
 from pipeline.errors import QueryError
 from pipeline.query.document import WHOLE, Field
-from pipeline.text import MAX_TOKEN_UNITS, Tokens, is_solid
+from pipeline.text import MAX_TOKEN_UNITS, Tokens, is_solid, words
 
 MAX_CHARACTERS = 500_000
 MAX_LEAVES = 500
@@ -201,12 +201,11 @@ class _Lexeme:
 
 
 def _as_meant(text: str) -> str:
-    return "".join(_one_as_meant(char) for char in text.translate(_PAIRED))
+    paired = text.translate(_PAIRED)
+    return paired if paired.isascii() else "".join(map(_one_as_meant, paired))
 
 
 def _one_as_meant(char: str) -> str:
-    if char.isascii():
-        return char
     normal = unicodedata.normalize("NFKC", char)
     return normal if len(normal) == 1 and normal.isascii() and not normal.isalnum() else char
 
@@ -490,6 +489,8 @@ class _Parser:
 
     def elements(self, lexeme: _Lexeme, text: str, *, exact: bool) -> tuple[Element, ...]:
         wild = "*" in text or "?" in text
+        if not wild and not exact:
+            return tuple(map(Word, words(text)))
         tokens = Tokens(text.translate(_TO_LETTERS) if wild else text)
         return tuple(
             self.element(lexeme, folded.translate(_FROM_LETTERS), cased if exact else "")
