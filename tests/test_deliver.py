@@ -194,6 +194,15 @@ def test_what_a_throttle_held_goes_in_the_next_mail_with_what_came_since():
     assert plan(due, alerts, builders.recipient(), sent, NOON).mails == [tuple(due)]
 
 
+def test_what_may_have_gone_out_is_marked_also_when_its_alert_is_gone():
+    lost = builders.delivery("a", state=DeliveryState.SENDING, mail_id="m", attempts=1, lease_until=later(-1))
+    recipient = builders.recipient()
+    (changed,) = plan([lost], {}, recipient, (), NOON).changed
+    assert (changed.state, changed.reason, changed.repeated) == (DeliveryState.SUPPRESSED, "the alert is gone", True)
+    waiting = builders.delivery("b")
+    assert [one.repeated for one in plan([waiting], {}, recipient, (), NOON).changed] == [False]
+
+
 def test_only_what_is_due_and_in_nobodys_hands_is_claimed():
     pending = builders.delivery()
     assert decide.claim(pending, "m", later(-1), LEASE) is None

@@ -24,6 +24,7 @@ from pipeline.extract.page import extract
 from pipeline.flow.explain import explain
 from pipeline.flow.firing import match_stories
 from pipeline.flow.ingest import PATIENCE
+from pipeline.flow.lookback import look_back
 from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
 from pipeline.flow.overview import by_urgency, overview
@@ -511,6 +512,28 @@ def test_an_alert_saved_in_the_middle_of_an_ingest_fires_on_its_story(ports, sit
     assert len(list(ports.stores.matches.all())) == 1
     (notifies,) = flow.sweep(ports).notifies
     assert flow.notify(ports, notifies).sent == 1
+
+
+def test_alerts_whose_saving_took_longer_than_a_lease_look_back_to_its_beginning(ports, site, clock):
+    """A change of thousands: the first are live long before the last is written."""
+    add_feeds(ports, [NewFeed(url=web.put_story(site, "one", NEAR_KURSK))])
+    began = clock.now()
+    feed = only(ports.stores.feeds.all())
+    flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids)
+    alert = builders.alert()
+    ports.stores.alerts.create([alert])
+    clock.turn(2 * ports.settings.lease)
+    assert look_back(ports, [alert]) == []
+    assert len(look_back(ports, [alert], began=began)) == 1
+
+
+def test_a_page_that_gives_itself_a_name_without_end_is_a_story_like_others(ports, site):
+    named = f'<meta property="og:site_name" content="{"x" * 40_000}">'
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    page = site.answers["/one"]
+    site.answers["/one"] = dataclasses.replace(page, body=page.body.replace(b"<title>", named.encode() + b"<title>"))
+    assert one_round(ports).stories == 1
+    assert len(only(ports.stores.stories.all()).site) == 300
 
 
 def test_alerts_saved_while_stories_stream_in_miss_none_that_end_after_them(ports):

@@ -301,6 +301,13 @@ def test_an_urgent_alert_comes_first_and_each_has_its_count():
     assert "List-Id" not in message
 
 
+def test_a_story_that_two_alerts_found_is_one_story():
+    message = digest(item("a", alert="One"), item("a", alert="Other"), item("b", alert="Other"))
+    for said in both(message):
+        assert "2 stories · 2 alerts · 3 matches" in said
+    assert "2 stories" in message["Subject"]
+
+
 def test_notes_stand_in_digests_and_mails_and_are_bounded():
     note = "3 of the 40 sources of this alert have been silent since 06:10"
     for message in (mail(item(), notes=(note,)), digest(item("a"), item("b"), notes=(note,))):
