@@ -2,7 +2,8 @@
 
 Else feeds, entries and deliveries would wait for the old time to come again, an hour where the clock was an hour ahead.
 Of leases and marks of the queue only those are touched that nobody can have written by the clock of now. What is held
-for a digest or for the morning is for a time of day, which has not changed.
+is looked at again, and held as long as it has to be by now; but for a digest, whose time of day has not changed, unless
+it is farther off than any.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from pipeline.deliver.plan import DIGEST
 from pipeline.flow.watchdog import COVERAGE, MINUTE, watchdog_id
 from pipeline.model import Delivery, DeliveryState, Entry, Feed, Outbox, Subscription, Watchdog, ready_at
 from pipeline.ports import DueRecords, Ports
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 EVERY = 1_000_000
 FAR = timedelta(days=3_650)
+LONGEST_DIGEST = timedelta(days=8)
+"""A week, and a day for clocks that are set."""
 
 Waiting = TypeVar("Waiting", Feed, Entry, Delivery, Subscription)
 Leased = TypeVar("Leased", Feed, Entry, Delivery, Outbox, Watchdog)
@@ -85,8 +89,10 @@ def _entry(entry: Entry, *, now: datetime, by: timedelta, lease: timedelta) -> E
 
 
 def _delivery(delivery: Delivery, *, now: datetime, by: timedelta, lease: timedelta) -> Delivery:
-    held = delivery.state is DeliveryState.HELD
-    due = delivery.due_at if held else _before(delivery.due_at, now, by)
+    due = _before(delivery.due_at, now, by)
+    if delivery.state is DeliveryState.HELD:
+        waits = delivery.reason.startswith(DIGEST) and delivery.due_at <= now + LONGEST_DIGEST
+        due = delivery.due_at if waits else min(delivery.due_at, now)
     return replace(_unqueued(_unleased(delivery, now=now, by=by, lease=lease), now, lease), due_at=due)
 
 

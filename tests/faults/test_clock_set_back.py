@@ -16,8 +16,9 @@ from celery import Celery
 from pipeline import flow
 from pipeline.flow.manage import NewFeed, add_feeds
 from pipeline.flow.setback import set_back
+from pipeline.model import DeliveryState
 from pipeline.ports import Ports
-from tests import web
+from tests import builders, web
 from tests.builders import NOON
 from tests.fakes import Clock
 from tests.faults import scene, victims
@@ -61,6 +62,26 @@ def test_what_waits_by_the_clock_of_before_is_done_by_the_new_one(ports, site, m
     assert len(mails()) == 2
     assert conservation(ports, press.published, mails()).broken == ()
     assert ports.stores.entries.get([entry_id])[entry_id].due_at < clock.now() + timedelta(seconds=HOUR)
+
+
+@pytest.mark.parametrize(
+    ("reason", "ahead", "waits"),
+    [
+        ("throttle: 2 mails an hour", HOUR, False),
+        ("quiet hours, 22:00-07:00", 9 * HOUR, False),
+        ("digest: daily 08:00", 9 * HOUR, True),
+        ("digest: daily 08:00", 30 * 24 * HOUR, False),
+    ],
+)
+def test_what_is_held_is_looked_at_again_but_for_a_digest_that_may_be_meant(ports, clock, reason, ahead, waits):
+    clock.turn(2 * HOUR)
+    flow.sweep(ports)
+    flow.watch(ports, "coverage")
+    due = clock.now() + timedelta(seconds=ahead)
+    held = builders.delivery(state=DeliveryState.HELD, reason=reason, created_at=clock.now(), due_at=due)
+    ports.stores.deliveries.create([held])
+    clock.turn(-2 * HOUR)
+    assert flow.sweep(ports).notifies == ([] if waits else [[held.id]])
 
 
 def test_a_lease_stays_as_long_as_it_was(ports, site, clock):
