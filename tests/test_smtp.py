@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import ssl
+import sys
+from datetime import timedelta
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.adapters import sqlite
@@ -200,3 +203,20 @@ def test_a_server_that_refuses_a_recipient_and_hangs_up_has_refused_them(desk, p
     postbox.hangs_up = True
     found = told(desk)
     assert (found.state, found.reason) == (DeliveryState.FAILED, "550 no such user")
+
+
+def test_a_mail_that_may_have_gone_out_is_sent_whole_however_much_else_is_due(desk, postbox, monkeypatch):
+    monkeypatch.setattr(sys.modules["pipeline.flow.notify"], "MOST", 3)
+    (alert,) = desk.alerts.values()
+    desk.match(alert, 4)
+    rows = desk.rows()
+    now = desk.clock.now()
+    first, *mail = rows
+    desk.ports.stores.deliveries.update([first.id], lambda one: replace(one, due_at=now - timedelta(minutes=1)))
+    desk.ports.stores.deliveries.update(
+        [one.id for one in mail], lambda one: replace(one, mail_id="lost", repeated=True, due_at=now)
+    )
+    desk.work()
+    assert len(postbox.mails) == 2
+    assert {one.state for one in desk.rows()} == {DeliveryState.SENT}
+    assert len({one.message_id for one in desk.rows() if one.mail_id == "lost"}) == 1

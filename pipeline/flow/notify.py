@@ -26,6 +26,7 @@ from pipeline.deliver.policy import read_zone
 from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.coverage import coverage_of
+from pipeline.flow.mail import mail_of
 from pipeline.flow.recipients import bounced, recipients_of
 from pipeline.flow.send import send
 from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, Stage, identify
@@ -104,12 +105,22 @@ def _serve(turn: _Turn, channel: str) -> None:
     outbox = _take(turn.ports, channel, address)
     while outbox is not None:
         due = turn.ports.stores.deliveries.due_to(channel, address, turn.ports.clock.now(), MOST)
-        outbox = _deliver(turn, due, outbox)
+        outbox = _deliver(turn, _with_whole_mails(turn.ports, due), outbox)
         if outbox is not None:
             outbox = _let_go(turn, outbox, more=len(due) == MOST)
         if outbox is not None:  # what comes now goes as they want it by now
             recipient = recipients_of(turn.ports, [address])[address]
             turn = _Turn(turn.ports, recipient, turn.report, turn.until, turn.refusals)
+
+
+def _with_whole_mails(ports: Ports, due: Sequence[Delivery]) -> Sequence[Delivery]:
+    """What is due, with the rest of mails that may have gone out before and of which a page of MOST has only a part."""
+    if len(due) < MOST:
+        return due
+    now, known = ports.clock.now(), {one.id for one in due}
+    before = {one.mail_id: one for one in due if one.mail_id}
+    rest = (other for one in before.values() for other in mail_of(ports, one))
+    return [*due, *(one for one in rest if one.id not in known and decide.due(one, now))]
 
 
 def _take(ports: Ports, channel: str, recipient: str) -> Outbox | None:
