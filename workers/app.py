@@ -117,7 +117,9 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 10,
-        "retry_on_timeout": True,
+        # Else redis-py would call again by itself for who listens, and then wait without end for what nobody subscribed
+        # to: the worker hangs. Kombu makes all of its connections anew when it hears of one that is lost.
+        "retry_on_timeout": False,
         "queue_order_strategy": "workers.turns:NewsFirst",
     }
 

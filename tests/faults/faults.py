@@ -28,6 +28,11 @@ def redis_gone(scene: Scene, seconds: float) -> None:
     _cut(scene, "redis", seconds)
 
 
+def redis_drops_connections(scene: Scene, seconds: float) -> None:
+    scene.wires["redis"].drop()
+    time.sleep(seconds)
+
+
 def elasticsearch_gone(scene: Scene, seconds: float) -> None:
     _cut(scene, "store", seconds)
 
@@ -77,6 +82,7 @@ def beat_killed_and_doubled(scene: Scene, seconds: float) -> None:
 FAULTS: dict[str, Callable[[Scene, float], None]] = {
     "Redis restarted empty": redis_restarted_empty,
     "Redis gone": redis_gone,
+    "Redis drops all connections": redis_drops_connections,
     "Elasticsearch gone": elasticsearch_gone,
     "Elasticsearch killed": elasticsearch_killed,
     "Elasticsearch answers 429": elasticsearch_busy,
