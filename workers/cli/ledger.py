@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pipeline.deliver.channel import one_spelling
 from pipeline.errors import NotFound
 from pipeline.flow import export
 from pipeline.flow.deeds.entries import replay as replay_entries
@@ -49,7 +50,8 @@ def ledger(
             raise click.UsageError("--reconcile is of the whole ledger: give it alone, or with --json")
         context.exit(0 if _reconciled(ports, as_json=as_json) else 1)
     alert_id = find_alert(ports, alert).id if alert else ""
-    where = LedgerFilter(alert_id=alert_id, recipient=recipient, state=state or "", since=show.moment(since))
+    address, moment = one_spelling(recipient), show.moment(since)
+    where = LedgerFilter(alert_id=alert_id, recipient=address, state=state or "", since=moment)
     rows = _rows(ports, where)
     if as_json:
         show.as_json_list(rows)

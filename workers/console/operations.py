@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
-from pipeline.deliver.channel import shown
+from pipeline.deliver.channel import one_spelling, shown
 from pipeline.errors import BadInput
 from pipeline.flow import csvs
 from pipeline.flow.beat import known_beat
@@ -72,7 +72,7 @@ class Asked:
             raise BadInput(f"there is no alert {self.alert!r}: choose one of the list")
         return LedgerFilter(
             alert_id=ids[self.alert] if self.alert else "",
-            recipient=self.recipient.strip(),
+            recipient=one_spelling(self.recipient.strip()),
             state=self.state if self.state in list(DeliveryState) else "",
             since=now - timedelta(days=int(self.days)) if self.days in SPANS and self.days else None,
             after=cursors.behind(self.after),

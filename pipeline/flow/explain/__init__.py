@@ -7,6 +7,7 @@ policy → deliver → ledger → mail → answer              its way to a reci
 
 from __future__ import annotations
 
+from pipeline.deliver.channel import one_spelling
 from pipeline.flow.explain.alert import of_alert
 from pipeline.flow.explain.delivery import of_delivery, of_policy
 from pipeline.flow.explain.step import Step
@@ -22,6 +23,7 @@ def explain(ports: Ports, url: str, alert_name: str | None, recipient: str = "")
 
     Raises NotFound for the alert.
     """
+    recipient = one_spelling(recipient)
     alert = find_alert(ports, alert_name) if alert_name else None
     story = find_story(ports, url)
     steps = of_unseen(ports, url) if story is None else of_story(ports, story)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from pipeline.deliver.channel import one_spelling
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow import export
 from pipeline.flow.reconcile import reconcile
@@ -85,7 +86,7 @@ class Asked(BaseModel):
         since = self.since.replace(tzinfo=UTC) if self.since and self.since.tzinfo is None else self.since
         return LedgerFilter(
             alert_id=self.alert_id,
-            recipient=self.recipient,
+            recipient=one_spelling(self.recipient),
             story_id=self.story_id,
             state=self.state or "",
             since=since,
