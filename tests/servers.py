@@ -83,7 +83,7 @@ def redis() -> Iterator[str]:
             yield url
     else:
         with container("redis:7-alpine", 6379) as (port, _):
-            wait_until(lambda: redisanswers(port), 30, "Redis answers")
+            wait_until(lambda: redis_answers(port), 30, "Redis answers")
             yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -99,11 +99,11 @@ def redis_process(port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The same as a process."""
     arguments = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with process(arguments, stdout=subprocess.DEVNULL) as started:
-        wait_until(lambda: redisanswers(port), 10, "Redis answers")
+        wait_until(lambda: redis_answers(port), 10, "Redis answers")
         yield started
 
 
-def redisanswers(port: int) -> bool:
+def redis_answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as connection:
             connection.sendall(b"PING\r\n")

@@ -15,6 +15,7 @@ from pipeline.flow.manage import NewAlert
 from pipeline.model import Alert, AlertState, RemovedAlert
 from pipeline.ports import Ports
 
+FIRST_DAY = date(1970, 1, 1)
 REMOVED_FOR = timedelta(days=7)
 """How long an alert that was removed may be put back."""
 
@@ -75,5 +76,5 @@ def forget_removed(ports: Ports) -> int:
     since = ports.clock.now() - REMOVED_FOR
     gone = [one.id for one in ports.stores.removed_alerts.all() if one.at <= since]
     end_feeds_of(ports, set(gone) - ports.stores.alerts.get(gone).keys())
-    matched = ports.stores.matches.by_day(date.min) if gone else {}
+    matched = ports.stores.matches.by_day(FIRST_DAY) if gone else {}
     return ports.stores.removed_alerts.delete([one for one in gone if one not in matched])
