@@ -16,6 +16,7 @@ from pipeline.model import Alert, AlertState, RemovedAlert
 from pipeline.ports import Ports
 
 FIRST_DAY = date(1970, 1, 1)
+"""On which there may be matches: Elasticsearch keeps no earlier moment."""
 REMOVED_FOR = timedelta(days=7)
 """How long an alert that was removed may be put back."""
 
