@@ -70,8 +70,17 @@ def claim(delivery: Delivery, mail_id: str, now: datetime, lease: timedelta) -> 
 
 def held(delivery: Delivery, until: datetime, reason: str, now: datetime) -> Delivery:
     """Not before `until`. What is held while its worker is lost may have gone out, as at a claim."""
-    repeated = delivery.repeated or delivery.state is DeliveryState.SENDING
+    repeated = _may_be_out(delivery)
     return _to(delivery, DeliveryState.HELD, now, reason, reason=reason, due_at=until, repeated=repeated)
+
+
+def stopped(delivery: Delivery, reason: str, now: datetime) -> Delivery:
+    """Not to be sent any more, found out before it was claimed: it may have gone out, as where it is held."""
+    return replace(suppressed(delivery, reason, now), repeated=_may_be_out(delivery))
+
+
+def _may_be_out(delivery: Delivery) -> bool:
+    return delivery.repeated or delivery.state is DeliveryState.SENDING
 
 
 def sent(delivery: Delivery, answer: str, message_id: str, now: datetime) -> Delivery:

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
-from pipeline.deliver.decide import held, suppressed
+from pipeline.deliver.decide import held, stopped, suppressed
 from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_quiet, read_zone
 from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient, identify
 
@@ -72,8 +70,7 @@ def plan(due: Sequence[Delivery], alerts: Mapping[str, Alert], recipient: Recipi
     for delivery in due:
         why = _stopped(delivery, alerts.get(delivery.alert_id), recipient, now)
         if why:
-            lost = delivery.state is DeliveryState.SENDING  # by a worker who may have sent it
-            made.changed.append(suppressed(replace(delivery, repeated=delivery.repeated or lost), why, now))
+            made.changed.append(stopped(delivery, why, now))
         elif delivery.mail_id:
             again.setdefault(delivery.mail_id, []).append(delivery)
         elif delivery.reason.startswith(DIGEST):

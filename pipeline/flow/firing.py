@@ -98,6 +98,12 @@ def _updates(ports: Ports, repeated: Sequence[Match], stories: Mapping[str, Stor
     return [one for one, new in zip(made, ports.stores.matches.create(made), strict=True) if new]
 
 
+def complete_deliveries(ports: Ports) -> list[Delivery]:
+    """Write what somebody who died left half-written, a lease ago or more."""
+    grace = timedelta(seconds=ports.settings.lease)
+    return write_deliveries(ports, ports.stores.matches.undelivered(ports.clock.now() - grace), queued=False)
+
+
 def write_deliveries(ports: Ports, matches: Sequence[Match], *, queued: bool = True) -> list[Delivery]:
     """Write the deliveries of `matches`, then mark the matches: a set left half-written is completed by the sweep.
 

@@ -9,6 +9,7 @@ from pipeline.model import Delivery
 from pipeline.ports import LedgerFilter, Ports
 
 LONGEST_DIGEST = timedelta(days=8)
+"""What is in one mail was written within so long: a week, and a day for quiet hours and clocks that are set."""
 
 
 def mail_of(ports: Ports, delivery: Delivery) -> Iterator[Delivery]:

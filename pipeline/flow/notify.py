@@ -7,6 +7,7 @@ goes. A mail is written into the outbox before it is sent, so that it counts for
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,8 +110,7 @@ def _serve(turn: _Turn, channel: str) -> None:
         if outbox is not None:
             outbox = _let_go(turn, outbox, more=len(due) == MOST)
         if outbox is not None:  # what comes now goes as they want it by now
-            recipient = recipients_of(turn.ports, [address])[address]
-            turn = _Turn(turn.ports, recipient, turn.report, turn.until, turn.refusals)
+            turn = dataclasses.replace(turn, recipient=recipients_of(turn.ports, [address])[address])
 
 
 def _with_whole_mails(ports: Ports, due: Sequence[Delivery]) -> Sequence[Delivery]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from pipeline.errors import HostBusy
-from pipeline.flow.firing import write_deliveries
+from pipeline.flow.firing import complete_deliveries
 from pipeline.flow.ingest import IngestReport, ingest
 from pipeline.flow.notify import NotifyReport, notify
 from pipeline.flow.poll import PollReport, poll
@@ -134,9 +134,7 @@ def _notify(ports: Ports, pool: ThreadPoolExecutor, outcome: Round, progress: Pr
     def work(batch: Sequence[str]) -> NotifyReport:
         return notify(ports, batch)
 
-    # What somebody who died left half-written, as the sweep does it.
-    grace = timedelta(seconds=ports.settings.lease)
-    write_deliveries(ports, ports.stores.matches.undelivered(ports.clock.now() - grace), queued=False)
+    complete_deliveries(ports)
     for deliveries in _pages(ports, ports.stores.deliveries.due):
         ids = batches([delivery.id for delivery in deliveries], NOTIFY_BATCH)
         for report in _in_parallel(pool, "notify", ids, work, progress):

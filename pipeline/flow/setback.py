@@ -17,6 +17,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from pipeline.deliver.plan import DIGEST
+from pipeline.flow.mail import LONGEST_DIGEST
 from pipeline.flow.watchdog import COVERAGE, MINUTE, watchdog_id
 from pipeline.model import Delivery, DeliveryState, Entry, Feed, Outbox, Subscription, Watchdog, ready_at
 from pipeline.ports import DueRecords, Ports
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 EVERY = 1_000_000
 FAR = timedelta(days=3_650)
-LONGEST_DIGEST = timedelta(days=8)
-"""A week, and a day for clocks that are set."""
 
 Waiting = TypeVar("Waiting", Feed, Entry, Delivery, Subscription)
 Leased = TypeVar("Leased", Feed, Entry, Delivery, Outbox, Watchdog)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from pipeline.flow.beat import admits, swept
-from pipeline.flow.firing import write_deliveries
+from pipeline.flow.firing import complete_deliveries
 from pipeline.flow.pressure import pace, polled_now
 from pipeline.flow.setback import set_right
 from pipeline.flow.watchdog import due_watchdogs
@@ -49,11 +49,10 @@ def sweep(ports: Ports, token: int | None = None) -> Work:
     if not admits(ports, token):
         return Work([], [], [], [], [], [])
     set_right(ports)
+    complete_deliveries(ports)  # before the time is taken by which they are due
     now = ports.clock.now()
     stores = ports.stores
-    grace = timedelta(seconds=ports.settings.lease)
-    write_deliveries(ports, stores.matches.undelivered(now - grace), queued=False)
-    until = now + grace
+    until = now + timedelta(seconds=ports.settings.lease)
     allowed = pace(ports)
     feeds = _mark(stores.feeds, polled_now(ports, stores.feeds.due(now, MOST), allowed), now, until)
     found = stores.entries.due(now, MOST)

@@ -96,9 +96,10 @@ def _bounded(feed_url: str, body: bytes) -> tuple[bytes, str]:
         body = body[: ends[-1] if ends else most]
         note = f"malformed or unusual, and large: only its first {len(body):,} bytes were read"
     # Once as some parsers see it and once as others do, who pass over comments.
-    if max(_depth(body), _depth(_bare(body))) > MAX_DEPTH:
+    seen = (body, _bare(body))
+    if max(map(_depth, seen)) > MAX_DEPTH:
         raise ParseError(feed_url, f"not read: its elements are nested {MAX_DEPTH:,} deep, which no feed's are")
-    if any(_tags(entry) > MAX_TAGS for one in (body, _bare(body)) for entry in _ENTRY_END.split(one)):
+    if any(_tags(entry) > MAX_TAGS for one in seen for entry in _ENTRY_END.split(one)):
         raise ParseError(feed_url, f"not read: an entry has more than {MAX_TAGS:,} categories, which no feed's has")
     return body, note
 

@@ -172,19 +172,18 @@ class ElasticEntries(ElasticRecords[Entry]):
 
     def ready(self, until: datetime, *, backfill: bool) -> int:
         """How many are pending and ready by then."""
-        self.refresh()
-        query = _due([EntryState.PENDING], until)
-        query["bool"]["filter" if backfill else "must_not"] += [{"term": {"backfill": True}}]
-        with translated(self.client):
-            return int(self.client.count(index=self.shelf.alias, query=query)["count"])
+        return self._pending(until, [], backfill=backfill)
 
     def under_way(self, now: datetime, until: datetime, *, backfill: bool) -> int:
         """How many are pending that a message names or a worker holds after `now`, and at most to `until`."""
+        held = [{"range": {name: {"gt": _moment(now)}}} for name in ("queued_until", "lease_until")]
+        return self._pending(until, [{"bool": {"should": held, "minimum_should_match": 1}}], backfill=backfill)
+
+    def _pending(self, until: datetime, besides: Sequence[Body], *, backfill: bool) -> int:
         self.refresh()
         query = _due([EntryState.PENDING], until)
         query["bool"]["filter" if backfill else "must_not"] += [{"term": {"backfill": True}}]
-        held = [{"range": {name: {"gt": _moment(now)}}} for name in ("queued_until", "lease_until")]
-        query["bool"]["filter"] += [{"bool": {"should": held, "minimum_should_match": 1}}]
+        query["bool"]["filter"] += besides
         with translated(self.client):
             return int(self.client.count(index=self.shelf.alias, query=query)["count"])
 

@@ -15,7 +15,6 @@ from pipeline.flow.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Match, Recipient, Story, identify
 from pipeline.ports import LedgerFilter, Ports
 
-"""What is in one mail was written within so long: a week, and a day for quiet hours and clocks that are set."""
 MOST_NAMED = 10
 _WELL = frozenset({DeliveryState.PENDING, DeliveryState.HELD, DeliveryState.SENDING, DeliveryState.SENT})
 
