@@ -30,6 +30,8 @@ Failure = FetchUnavailable | FetchRefused | ParseError
 
 # How much a failure counts towards a feed's death at DEAD_AT.
 HARD, SOFT, NAMELESS = 1.0, 0.5, 0.25
+KILLED_OFTEN = 2 * SOFT
+"""Failures after which it is said of a feed that its polls are killed."""
 DEAD_AT = 30.0
 DEAD_EVERY = 86_400.0
 """Seconds between the polls of a dead feed: what comes back needs no person to notice."""
@@ -84,6 +86,19 @@ def after_poll(
         return _noted(after, Polled(now, new_entries))
     failed = replace(feed, polled_at=now, lease_until=None, queued_until=None, **_failed(feed, outcome, now, settings))
     return _noted(failed, Polled(now, error=outcome.reason))
+
+
+def after_lost_poll(feed: Feed, now: datetime, lease: timedelta) -> Feed:
+    """The feed as it is claimed when whoever had it before never said what came.
+
+    They were killed, or ran out of time: if this feed is why, it waits longer each time.
+    """
+    failures = feed.failures + SOFT
+    wait = lease * 2 ** min(2 * failures, 8.0)
+    error = (
+        feed.error if failures < KILLED_OFTEN else "whoever polls it is killed, again and again, or runs out of time"
+    )
+    return replace(feed, failures=failures, next_poll_at=now + wait, error=error)
 
 
 def _noted(feed: Feed, polled: Polled) -> Feed:

@@ -111,9 +111,6 @@ def take_in(
     return [(outcome, parsed, new) for (outcome, parsed), new in zip(read, written, strict=True)]
 
 
-KILLED_OFTEN = 2 * schedule.SOFT
-
-
 def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Feed | None:
     if feed.state not in POLLED or (feed.lease_until or now) > now:
         return None
@@ -122,13 +119,7 @@ def _claimed(feed: Feed, now: datetime, until: datetime, *, forced: bool) -> Fee
     claimed = replace(feed, lease_until=until, queued_until=None)
     if feed.lease_until is None:
         return claimed
-    # Whoever had it never said what came: it was killed, and if this feed is why, it waits longer each time.
-    failures = feed.failures + schedule.SOFT
-    wait = (until - now) * 2 ** min(2 * failures, 8.0)
-    error = (
-        feed.error if failures < KILLED_OFTEN else "whoever polls it is killed, again and again, or runs out of time"
-    )
-    return replace(claimed, failures=failures, next_poll_at=now + wait, error=error)
+    return schedule.after_lost_poll(claimed, now, until - now)
 
 
 def _read(ports: Ports, feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFeed | None]:

@@ -64,15 +64,18 @@ def made_ready(ports: Ports, watch: Path | None) -> list[str]:
     """All that is done once before work begins: also alerts understood anew, and a probe; what was done, in lines."""
     lines = prepare(ports, watch)
     anew = language.recheck_alerts(ports)
-    if respelt := recipients.respell(ports):
-        lines.append(f"recipients kept in lower case from now on: {respelt}")
     lines += [f"understood anew, after a change of lists or spellings: alert {alert.name!r}" for alert in anew]
     return [*lines, ports.stores.probe()]
 
 
 def prepare(ports: Ports, watch: Path | None) -> list[str]:
-    """Prepare the store and take in the watch folder; what was done, in lines."""
+    """Prepare the store and take in the watch folder; what was done, in lines.
+
+    Recipients are brought along too, also before a round of cron's: until then what they refuse would not be known.
+    """
     lines = ports.stores.prepare()
+    if respelt := recipients.respell(ports):
+        lines.append(f"recipients kept in lower case from now on: {respelt}")
     if watch is not None:
         lines += watchlist.take_in(ports, who(), watch)
     return lines
