@@ -22,8 +22,9 @@ FROM ${BASE}
 RUN useradd --system --uid 10001 --no-create-home wirewatch \
  && install -d -o wirewatch -g wirewatch /var/lib/wirewatch
 COPY --from=build /opt/wirewatch /opt/wirewatch
-# Celery and the extractor keep small files in HOME; the rest of the container may be read-only.
-ENV PATH=/opt/wirewatch/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+# Celery and the extractor keep small files in HOME; the rest of the container may be read-only. Threads share two heaps
+# (workers/crew.py says why).
+ENV PATH=/opt/wirewatch/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp MALLOC_ARENA_MAX=2
 WORKDIR /
 USER wirewatch
 CMD ["wirewatch", "--help"]

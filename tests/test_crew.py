@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +117,40 @@ def test_processes_that_are_not_needed_any_more_are_let_go_of(ports, pending, mo
         made.rest()
     assert not members(made)
     made.close()
+
+
+HEAPS_OF_THREADS = """
+import ctypes, sys, threading
+from pathlib import Path
+from pipeline.settings import load
+from workers import bootstrap
+from workers.crew import Crew
+
+if sys.argv[2] == "crew":
+    Crew(bootstrap.make_ports(load({}, data=sys.argv[1])))
+all_here = threading.Barrier(8)
+
+def hold():
+    held = bytes(100_000)
+    all_here.wait()
+
+threads = [threading.Thread(target=hold) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(f"{sys.argv[1]}/heaps".encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+print(Path(sys.argv[1], "heaps").read_text().count("<heap "))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has a heap for each thread")
+def test_threads_of_a_process_with_a_crew_share_two_heaps(tmp_path):
+    def heaps(of: str) -> int:
+        asked = [sys.executable, "-c", HEAPS_OF_THREADS, str(tmp_path), of]
+        return int(subprocess.run(asked, check=True, capture_output=True, text=True, timeout=60).stdout)
+
+    assert heaps("none") > crew.ARENAS  # as glibc does by itself
+    assert heaps("crew") == crew.ARENAS

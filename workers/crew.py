@@ -6,6 +6,7 @@ finds them when their lease has run out, as it does after any worker that died.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -33,6 +34,10 @@ TASKS_PER_PROCESS = 5_000
 """A process is replaced after so many batches, whatever its libraries have leaked by then."""
 PART_OF_LEASE = 0.9
 """When a batch is ended: before others may take its entries."""
+ARENAS = 2
+"""Heaps of a process whose threads poll. By itself glibc makes up to eight a core, and what one thread has freed is of
+no use to another: with two, the process held 10 MB less, as fast."""
+_M_ARENA_MAX = -8  # malloc.h of glibc
 
 
 class Crew:
@@ -44,6 +49,7 @@ class Crew:
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
         self._waiting = 0  # threads, for batches that the processes have
+        _bound_arenas()
 
     def get_ready(self) -> None:
         """Start the processes if what waits is worth them. Who asks waits for the first; nobody else who asks does."""
@@ -146,6 +152,13 @@ def rest() -> None:
     """Have the crew that was hired rest, if any was."""
     for crew in _hired:
         crew.rest()
+
+
+def _bound_arenas() -> None:
+    """Where there is another C library, nothing."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, ARENAS)
 
 
 def _begin(settings: Settings) -> None:
