@@ -33,8 +33,8 @@ from msgspec.structs import replace
 
 from benchmarks import newsstream
 from pipeline import flow
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.firing import write_deliveries
-from pipeline.flow.manage import NewFeed, add_feeds
 from pipeline.model import identify
 from pipeline.ports import Ports
 from pipeline.settings import load

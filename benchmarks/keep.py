@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from benchmarks import newsstream
 from pipeline import dedupe
 from pipeline.adapters import elastic, sqlite
-from pipeline.flow.prune import Bounds, prune
+from pipeline.flow.operations.prune import Bounds, prune
 from pipeline.model import EntryState, Story, identify
 from pipeline.ports import Claim, Ports, Sketched, Stores
 from pipeline.settings import load

@@ -24,7 +24,7 @@ from typing import Any, cast
 from pipeline.adapters import sqlite
 from pipeline.coverage import PATIENCE, coverage, sources, sources_of
 from pipeline.deliver import decide
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.watchdog import due_watchdogs
 from pipeline.model import Delivery, Match, identify
 from pipeline.ports import LedgerFilter, Ports

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
-from pipeline.flow.status import status
+from pipeline.flow.operations.status import status
 from pipeline.model import DeliveryState, Stage
 from pipeline.ports import Ports
 from pipeline.settings import load

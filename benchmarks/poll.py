@@ -26,8 +26,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pipeline.flow import opml
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds import opml
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
 from pipeline.model import Entry, EntryState, identify
 from pipeline.ports import Ports

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from pipeline.adapters import sqlite
-from pipeline.flow.related import related
+from pipeline.flow.stories.related import related
 from pipeline.model import Story
 from pipeline.ports import Ports
 from tests import builders

@@ -1,4 +1,4 @@
-"""discover: which feeds a site has, and which of them is meant. No I/O: flow/discover.py asks.
+"""discover: which feeds a site has, and which of them is meant. No I/O: flow/feeds/discover.py asks.
 
 In this order: Link headers (RFC 8288) and <link rel=alternate> (RSS Autodiscovery, WHATWG HTML 4.6.7.1), else links of
 the page that look like feeds, else the few addresses where feeds usually stand.

@@ -12,8 +12,8 @@ from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import urlencode
 
-from pipeline.flow.credentials import make_token
-from pipeline.flow.users import find_user, invite
+from pipeline.flow.accounts.credentials import make_token
+from pipeline.flow.accounts.users import find_user, invite
 from pipeline.model import Role, Scope
 from pipeline.ports import Ports
 from tests.consoles import console

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
-from pipeline.flow.search import search
+from pipeline.flow.stories.search import search
 from pipeline.model import identify
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.syntax import parse

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import StoreUnavailable
-from pipeline.flow.audit import audits
-from pipeline.flow.users import change_user, first_link, invite, link_for, use_link
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.accounts.users import change_user, first_link, invite, link_for, use_link
 from pipeline.model import Role, User
 from pipeline.ports import Ports
 from tests import builders

@@ -14,9 +14,9 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from pipeline.adapters import sqlite
 from pipeline.errors import BadInput, StoreUnavailable
-from pipeline.flow.audit import audits
-from pipeline.flow.manage import NewAlert, alert_id, put_alert
-from pipeline.flow.users import change_user, remove_user
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.accounts.users import change_user, remove_user
+from pipeline.flow.alerts.manage import NewAlert, alert_id, put_alert
 from pipeline.model import Role, Scope
 from pipeline.ports import Ports
 from tests import builders

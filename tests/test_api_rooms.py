@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.flow.audit import audits
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.deeds.alerts import remove_alert
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, feed_id, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds, feed_id
 from pipeline.model import DeliveryState, EntryState, FeedState, Role, Scope
 from pipeline.ports import Ports
 from tests import builders, web

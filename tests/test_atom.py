@@ -18,10 +18,10 @@ from lxml import etree
 
 from pipeline.deliver import atom
 from pipeline.deliver.atom import NAMESPACE, Places
-from pipeline.flow import syndicate
-from pipeline.flow.audit import audits
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.accounts.users import change_user, invite, remove_user
+from pipeline.flow.alerts import syndicate
 from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed, remove_alert, restore_alert
-from pipeline.flow.users import change_user, invite, remove_user
 from pipeline.model import Alert, Role, User
 from pipeline.ports import Ports
 from tests import builders

@@ -20,9 +20,9 @@ import pytest
 from backports import zstd
 
 from pipeline import flow
-from pipeline.flow.explain import explain
-from pipeline.flow.quarantine import quarantine
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.operations.quarantine import quarantine
+from pipeline.flow.operations.reconcile import reconcile
+from pipeline.flow.stories.explain import explain
 from pipeline.model import DeliveryState
 from pipeline.ports import LedgerFilter, Ports
 from tests import web

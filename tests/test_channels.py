@@ -28,14 +28,14 @@ from pipeline.deliver.links import Action, token
 from pipeline.deliver.post import request_for
 from pipeline.deliver.render import subject
 from pipeline.errors import BadInput, FetchRefused
-from pipeline.flow.channels import check_channel, put_channel
+from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.firing import match_stories
-from pipeline.flow.manage import NewAlert, put_alert
 from pipeline.flow.notify import notify
-from pipeline.flow.people import NewGroup, NewRecipient, put_group, put_recipient
-from pipeline.flow.preferences import change, set_subscribed
-from pipeline.flow.recipients import recipient_id
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.operations.reconcile import reconcile
+from pipeline.flow.readers.channels import check_channel, put_channel
+from pipeline.flow.readers.people import NewGroup, NewRecipient, put_group, put_recipient
+from pipeline.flow.readers.preferences import change, set_subscribed
+from pipeline.flow.readers.recipients import recipient_id
 from pipeline.model import Delivery, DeliveryState, Entity, EntityKind, Evidence, Recipient
 from pipeline.ports import Ports
 from pipeline.settings import load

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.flow.explain import explain
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
-from pipeline.flow.search import search
+from pipeline.flow.stories.explain import explain
+from pipeline.flow.stories.search import search
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.syntax import parse
 from tests import web

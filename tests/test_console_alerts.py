@@ -10,11 +10,11 @@ import pytest
 
 from pipeline.deliver.policy import most_a_day
 from pipeline.errors import BadInput
-from pipeline.flow.audit import audits
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.alerts.manage import NewAlert, alert_id, find_alert, put_alert
 from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed
-from pipeline.flow.manage import NewAlert, alert_id, find_alert, put_alert
-from pipeline.flow.people import NewGroup, put_group
+from pipeline.flow.readers.people import NewGroup, put_group
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
 from tests.browser import Desk, browsing

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.flow.audit import audits
-from pipeline.flow.manage import NewFeed, add_feeds, feed_id
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.feeds.manage import NewFeed, add_feeds, feed_id
 from pipeline.model import FeedState, Role
 from pipeline.ports import Ports
 from tests import builders, web

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.flow.audit import audits
-from pipeline.flow.people import NewGroup, put_group
-from pipeline.flow.preferences import irrelevant_counts
+from pipeline.flow.accounts.audit import audits
+from pipeline.flow.readers.people import NewGroup, put_group
+from pipeline.flow.readers.preferences import irrelevant_counts
 from pipeline.model import EVERY_ALERT, DeliveryState, Recipient, Role
 from pipeline.ports import Ports
 from tests import builders

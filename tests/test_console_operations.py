@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from pipeline.flow.audit import audits
+from pipeline.flow.accounts.audit import audits
 from pipeline.flow.beat import swept
-from pipeline.flow.queues import queues
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.operations.queues import queues
+from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.sweep import sweep
 from pipeline.model import DeliveryState, EntryState, Event, Role
 from pipeline.settings import in_force, load

@@ -12,8 +12,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.flow import csvs
-from pipeline.flow.manage import NewAlert, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.stories import csvs
 from pipeline.model import Changes, DeliveryState, Entity, EntityKind, Revision, Role, Story
 from tests import builders
 from tests.browser import Desk, browsing

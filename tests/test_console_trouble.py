@@ -13,9 +13,9 @@ import pytest
 
 from pipeline import dedupe
 from pipeline.adapters import elastic
-from pipeline.flow.browse import asked, browse, most_relevant
-from pipeline.flow.manage import NewAlert, put_alert
-from pipeline.flow.preview import preview
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.alerts.preview import preview
+from pipeline.flow.stories.browse import asked, browse, most_relevant
 from pipeline.model import Role
 from pipeline.ports import Claim, Ports
 from pipeline.settings import load

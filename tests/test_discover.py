@@ -10,7 +10,7 @@ from pipeline import discover
 from pipeline.address import address_key
 from pipeline.discover import FeedLink, choices, feed_links, format_of, replacement, stated_encoding, usual_addresses
 from pipeline.errors import BadInput, ParseError
-from pipeline.flow.discover import Document, Site, completed, look, read_feed, suggest
+from pipeline.flow.feeds.discover import Document, Site, completed, look, read_feed, suggest
 from pipeline.model import FetchResponse
 from tests import builders, web
 

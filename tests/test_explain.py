@@ -7,8 +7,8 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from pipeline import flow
-from pipeline.flow.explain import explain
-from pipeline.flow.manage import NewAlert, alert_id, put_alert
+from pipeline.flow.alerts.manage import NewAlert, alert_id, put_alert
+from pipeline.flow.stories.explain import explain
 from pipeline.model import EntryState, Recipient, identify
 from tests import web
 from tests.test_flow import NEAR_KURSK, one_round, only, watch

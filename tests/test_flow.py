@@ -21,14 +21,15 @@ from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.smtp import SmtpMailer
 from pipeline.errors import HostBusy
 from pipeline.extract.page import extract
-from pipeline.flow.explain import explain
+from pipeline.flow.alerts.manage import NewAlert, put_alert, set_alert_state
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
+from pipeline.flow.feeds.overview import by_urgency, overview
 from pipeline.flow.firing import match_stories
 from pipeline.flow.ingest import PATIENCE
 from pipeline.flow.lookback import look_back
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_alert_state
 from pipeline.flow.once import Round, once
-from pipeline.flow.overview import by_urgency, overview
 from pipeline.flow.poll import _claimed
+from pipeline.flow.stories.explain import explain
 from pipeline.flow.sweep import forget_queue
 from pipeline.health import FeedHealth
 from pipeline.model import AlertState, Article, DeliveryState, EntryState, FeedState, TextFrom

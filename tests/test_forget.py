@@ -9,8 +9,8 @@ import pytest
 from pipeline import flow
 from pipeline.adapters.codec import plain
 from pipeline.errors import BadInput
-from pipeline.flow.explain import explain
-from pipeline.flow.forget import FORGOTTEN, forget
+from pipeline.flow.stories.explain import explain
+from pipeline.flow.stories.forget import FORGOTTEN, forget
 from pipeline.model import EntryState
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.syntax import parse

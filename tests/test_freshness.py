@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline import flow, freshness
-from pipeline.flow.explain import explain
-from pipeline.flow.language import put_list
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.language import put_list
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
+from pipeline.flow.stories.explain import explain
 from pipeline.model import Arrival, Article, DeliveryState, TextFrom
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load

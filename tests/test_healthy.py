@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline import flow
-from pipeline.flow.queues import stuck, unswept
+from pipeline.flow.operations.queues import stuck, unswept
 from tests import builders
 
 TASKS = ("poll", "ingest", "notify", "subscribe")

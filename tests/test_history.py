@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from pipeline.deliver.render import in_text
-from pipeline.flow import history
-from pipeline.flow.language import understood
+from pipeline.flow.alerts import history
+from pipeline.flow.alerts.language import understood
 from tests import builders
 
 

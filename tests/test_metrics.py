@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters import sqlite
-from pipeline.flow.credentials import make_token
+from pipeline.flow.accounts.credentials import make_token
 from pipeline.model import Role, Scope
 from tests import scrape, web
 from tests.browser import Browser

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadInput
-from pipeline.flow import opml
-from pipeline.flow.manage import NewFeed
+from pipeline.flow.feeds import opml
+from pipeline.flow.feeds.manage import NewFeed
 from pipeline.model import Feed, FeedState, Pages
 from tests import builders
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from pipeline.extract import policy
 from pipeline.extract.policy import LOOKED_AT, REMEMBERED, SAME_IN_A_ROW, barred, compare, learnt, lesson, why_no_page
-from pipeline.flow.check import check
-from pipeline.flow.manage import NewFeed, add_feeds, set_feed_pages
+from pipeline.flow.feeds.check import check
+from pipeline.flow.feeds.manage import NewFeed, add_feeds, set_feed_pages
 from pipeline.flow.once import once
 from pipeline.health import health_of
 from pipeline.model import Article, Entry, PageRecord, Pages, TextFrom

@@ -21,9 +21,10 @@ from pipeline.adapters.watchlist import import_lists
 from pipeline.deliver.links import Action, token
 from pipeline.deliver.render import Item, render
 from pipeline.errors import BadInput, DeliveryUnavailable, NotFound
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, alert_id, find_alert, put_alert
+from pipeline.flow.alerts.manage import NewAlert, alert_id, find_alert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
-from pipeline.flow.people import (
+from pipeline.flow.readers.people import (
     NewGroup,
     NewRecipient,
     checked_mail_address,
@@ -31,8 +32,8 @@ from pipeline.flow.people import (
     put_recipient,
     remove_group,
 )
-from pipeline.flow.preferences import change
-from pipeline.flow.recipients import alerts_for, recipient_id, respell
+from pipeline.flow.readers.preferences import change
+from pipeline.flow.readers.recipients import alerts_for, recipient_id, respell
 from pipeline.model import EVERY_ALERT, Delivery, DeliveryState, Recipient, identify
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load

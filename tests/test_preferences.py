@@ -23,9 +23,10 @@ from msgspec.structs import replace
 from pipeline.adapters.keyfile import kept_key
 from pipeline.deliver.links import GOOD_FOR, Links, links, read_token, token
 from pipeline.errors import BadInput, SettingError
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
-from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
+from pipeline.flow.readers.preferences import irrelevant_counts, irrelevant_stories
 from pipeline.model import Delivery, DeliveryState, Recipient
 from pipeline.ports import Ports
 from pipeline.settings import load

@@ -14,7 +14,8 @@ import pytest
 
 from pipeline import flow, websub
 from pipeline.errors import StoreUnavailable
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert, set_feed_state
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds, set_feed_state
 from pipeline.flow.once import once
 from pipeline.flow.subscribe import end
 from pipeline.model import FeedState, Subscription, SubscriptionState

@@ -13,8 +13,8 @@ from pipeline.adapters.sqlite.database import _RECONCILIATION, _STEPS, Database
 from pipeline.deliver import decide
 from pipeline.deliver.reconcile import MOST_FAULTS, Account, FaultKind
 from pipeline.deliver.reconcile import reconcile as account_of
-from pipeline.flow.manage import alert_id
-from pipeline.flow.reconcile import in_lines, reconcile
+from pipeline.flow.alerts.manage import alert_id
+from pipeline.flow.operations.reconcile import in_lines, reconcile
 from pipeline.model import Delivery, DeliveryState, Match, identify
 from tests import builders, web
 from tests.builders import NOON, later

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.flow.related import related
+from pipeline.flow.stories.related import related
 from pipeline.model import Entity, EntityKind
 from pipeline.related import LEAST_BESIDE, Traits, rare, shared
 from tests import builders

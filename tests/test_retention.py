@@ -15,9 +15,10 @@ from pipeline import flow, retention
 from pipeline.adapters import sqlite
 from pipeline.dedupe.clusters import COPIED_WITHIN
 from pipeline.errors import BadInput
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
-from pipeline.flow.prune import LATE, Bounds, prune
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
+from pipeline.flow.operations.prune import LATE, Bounds, prune
+from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.watchdog import EXPIRY, due_watchdogs, watch
 from pipeline.model import (
     UNSENT,

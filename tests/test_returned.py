@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.deliver.returned import read_returned
+from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.firing import match_stories
-from pipeline.flow.manage import NewAlert, put_alert
 from pipeline.flow.notify import notify
-from pipeline.flow.recipients import recipients_of
-from pipeline.flow.reconcile import reconcile
-from pipeline.flow.returned import take_returned
+from pipeline.flow.operations.reconcile import reconcile
+from pipeline.flow.readers.recipients import recipients_of
+from pipeline.flow.readers.returned import take_returned
 from pipeline.model import Delivery, DeliveryState
 from tests import builders
 

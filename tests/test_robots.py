@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline import robots
 from pipeline.errors import FetchRefused, FetchUnavailable
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
 from pipeline.flow.pages import MOST_HOSTS, fetch_pages
 from pipeline.model import FetchResponse, TextFrom

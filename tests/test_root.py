@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.flow.credentials import open_session
+from pipeline.flow.accounts.credentials import open_session
+from pipeline.flow.accounts.users import invite
+from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.deeds.alerts import remove_alert
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
-from pipeline.flow.users import invite
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.model import EntryState, Role
 from tests import builders
 from tests.browser import Browser

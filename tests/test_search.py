@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.errors import QueryError
-from pipeline.flow import search as finding
-from pipeline.flow.language import understood
+from pipeline.flow.alerts.language import understood
+from pipeline.flow.stories import search as finding
 from pipeline.model import Entity, EntityKind
 from pipeline.ports import StoryFilter
 from pipeline.query.filters import Filters, split

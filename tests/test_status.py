@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.flow.queues import queues
-from pipeline.flow.status import status, troubles
+from pipeline.flow.operations.queues import queues
+from pipeline.flow.operations.status import status, troubles
 from pipeline.flow.watchdog import COVERAGE, LEDGER, watchdog_id
 from pipeline.model import DeliveryState, EntryState, Event, Watchdog
 from tests import builders

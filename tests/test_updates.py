@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.flow.explain import explain
+from pipeline.flow.stories.explain import explain
 from pipeline.ports import Ports
 from tests import web
 from tests.test_cluster import WIRE, body, one_round, tell, watch

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow import audit, credentials
-from pipeline.flow.credentials import (
+from pipeline.flow.accounts import audit, credentials
+from pipeline.flow.accounts.credentials import (
     find_credential,
     holder,
     make_token,
@@ -18,8 +18,7 @@ from pipeline.flow.credentials import (
     revoke_token,
     tokens_of,
 )
-from pipeline.flow.prune import Bounds, prune
-from pipeline.flow.users import (
+from pipeline.flow.accounts.users import (
     change_password,
     change_user,
     find_user,
@@ -33,6 +32,7 @@ from pipeline.flow.users import (
     use_link,
     users,
 )
+from pipeline.flow.operations.prune import Bounds, prune
 from pipeline.flow.watchdog import EXPIRY, due_watchdogs, watch
 from pipeline.model import CredentialKind, Role, Scope, User
 from pipeline.ports import Ports

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.errors import BadInput, NotFound, QueryError
-from pipeline.flow import language
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, find_alert, put_alert
+from pipeline.flow.alerts import language
+from pipeline.flow.alerts.manage import NewAlert, find_alert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate, matches
 from pipeline.query.meaning import Lexicon, understand

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow import opml
-from pipeline.flow.check import Fate, check
-from pipeline.flow.discover import Document
-from pipeline.flow.imports import BATCH, import_feeds
-from pipeline.flow.manage import (
+from pipeline.flow.feeds import opml
+from pipeline.flow.feeds.check import Fate, check
+from pipeline.flow.feeds.discover import Document
+from pipeline.flow.feeds.imports import BATCH, import_feeds
+from pipeline.flow.feeds.manage import (
     NewFeed,
     add_feeds,
     feed_id,
@@ -19,8 +19,8 @@ from pipeline.flow.manage import (
     replace_feed,
     set_feed_state,
 )
+from pipeline.flow.feeds.opml import Outlines
 from pipeline.flow.once import once
-from pipeline.flow.opml import Outlines
 from pipeline.model import FeedState, FetchResponse, ParsedFeed
 from tests import web
 from workers.cli.adding import tell_twin

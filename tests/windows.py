@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from pipeline.flow.credentials import open_session
+from pipeline.flow.accounts.credentials import open_session
 from pipeline.model import User
 from pipeline.ports import Ports
 from tests.consoles import console

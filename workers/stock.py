@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from pipeline.errors import WirewatchError
-from pipeline.flow.queues import Queue
-from pipeline.flow.status import Status, status
+from pipeline.flow.operations.queues import Queue
+from pipeline.flow.operations.status import Status, status
 from pipeline.health import FeedHealth
 from pipeline.model import DeliveryState
 from pipeline.ports import Ports

@@ -25,8 +25,8 @@ from benchmarks.console.analysts import fill
 from benchmarks.console.pages import Ask
 from pipeline.adapters import sqlite
 from pipeline.adapters.clock import SystemClock
-from pipeline.flow.credentials import make_link
-from pipeline.flow.users import use_link
+from pipeline.flow.accounts.credentials import make_link
+from pipeline.flow.accounts.users import use_link
 from pipeline.ports import Stores
 from tests import builders
 from tests.browser import Browser

@@ -12,8 +12,8 @@ from operator import attrgetter
 from typing import Any
 
 from pipeline.errors import BadInput
-from pipeline.flow.manage import NewAlert
-from pipeline.flow.people import DESCRIBED, NewGroup, NewRecipient, is_described
+from pipeline.flow.alerts.manage import NewAlert
+from pipeline.flow.readers.people import DESCRIBED, NewGroup, NewRecipient, is_described
 from pipeline.model import Alert, Group, Recipient
 
 USUAL: dict[str, Any] = {

@@ -10,13 +10,13 @@ from pipeline.adapters import alertfile
 from pipeline.adapters.alertfile import USUAL, Lists
 from pipeline.deliver.channel import shown
 from pipeline.errors import BadInput
-from pipeline.flow import opml
+from pipeline.flow.alerts.manage import alert_id, checked_alert
 from pipeline.flow.deeds.alerts import save_alert
 from pipeline.flow.deeds.feeds import import_list
 from pipeline.flow.deeds.people import put_group, put_recipient
-from pipeline.flow.imports import Imported
-from pipeline.flow.manage import alert_id, checked_alert
-from pipeline.flow.people import (
+from pipeline.flow.feeds import opml
+from pipeline.flow.feeds.imports import Imported
+from pipeline.flow.readers.people import (
     DESCRIBED,
     NewGroup,
     NewRecipient,

@@ -15,7 +15,7 @@ from pipeline import match
 from pipeline.deliver import decide
 from pipeline.deliver.channel import channel_of
 from pipeline.deliver.plan import first
-from pipeline.flow.recipients import members, recipients_of
+from pipeline.flow.readers.recipients import members, recipients_of
 from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Stage, Story, identify
 from pipeline.outlets import cluster_of
 from pipeline.ports import Ports

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from pipeline import dedupe, enrich, extract, freshness, index, robots, walls
 from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, HostBusy, WirewatchError
 from pipeline.flow.firing import match_stories
-from pipeline.flow.forget import blanked, erase, marked
 from pipeline.flow.keep import Seen, keep
 from pipeline.flow.pages import fetch_pages
+from pipeline.flow.stories.forget import blanked, erase, marked
 from pipeline.model import (
     Article,
     DeliveryState,

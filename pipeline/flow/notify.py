@@ -25,10 +25,10 @@ from pipeline.deliver.language import language
 from pipeline.deliver.plan import DIGEST, HOUR, mail_id, plan
 from pipeline.deliver.policy import read_zone
 from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable
+from pipeline.flow.alerts.coverage import coverage_of
 from pipeline.flow.cluster import elsewhere
-from pipeline.flow.coverage import coverage_of
 from pipeline.flow.mail import mail_of
-from pipeline.flow.recipients import bounced, recipients_of
+from pipeline.flow.readers.recipients import bounced, recipients_of
 from pipeline.flow.send import send
 from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, Stage, identify
 from pipeline.ports import Ports

@@ -22,9 +22,9 @@ from pipeline.coverage import Coverage, coverage
 from pipeline.deliver.notice import notice_mail
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, StoreError
 from pipeline.flow.deeds.alerts import forget_removed
-from pipeline.flow.overview import by_urgency
-from pipeline.flow.prune import Bounds, prune
-from pipeline.flow.reconcile import in_lines, reconcile
+from pipeline.flow.feeds.overview import by_urgency
+from pipeline.flow.operations.prune import Bounds, prune
+from pipeline.flow.operations.reconcile import in_lines, reconcile
 from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
 from pipeline.ports import Ports
 

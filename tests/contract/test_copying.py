@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from pipeline.adapters import archive, sqlite
 from pipeline.errors import BadInput, StoreError
-from pipeline.flow import copying
+from pipeline.flow.operations import copying
 from pipeline.kept import KINDS, MOMENTS, at_rest
 from pipeline.model import DeliveryState, identify
 from pipeline.ports import Copied, Stores

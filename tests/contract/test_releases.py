@@ -16,10 +16,10 @@ import pytest
 from pipeline import flow
 from pipeline.adapters import sqlite
 from pipeline.adapters.sqlite.database import VERSION
-from pipeline.flow import copying
-from pipeline.flow.explain import explain
-from pipeline.flow.reconcile import reconcile
-from pipeline.flow.search import search
+from pipeline.flow.operations import copying
+from pipeline.flow.operations.reconcile import reconcile
+from pipeline.flow.stories.explain import explain
+from pipeline.flow.stories.search import search
 from pipeline.model import DeliveryState
 from pipeline.ports import Ports, Stores, StoryFilter
 from pipeline.query.syntax import parse

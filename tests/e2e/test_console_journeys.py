@@ -14,8 +14,8 @@ from functools import partial
 import pytest
 from playwright.sync_api import expect
 
-from pipeline.flow.manage import all_alerts
-from pipeline.flow.users import first_link, user_id
+from pipeline.flow.accounts.users import first_link, user_id
+from pipeline.flow.alerts.manage import all_alerts
 from pipeline.model import DeliveryState, EntryState, Role, User
 from pipeline.ports import Ports
 from tests import builders

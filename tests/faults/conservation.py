@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.operations.reconcile import reconcile
 from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Match, Story, identify
 from pipeline.ports import Ports
 from tests import builders

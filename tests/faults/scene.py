@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from benchmarks import newsstream
 from pipeline.adapters.elastic.client import connect
-from pipeline.flow.manage import NewFeed, add_feeds
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import web

@@ -14,7 +14,7 @@ import pytest
 from celery import Celery
 
 from pipeline import flow
-from pipeline.flow.manage import NewFeed, add_feeds
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.setback import set_back
 from pipeline.model import DeliveryState
 from pipeline.ports import Ports

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters import sqlite
-from pipeline.flow.manage import NewFeed, add_feeds
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
 from tests.conftest import world
 from tests.faults.conservation import conservation, entry_id

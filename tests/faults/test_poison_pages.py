@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.adapters import sqlite
 from pipeline.adapters.extractor import ProcessExtractor
-from pipeline.flow.manage import NewFeed, add_feeds
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
 from pipeline.ports import Ports
 from tests import web

@@ -12,7 +12,8 @@ import pytest
 from pipeline import flow
 from pipeline.adapters import elastic
 from pipeline.errors import StoreUnavailable
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import web

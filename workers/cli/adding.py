@@ -8,11 +8,11 @@ import click
 
 from pipeline.discover import FeedLink, choices
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable
-from pipeline.flow import discover
-from pipeline.flow.adding import described
 from pipeline.flow.deeds.feeds import add_feeds
-from pipeline.flow.discover import Document, Site
-from pipeline.flow.manage import KnownFeeds, NewFeed, known_feeds, refuse_known
+from pipeline.flow.feeds import discover
+from pipeline.flow.feeds.adding import described
+from pipeline.flow.feeds.discover import Document, Site
+from pipeline.flow.feeds.manage import KnownFeeds, NewFeed, known_feeds, refuse_known
 from pipeline.model import Pages
 from pipeline.ports import Ports
 from workers import bootstrap

@@ -11,11 +11,11 @@ import click
 from pipeline.adapters import alertfile, watchlist
 from pipeline.deliver.channel import shown
 from pipeline.deliver.render import in_text
-from pipeline.flow import history, manage
+from pipeline.flow.alerts import history, manage
+from pipeline.flow.alerts.language import understood
 from pipeline.flow.deeds import alerts as deeds
-from pipeline.flow.imports import Imported
-from pipeline.flow.language import understood
-from pipeline.flow.preferences import irrelevant_counts, irrelevant_stories
+from pipeline.flow.feeds.imports import Imported
+from pipeline.flow.readers.preferences import irrelevant_counts, irrelevant_stories
 from pipeline.model import Alert, AlertState
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render

@@ -13,7 +13,7 @@ import click
 
 from pipeline.adapters import archive
 from pipeline.errors import BadInput, BrokenArchive, StoreError, StoreUnavailable
-from pipeline.flow import copying
+from pipeline.flow.operations import copying
 from pipeline.kept import Contents
 from pipeline.ports import Stores
 from workers import bootstrap

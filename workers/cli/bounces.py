@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import click
 
-from pipeline.flow.returned import take_returned
+from pipeline.flow.readers.returned import take_returned
 from workers import bootstrap
 
 

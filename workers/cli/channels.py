@@ -7,8 +7,8 @@ from typing import TextIO
 import click
 
 from pipeline.deliver.channel import Channel, channel_of, shown
-from pipeline.flow.channels import try_channel
 from pipeline.flow.deeds.people import put_channel
+from pipeline.flow.readers.channels import try_channel
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.who import who

@@ -6,9 +6,9 @@ import calendar
 
 import click
 
-from pipeline.flow import discover
-from pipeline.flow.check import Check
-from pipeline.flow.check import check as check_feed
+from pipeline.flow.feeds import discover
+from pipeline.flow.feeds.check import Check
+from pipeline.flow.feeds.check import check as check_feed
 from pipeline.model import ParsedFeed
 from workers import bootstrap
 from workers.cli import show

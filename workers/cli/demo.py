@@ -15,7 +15,8 @@ import click
 
 from pipeline import settings as settings_table
 from pipeline.errors import WirewatchError
-from pipeline.flow.manage import NewAlert, NewFeed, add_feeds, put_alert
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
 from pipeline.ports import Ports
 from pipeline.settings import Settings

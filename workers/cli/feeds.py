@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from pipeline.adapters import watchlist
-from pipeline.flow import discover, opml
 from pipeline.flow.deeds import feeds as deeds
 from pipeline.flow.deeds.feeds import Deed
-from pipeline.flow.imports import Imported
+from pipeline.flow.feeds import discover, opml
+from pipeline.flow.feeds.imports import Imported
 from pipeline.model import Pages
 from workers import bootstrap
 from workers.cli import show

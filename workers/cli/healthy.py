@@ -7,7 +7,7 @@ import socket
 import click
 
 from pipeline.errors import WirewatchError
-from pipeline.flow.queues import stuck, unswept
+from pipeline.flow.operations.queues import stuck, unswept
 from workers import bootstrap
 
 WORKERS = ("poll", "ingest", "notify")

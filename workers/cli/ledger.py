@@ -11,11 +11,11 @@ import click
 
 from pipeline.deliver.channel import one_spelling
 from pipeline.errors import NotFound
-from pipeline.flow import export
+from pipeline.flow.alerts.manage import find_alert
 from pipeline.flow.deeds.entries import replay as replay_entries
-from pipeline.flow.manage import find_alert
-from pipeline.flow.quarantine import quarantine as in_quarantine
-from pipeline.flow.reconcile import PAGE, in_lines, reconcile
+from pipeline.flow.operations.quarantine import quarantine as in_quarantine
+from pipeline.flow.operations.reconcile import PAGE, in_lines, reconcile
+from pipeline.flow.stories import export
 from pipeline.model import DeliveryState
 from pipeline.ports import LedgerFilter, Ports
 from workers import bootstrap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from msgspec.structs import asdict
 
-from pipeline.flow.overview import by_urgency
+from pipeline.flow.feeds.overview import by_urgency
 from pipeline.health import FeedHealth, Health
 from pipeline.model import Feed
 from workers import bootstrap

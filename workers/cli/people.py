@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from pipeline.deliver.channel import shown
+from pipeline.flow.alerts.manage import find_alert
 from pipeline.flow.deeds import people as deeds
-from pipeline.flow.manage import find_alert
-from pipeline.flow.people import NewGroup, NewRecipient
+from pipeline.flow.readers.people import NewGroup, NewRecipient
 from pipeline.model import EVERY_ALERT, Group, Recipient
 from workers import bootstrap
 from workers.cli import show

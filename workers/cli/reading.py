@@ -9,12 +9,12 @@ import click
 
 from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
-from pipeline.flow import export
-from pipeline.flow import search as finding
-from pipeline.flow.explain import explain as explain_story
-from pipeline.flow.explain import find_story
-from pipeline.flow.language import understood
-from pipeline.flow.related import related as relate
+from pipeline.flow.alerts.language import understood
+from pipeline.flow.stories import export
+from pipeline.flow.stories import search as finding
+from pipeline.flow.stories.explain import explain as explain_story
+from pipeline.flow.stories.explain import find_story
+from pipeline.flow.stories.related import related as relate
 from pipeline.model import Story
 from pipeline.outlets import in_words
 from pipeline.ports import StoryFilter

@@ -15,10 +15,11 @@ import click
 
 from pipeline.adapters import watchlist
 from pipeline.errors import StoreUnavailable, WirewatchError
-from pipeline.flow import language, recipients
+from pipeline.flow.accounts.users import first_link
+from pipeline.flow.alerts import language
 from pipeline.flow.once import Round, once
+from pipeline.flow.readers import recipients
 from pipeline.flow.sweep import forget_queue
-from pipeline.flow.users import first_link
 from pipeline.ports import Ports
 from workers import bootstrap
 from workers.cli import demo as demo_room

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from pipeline.flow.queues import Queue
-from pipeline.flow.status import Status, Trouble, troubles
-from pipeline.flow.status import status as look
+from pipeline.flow.operations.queues import Queue
+from pipeline.flow.operations.status import Status, Trouble, troubles
+from pipeline.flow.operations.status import status as look
 from pipeline.flow.watchdog import LEDGER
 from pipeline.health import span
 from pipeline.settings import Settings, in_force

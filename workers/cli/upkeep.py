@@ -10,7 +10,7 @@ import click
 from pipeline import settings as settings_table
 from pipeline.errors import BadInput
 from pipeline.flow.deeds.stories import forget as forget_story
-from pipeline.flow.prune import Bounds, prune
+from pipeline.flow.operations.prune import Bounds, prune
 from workers import bootstrap
 from workers.cli import show
 from workers.cli.who import who

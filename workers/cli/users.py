@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipeline.flow import users as people
-from pipeline.flow.credentials import make_token
+from pipeline.flow.accounts import users as people
+from pipeline.flow.accounts.credentials import make_token
 from pipeline.model import Role, Scope, User
 from workers import bootstrap
 from workers.cli import show

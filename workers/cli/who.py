@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 
-from pipeline.flow.audit import of_shell
+from pipeline.flow.accounts.audit import of_shell
 
 
 def who() -> str:

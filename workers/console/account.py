@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from pipeline.errors import BadInput
-from pipeline.flow.credentials import make_token, revoke_token, tokens_of
-from pipeline.flow.users import change_password
+from pipeline.flow.accounts.credentials import make_token, revoke_token, tokens_of
+from pipeline.flow.accounts.users import change_password
 from pipeline.model import Scope, User
 from pipeline.ports import Ports
 from workers.console import shell

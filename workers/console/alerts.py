@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request, Response
 
 from pipeline.deliver.channel import shown as shown_address
 from pipeline.errors import BadInput, NotFound, QueryError
-from pipeline.flow import manage, syndicate
+from pipeline.flow.alerts import manage, syndicate
+from pipeline.flow.alerts.history import EXAMPLES
+from pipeline.flow.alerts.manage import NewAlert
+from pipeline.flow.alerts.preview import Preview, first_deliveries, next_mails, preview
+from pipeline.flow.alerts.trends import days_until, volumes
 from pipeline.flow.deeds import alerts as deeds
-from pipeline.flow.history import EXAMPLES
-from pipeline.flow.manage import NewAlert
-from pipeline.flow.preferences import irrelevant_stories
-from pipeline.flow.preview import Preview, first_deliveries, next_mails, preview
-from pipeline.flow.trends import days_until, volumes
+from pipeline.flow.readers.preferences import irrelevant_stories
 from pipeline.model import Alert, AlertState, Delivery, RemovedAlert, Role, Story, User
 from pipeline.ports import Ports
 from pipeline.query.document import Document

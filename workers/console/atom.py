@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 
 from pipeline.deliver.atom import MEDIA_TYPE
 from pipeline.errors import NotFound
-from pipeline.flow import syndicate
-from pipeline.flow.syndicate import Document
+from pipeline.flow.alerts import syndicate
+from pipeline.flow.alerts.syndicate import Document
 from pipeline.ports import Ports
 from workers.console.access import Viewer, sees
 from workers.console.alerts import visible_alert

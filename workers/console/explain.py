@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from pipeline.errors import NotFound
-from pipeline.flow.explain import Step, explain
+from pipeline.flow.stories.explain import Step, explain
 from pipeline.model import User
 from pipeline.ports import Ports
 from workers.console.access import Viewer

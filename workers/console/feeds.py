@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
 
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
-from pipeline.flow import opml
-from pipeline.flow.adding import Taken, add_documents, add_links, add_unread, found_at
-from pipeline.flow.check import cure_of, look_over, successor
 from pipeline.flow.deeds import feeds as deeds
 from pipeline.flow.deeds.feeds import Deed
-from pipeline.flow.discover import Site, completed
-from pipeline.flow.imports import Imported
-from pipeline.flow.manage import find_feed
-from pipeline.flow.overview import page_by_urgency
+from pipeline.flow.feeds import opml
+from pipeline.flow.feeds.adding import Taken, add_documents, add_links, add_unread, found_at
+from pipeline.flow.feeds.check import cure_of, look_over, successor
+from pipeline.flow.feeds.discover import Site, completed
+from pipeline.flow.feeds.imports import Imported
+from pipeline.flow.feeds.manage import find_feed
+from pipeline.flow.feeds.overview import page_by_urgency
 from pipeline.flow.poll import PollReport
 from pipeline.health import FeedHealth, Health, health_of
 from pipeline.model import Feed, User

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 
-from pipeline.flow.overview import overview
-from pipeline.flow.quarantine import quarantine
-from pipeline.flow.queues import looked_at
-from pipeline.flow.status import LATE
+from pipeline.flow.feeds.overview import overview
+from pipeline.flow.operations.quarantine import quarantine
+from pipeline.flow.operations.queues import looked_at
+from pipeline.flow.operations.status import LATE
 from pipeline.model import Alert, AlertState, Match, Role, Story
 from pipeline.ports import Ports
 from workers.console.access import Viewer, sees

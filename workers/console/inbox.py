@@ -17,9 +17,9 @@ from pipeline.deliver.language import LANGUAGES
 from pipeline.deliver.links import Action
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow.deeds.people import call_story, change_own_alert, put_recipient
-from pipeline.flow.people import NewRecipient
-from pipeline.flow.preferences import called_irrelevant
-from pipeline.flow.recipients import alerts_for, recipients_of
+from pipeline.flow.readers.people import NewRecipient
+from pipeline.flow.readers.preferences import called_irrelevant
+from pipeline.flow.readers.recipients import alerts_for, recipients_of
 from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient, Story, User
 from pipeline.ports import LedgerFilter, Ports
 from workers.console import cursors

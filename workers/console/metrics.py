@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from pipeline.flow.credentials import find_credential, holder
+from pipeline.flow.accounts.credentials import find_credential, holder
 from pipeline.model import CredentialKind, Role, Scope
 from pipeline.ports import Ports
 from workers.console.access import visitor

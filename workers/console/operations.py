@@ -15,13 +15,13 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.deliver.channel import one_spelling, shown
 from pipeline.errors import BadInput
-from pipeline.flow import csvs
 from pipeline.flow.beat import known_beat
 from pipeline.flow.deeds.entries import discard, replay
-from pipeline.flow.quarantine import quarantine
-from pipeline.flow.queues import looked_at, queues
-from pipeline.flow.reconcile import in_lines, reconcile
-from pipeline.flow.status import LATE
+from pipeline.flow.operations.quarantine import quarantine
+from pipeline.flow.operations.queues import looked_at, queues
+from pipeline.flow.operations.reconcile import in_lines, reconcile
+from pipeline.flow.operations.status import LATE
+from pipeline.flow.stories import csvs
 from pipeline.model import Delivery, DeliveryState, Story, User
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import in_force

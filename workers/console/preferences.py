@@ -17,7 +17,7 @@ from pipeline.deliver.links import Action
 from pipeline.deliver.policy import read_zone
 from pipeline.deliver.render import moment
 from pipeline.errors import BadInput
-from pipeline.flow.preferences import Preferences, change, preferences
+from pipeline.flow.readers.preferences import Preferences, change, preferences
 from pipeline.ports import Ports
 from workers.console.shell import TEMPLATES
 

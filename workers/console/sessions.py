@@ -14,8 +14,8 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pipeline.errors import BadInput
-from pipeline.flow.credentials import SESSION_FOR, end_session, find_credential, holder, open_session
-from pipeline.flow.users import link_user, sign_in, use_link
+from pipeline.flow.accounts.credentials import SESSION_FOR, end_session, find_credential, holder, open_session
+from pipeline.flow.accounts.users import link_user, sign_in, use_link
 from pipeline.model import CredentialKind, User
 from pipeline.ports import Ports
 from workers.console import shell

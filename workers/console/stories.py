@@ -12,11 +12,11 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.deliver.line import web_address
 from pipeline.errors import BadInput
-from pipeline.flow import export
-from pipeline.flow.browse import Asked, Browsed, asked, browse, everything, find_story, fired_on, most_relevant
 from pipeline.flow.cluster import elsewhere
-from pipeline.flow.related import related
-from pipeline.flow.search import Facets
+from pipeline.flow.stories import export
+from pipeline.flow.stories.browse import Asked, Browsed, asked, browse, everything, find_story, fired_on, most_relevant
+from pipeline.flow.stories.related import related
+from pipeline.flow.stories.search import Facets
 from pipeline.ports import Ports
 from pipeline.reading import minutes
 from workers.console.access import Viewer, sees

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pipeline.deliver.policy import read_zone
-from pipeline.flow.recipients import recipients_of
+from pipeline.flow.readers.recipients import recipients_of
 from pipeline.health import span
 from pipeline.model import User
 from pipeline.ports import Ports

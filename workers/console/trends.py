@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from pipeline.flow.trends import MOST_READ, Named, Volume, days_until, named, volumes
+from pipeline.flow.alerts.trends import MOST_READ, Named, Volume, days_until, named, volumes
 from pipeline.ports import Ports
 from workers.console import plots
 from workers.console.access import Viewer, sees

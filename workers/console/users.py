@@ -9,8 +9,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request, Response
 
 from pipeline.errors import BadInput
-from pipeline.flow import users as people
-from pipeline.flow.audit import audits
+from pipeline.flow.accounts import users as people
+from pipeline.flow.accounts.audit import audits
 from pipeline.model import ROLES, Role
 from pipeline.ports import Ports
 from workers.console import shell

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow import manage
-from pipeline.flow.audit import record
-from pipeline.flow.credentials import end_feeds_of
+from pipeline.flow.accounts.audit import record
+from pipeline.flow.accounts.credentials import end_feeds_of
+from pipeline.flow.alerts import manage
+from pipeline.flow.alerts.manage import NewAlert
 from pipeline.flow.lookback import look_back
-from pipeline.flow.manage import NewAlert
 from pipeline.model import Alert, AlertState, RemovedAlert
 from pipeline.ports import Ports
 

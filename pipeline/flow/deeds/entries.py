@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.flow import audit, quarantine
+from pipeline.flow.accounts import audit
+from pipeline.flow.operations import quarantine
 from pipeline.model import Entry
 from pipeline.ports import Ports
 

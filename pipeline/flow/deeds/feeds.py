@@ -9,10 +9,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 from pipeline.errors import NotFound
-from pipeline.flow import audit, manage
-from pipeline.flow.imports import Imported, import_feeds
-from pipeline.flow.manage import NewFeed
-from pipeline.flow.opml import Outlines
+from pipeline.flow.accounts import audit
+from pipeline.flow.feeds import manage
+from pipeline.flow.feeds.imports import Imported, import_feeds
+from pipeline.flow.feeds.manage import NewFeed
+from pipeline.flow.feeds.opml import Outlines
 from pipeline.flow.poll import PollReport, poll
 from pipeline.model import Feed, FeedState, Pages
 from pipeline.ports import Ports

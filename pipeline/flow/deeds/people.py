@@ -7,10 +7,10 @@ from msgspec.structs import replace
 from pipeline.deliver.channel import shown
 from pipeline.deliver.links import Action
 from pipeline.errors import BadInput
-from pipeline.flow import channels, people, preferences
-from pipeline.flow.audit import record
-from pipeline.flow.people import NewGroup, NewRecipient, checked_address
-from pipeline.flow.recipients import group_id, recipients_of
+from pipeline.flow.accounts.audit import record
+from pipeline.flow.readers import channels, people, preferences
+from pipeline.flow.readers.people import NewGroup, NewRecipient, checked_address
+from pipeline.flow.readers.recipients import group_id, recipients_of
 from pipeline.model import EVERY_ALERT, Delivery, Group, Recipient
 from pipeline.ports import Ports
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.flow import forget as forgetting
-from pipeline.flow.audit import record
-from pipeline.flow.forget import Forgotten
+from pipeline.flow.accounts.audit import record
+from pipeline.flow.stories import forget as forgetting
+from pipeline.flow.stories.forget import Forgotten
 from pipeline.ports import Ports
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.flow import language
-from pipeline.flow.audit import record
-from pipeline.flow.language import list_id
+from pipeline.flow.accounts.audit import record
+from pipeline.flow.alerts import language
+from pipeline.flow.alerts.language import list_id
 from pipeline.model import Alert, WordList
 from pipeline.ports import Ports
 

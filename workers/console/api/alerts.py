@@ -9,9 +9,9 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import NotFound
-from pipeline.flow import syndicate
+from pipeline.flow.alerts import syndicate
+from pipeline.flow.alerts.manage import MOST_THROTTLE, NewAlert
 from pipeline.flow.deeds import alerts as deeds
-from pipeline.flow.manage import MOST_THROTTLE, NewAlert
 from pipeline.model import Alert, AlertState
 from pipeline.ports import Ports
 from workers.console.access import sees

@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem, RateLimitItemPerMinute
 
-from pipeline.flow.credentials import find_credential, holder
+from pipeline.flow.accounts.credentials import find_credential, holder
 from pipeline.model import CredentialKind, Role, Scope, User
 from pipeline.ports import Ports
 from workers.console.access import is_of

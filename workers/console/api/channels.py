@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.deliver.channel import Channel, channel_of, shown
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable, NotFound
-from pipeline.flow.channels import try_channel
 from pipeline.flow.deeds.people import put_channel
+from pipeline.flow.readers.channels import try_channel
 from pipeline.model import Recipient
 from pipeline.ports import Ports
 from workers.console.api import paging

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from pipeline.errors import BadInput
-from pipeline.flow.explain import explain
+from pipeline.flow.stories.explain import explain
 from pipeline.ports import Ports
 from workers.console.alerts import visible_alert
 from workers.console.api.callers import Reader

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, NotFound, ParseError
-from pipeline.flow.adding import found_at
-from pipeline.flow.check import cure_of, look_over, successor
 from pipeline.flow.deeds import feeds as deeds
 from pipeline.flow.deeds.feeds import Deed
-from pipeline.flow.discover import Site
-from pipeline.flow.manage import NewFeed, feed_id, find_feed, known_feeds, refuse_known
+from pipeline.flow.feeds.adding import found_at
+from pipeline.flow.feeds.check import cure_of, look_over, successor
+from pipeline.flow.feeds.discover import Site
+from pipeline.flow.feeds.manage import NewFeed, feed_id, find_feed, known_feeds, refuse_known
 from pipeline.health import FeedHealth, health_of
 from pipeline.model import Feed, FeedState, Pages
 from pipeline.polls import Polled, polls

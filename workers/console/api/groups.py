@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.deliver.channel import shown
 from pipeline.flow.deeds import people as deeds
-from pipeline.flow.people import NewGroup
+from pipeline.flow.readers.people import NewGroup
 from pipeline.model import Group
 from pipeline.ports import Ports
 from workers.console.api import paging

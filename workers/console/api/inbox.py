@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 
 from pipeline.deliver.links import Action
 from pipeline.flow.deeds.people import call_story, change_own_alert, put_recipient
-from pipeline.flow.people import NewRecipient
-from pipeline.flow.preferences import called_irrelevant
-from pipeline.flow.recipients import alerts_for, recipients_of
+from pipeline.flow.readers.people import NewRecipient
+from pipeline.flow.readers.preferences import called_irrelevant
+from pipeline.flow.readers.recipients import alerts_for, recipients_of
 from pipeline.model import DeliveryState
 from pipeline.ports import LedgerFilter, Ports
 from workers.console import cursors

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from pipeline.deliver.channel import one_spelling
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow import export
-from pipeline.flow.reconcile import reconcile
+from pipeline.flow.operations.reconcile import reconcile
+from pipeline.flow.stories import export
 from pipeline.model import Delivery, DeliveryState
 from pipeline.ports import LedgerFilter, Ports
 from workers.console import cursors

@@ -7,7 +7,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from pipeline.flow.queues import looked_at, queues
+from pipeline.flow.operations.queues import looked_at, queues
 from pipeline.ports import Ports
 from pipeline.settings import in_force
 from workers import broker

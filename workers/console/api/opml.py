@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.flow import opml
 from pipeline.flow.deeds.feeds import import_list
+from pipeline.flow.feeds import opml
 from pipeline.ports import Ports
 from workers.console.api.callers import Operator, Reader
 from workers.console.api.replies import IdempotencyKey, made_once

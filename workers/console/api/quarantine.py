@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import NotFound
 from pipeline.flow.deeds import entries as deeds
-from pipeline.flow.quarantine import quarantine
+from pipeline.flow.operations.quarantine import quarantine
 from pipeline.model import Entry, EntryState
 from pipeline.ports import Ports
 from workers.console.api import paging

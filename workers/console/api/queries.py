@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from pipeline.deliver.render import in_text
-from pipeline.flow.history import EXAMPLES, concerns, difference, trial
-from pipeline.flow.language import understood
+from pipeline.flow.alerts.history import EXAMPLES, concerns, difference, trial
+from pipeline.flow.alerts.language import understood
 from pipeline.model import Story
 from pipeline.ports import Ports
 from pipeline.query.presearch import filed_under

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.deliver.channel import shown
 from pipeline.errors import NotFound
 from pipeline.flow.deeds import people as deeds
-from pipeline.flow.people import NewRecipient
+from pipeline.flow.readers.people import NewRecipient
 from pipeline.model import EVERY_ALERT, Recipient
 from pipeline.ports import Ports
 from workers.console.api import paging

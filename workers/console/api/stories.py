@@ -14,12 +14,12 @@ from pipeline.deliver.channel import shown
 from pipeline.deliver.excerpt import excerpts
 from pipeline.deliver.render import in_text
 from pipeline.errors import BadInput
-from pipeline.flow import export
-from pipeline.flow.browse import find_story, fired_on
+from pipeline.flow.alerts.language import understood
 from pipeline.flow.cluster import elsewhere
-from pipeline.flow.language import understood
-from pipeline.flow.related import related
-from pipeline.flow.search import evidence, search
+from pipeline.flow.stories import export
+from pipeline.flow.stories.browse import find_story, fired_on
+from pipeline.flow.stories.related import related
+from pipeline.flow.stories.search import evidence, search
 from pipeline.model import Alert, Delivery, DeliveryState, Revision, Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query import syntax

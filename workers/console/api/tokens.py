@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.flow.credentials import make_token, revoke_token, tokens_of
+from pipeline.flow.accounts.credentials import make_token, revoke_token, tokens_of
 from pipeline.model import Scope
 from pipeline.ports import Ports
 from workers.console.api.callers import Oneself, Reader

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from pipeline.flow.trends import days_until, named, volumes
+from pipeline.flow.alerts.trends import days_until, named, volumes
 from pipeline.ports import Ports
 from workers.console.access import sees
 from workers.console.api.callers import Reader

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.flow import users as people
-from pipeline.flow.audit import audits
+from pipeline.flow.accounts import users as people
+from pipeline.flow.accounts.audit import audits
 from pipeline.model import Role, User
 from pipeline.ports import Ports
 from workers.console.api import paging

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pipeline.discover import FeedLink
 from pipeline.errors import BadInput
 from pipeline.flow.deeds.feeds import add_feeds
-from pipeline.flow.discover import Document, Site, completed, look, read_feeds
-from pipeline.flow.manage import NewFeed, checked_url, known_feeds, refuse_known
+from pipeline.flow.feeds.discover import Document, Site, completed, look, read_feeds
+from pipeline.flow.feeds.manage import NewFeed, checked_url, known_feeds, refuse_known
 from pipeline.model import Pages
 from pipeline.ports import Ports
 

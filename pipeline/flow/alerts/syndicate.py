@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 from pipeline.deliver import atom
 from pipeline.deliver.atom import Places
-from pipeline.flow.audit import record
-from pipeline.flow.credentials import end_feed_keys, feed_keys, find_credential, holder, make_feed_key
-from pipeline.flow.users import console_address
+from pipeline.flow.accounts.audit import record
+from pipeline.flow.accounts.credentials import end_feed_keys, feed_keys, find_credential, holder, make_feed_key
+from pipeline.flow.accounts.users import console_address
 from pipeline.model import Alert, CredentialKind, Match, Story, User
 from pipeline.ports import Ports
 

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from pipeline.address import served_at
 from pipeline.deliver.notice import invitation_mail
 from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable, NotFound
-from pipeline.flow import audit
-from pipeline.flow.credentials import LINK_FOR, end_all_of, find_credential, holder, make_link, use_up
-from pipeline.flow.people import checked_mail_address, checked_team
+from pipeline.flow.accounts import audit
+from pipeline.flow.accounts.credentials import LINK_FOR, end_all_of, find_credential, holder, make_link, use_up
+from pipeline.flow.readers.people import checked_mail_address, checked_team
 from pipeline.model import Credential, CredentialKind, Role, User, identify
 from pipeline.ports import Ports
 from pipeline.settings import Settings

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow.audit import record
+from pipeline.flow.accounts.audit import record
 from pipeline.model import Credential, CredentialKind, Scope, User
 from pipeline.ports import Ports
 

@@ -13,10 +13,10 @@ from itertools import chain
 
 from pipeline.deliver.plan import first
 from pipeline.deliver.policy import mails_made, most_a_day, read_zone
-from pipeline.flow.history import Difference, Trial, too_often
-from pipeline.flow.language import lexicon
-from pipeline.flow.recipients import members, recipients_of
-from pipeline.flow.search import Reach, latest, within
+from pipeline.flow.alerts.history import Difference, Trial, too_often
+from pipeline.flow.alerts.language import lexicon
+from pipeline.flow.readers.recipients import members, recipients_of
+from pipeline.flow.stories.search import Reach, latest, within
 from pipeline.model import Alert, Delivery, DeliveryState, Story, identify
 from pipeline.outlets import cluster_of
 from pipeline.ports import Ports, StoryFilter

@@ -18,7 +18,7 @@ from typing import Any
 from lxml import etree
 
 from pipeline.errors import BadInput
-from pipeline.flow.manage import NewFeed
+from pipeline.flow.feeds.manage import NewFeed
 from pipeline.model import Feed, FeedState, Pages
 
 NAMESPACE = "https://wirewatch.example/opml"

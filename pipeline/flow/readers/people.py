@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from pipeline.deliver.channel import Channel, channel_of, one_spelling, shown
 from pipeline.deliver.policy import read_policy, read_quiet, read_zone
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow.channels import check_channel
-from pipeline.flow.recipients import GROUP, change_recipient, group_id, recipient_id
+from pipeline.flow.readers.channels import check_channel
+from pipeline.flow.readers.recipients import GROUP, change_recipient, group_id, recipient_id
 from pipeline.model import Group, Recipient
 from pipeline.ports import Ports
 

@@ -10,7 +10,7 @@ from pipeline import fetch, parse, schedule
 from pipeline.address import origin
 from pipeline.discover import FeedLink
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, ParseError
-from pipeline.flow.manage import checked_url
+from pipeline.flow.feeds.manage import checked_url
 from pipeline.model import Feed, FetchRequest, FetchResponse, ParsedFeed
 from pipeline.ports import Ports
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pipeline.deliver.links import Action, read_token
 from pipeline.errors import BadInput
-from pipeline.flow.recipients import change_recipient, recipients_of
+from pipeline.flow.readers.recipients import change_recipient, recipients_of
 from pipeline.model import EVERY_ALERT, Alert, Delivery, Feedback, Recipient, Story, identify
 from pipeline.ports import Ports
 

@@ -9,7 +9,7 @@ from pipeline import dedupe
 from pipeline.address import address_key
 from pipeline.errors import QueryError
 from pipeline.flow.cluster import elsewhere
-from pipeline.flow.explain.step import Step, at
+from pipeline.flow.stories.explain.step import Step, at
 from pipeline.model import Arrival, Entry, EntryState, Feed, Revision, Story, identify
 from pipeline.outlets import in_words
 from pipeline.ports import Ports, StoryFilter

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pipeline.address import address_key
 from pipeline.errors import BadInput
-from pipeline.flow.manage import KnownFeeds, NewFeed, add_feeds, checked_url, feed_id, known_feeds
-from pipeline.flow.opml import Outlines
+from pipeline.flow.feeds.manage import KnownFeeds, NewFeed, add_feeds, checked_url, feed_id, known_feeds
+from pipeline.flow.feeds.opml import Outlines
 from pipeline.ports import Ports
 
 BATCH = 500

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pipeline.flow.beat import known_beat
-from pipeline.flow.overview import Overview, overview
-from pipeline.flow.quarantine import quarantine
-from pipeline.flow.queues import MOST, Queue, looked_at, queues
+from pipeline.flow.feeds.overview import Overview, overview
+from pipeline.flow.operations.quarantine import quarantine
+from pipeline.flow.operations.queues import MOST, Queue, looked_at, queues
 from pipeline.flow.watchdog import COVERAGE, LEDGER
 from pipeline.health import span
 from pipeline.model import Delivery, DeliveryState, Watchdog

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from pipeline.deliver.excerpt import Excerpt, excerpts, headline
 from pipeline.errors import BadInput, NotFound
+from pipeline.flow.alerts.language import understood
 from pipeline.flow.cluster import elsewhere
-from pipeline.flow.language import understood
-from pipeline.flow.search import Facets, evidence, latest, relevance
+from pipeline.flow.stories.search import Facets, evidence, latest, relevance
 from pipeline.model import Alert, Delivery, Story
 from pipeline.outlets import cluster_of
 from pipeline.ports import LedgerFilter, Ports, StoryFilter

@@ -7,7 +7,7 @@ from functools import partial
 from pipeline.deliver import decide
 from pipeline.deliver.returned import read_returned
 from pipeline.flow.mail import mail_of
-from pipeline.flow.recipients import bounced, recipients_of
+from pipeline.flow.readers.recipients import bounced, recipients_of
 from pipeline.model import Delivery
 from pipeline.ports import Ports
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.deliver.channel import shown
-from pipeline.flow import csvs
+from pipeline.flow.stories import csvs
 from pipeline.model import Delivery, DeliveryState, Entity, Story
 from pipeline.outlets import outlet
 from pipeline.reading import minutes

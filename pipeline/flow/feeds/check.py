@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from pipeline import discover, extract, health, schedule
 from pipeline.discover import FeedLink
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
-from pipeline.flow.discover import Document, Failure, read_feed, suggest
-from pipeline.flow.manage import feed_id, known_feeds
+from pipeline.flow.feeds.discover import Document, Failure, read_feed, suggest
+from pipeline.flow.feeds.manage import feed_id, known_feeds
 from pipeline.model import Feed, FeedState, Pages, ParsedEntry, identify
 from pipeline.ports import Ports
 

@@ -9,9 +9,9 @@ from itertools import islice
 from pipeline.deliver.channel import channel_of, shown
 from pipeline.deliver.plan import HOUR, unwanted
 from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_quiet, read_zone
-from pipeline.flow.explain.step import Step, at
 from pipeline.flow.mail import mail_of
-from pipeline.flow.recipients import members, recipients_of
+from pipeline.flow.readers.recipients import members, recipients_of
+from pipeline.flow.stories.explain.step import Step, at
 from pipeline.model import Alert, Delivery, DeliveryState, Match, Recipient, Story, identify
 from pipeline.ports import LedgerFilter, Ports
 

@@ -10,7 +10,7 @@ from pipeline.deliver import decide
 from pipeline.deliver.channel import HAVE_SECRET, Channel, check_secret, new_secret, read_secret, read_target, shown
 from pipeline.deliver.item import Item
 from pipeline.errors import BadInput, FetchRefused
-from pipeline.flow.recipients import change_recipient, recipients_of
+from pipeline.flow.readers.recipients import change_recipient, recipients_of
 from pipeline.flow.send import Taken, send
 from pipeline.model import Alert, Evidence, Match, Recipient, Story, identify
 from pipeline.ports import Ports

@@ -8,11 +8,11 @@ policy → deliver → ledger → mail → answer              its way to a reci
 from __future__ import annotations
 
 from pipeline.deliver.channel import one_spelling
-from pipeline.flow.explain.alert import of_alert
-from pipeline.flow.explain.delivery import of_delivery, of_policy
-from pipeline.flow.explain.step import Step
-from pipeline.flow.explain.story import find_story, of_story, of_unseen
-from pipeline.flow.manage import find_alert
+from pipeline.flow.alerts.manage import find_alert
+from pipeline.flow.stories.explain.alert import of_alert
+from pipeline.flow.stories.explain.delivery import of_delivery, of_policy
+from pipeline.flow.stories.explain.step import Step
+from pipeline.flow.stories.explain.story import find_story, of_story, of_unseen
 from pipeline.ports import Ports
 
 __all__ = ["Step", "explain", "find_story"]

@@ -18,7 +18,7 @@ from math import ceil
 from typing import TypeVar
 
 from pipeline.dedupe.clusters import COPIED_WITHIN
-from pipeline.flow.credentials import expired
+from pipeline.flow.accounts.credentials import expired
 from pipeline.model import UNSENT, Arrival, Delivery, Entry, EntryState, Match, Story, identify
 from pipeline.outlets import cluster_of
 from pipeline.ports import Ports, Progress, Records
@@ -189,7 +189,7 @@ def _prune_matches(work: _Work, before: datetime) -> None:
 
 
 def _remove_matches(work: _Work, matches: Sequence[Match], rows: Sequence[Delivery]) -> None:
-    """Remove matches with their rows in the ledger, and what hangs on them; matches first (flow/reconcile.py)."""
+    """Remove matches with their rows in the ledger, and what hangs on them; matches first (reconcile.py)."""
     stores, gone = work.ports.stores, [one.id for one in matches]
     if not work.dry_run:
         stores.feedback.delete(

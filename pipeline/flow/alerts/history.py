@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from pipeline import match
 from pipeline.deliver.excerpt import Excerpt, excerpts
-from pipeline.flow.language import understood
-from pipeline.flow.search import search
+from pipeline.flow.alerts.language import understood
+from pipeline.flow.stories.search import search
 from pipeline.model import Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document

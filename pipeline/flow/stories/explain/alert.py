@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.errors import QueryError
-from pipeline.flow.explain.step import Step, at
+from pipeline.flow.stories.explain.step import Step, at
 from pipeline.model import Alert, AlertState, Story, identify
 from pipeline.ports import Ports
 from pipeline.query.document import Document

@@ -18,7 +18,7 @@ from pipeline.address import is_web
 from pipeline.deliver import decide
 from pipeline.errors import BadInput
 from pipeline.flow.cluster import MOST_COPIES
-from pipeline.flow.explain import find_story
+from pipeline.flow.stories.explain import find_story
 from pipeline.model import DeliveryState, Entry, EntryState, Match, Takedown, identify
 from pipeline.ports import Claim, LedgerFilter, Ports
 from pipeline.retention import without_words

@@ -1,0 +1,1 @@
+"""Who signs in, what proves it, and who changed what."""

@@ -1,0 +1,1 @@
+"""What people do with alerts: write, try, save and follow them."""
