@@ -26,7 +26,7 @@ class Verdict:
 
 
 def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: datetime) -> Verdict:
-    """Judge every candidate on its documents. An alert that can't be read stops nobody else."""
+    """Judge every candidate on its documents. An alert that can't be read or judged stops nobody else."""
     matches: list[Match] = []
     unhealthy: dict[str, str] = {}
     for candidate in candidates:
@@ -35,10 +35,12 @@ def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: d
         except QueryError as error:
             unhealthy[candidate.alert_id] = str(error)
             continue
-        for place in candidate.documents:
-            found = match(candidate.alert_id, query, documents[place], now)
-            if found:
-                matches.append(found)
+        try:
+            found = [match(candidate.alert_id, query, documents[place], now) for place in candidate.documents]
+        except Exception as error:
+            unhealthy[candidate.alert_id] = f"it could not be judged ({error!r}): simplify it, and report this"
+            continue
+        matches += filter(None, found)
     return Verdict(tuple(matches), unhealthy)
 
 

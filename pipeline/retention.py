@@ -1,4 +1,4 @@
-"""retention: what is kept of an entry whose story was pruned or forgotten. Pure: flow/operations/prune and stories/forget ask it.
+"""retention: what is kept of an entry whose story was pruned or forgotten. Pure: flow/ asks, as it prunes or forgets.
 
 An entry is the mark by which the next poll knows that it has seen something. While its feed may still list it, it is
 kept, without its words; from when the feed lists it no more, it may go. So a feed keeps what its last document listed.

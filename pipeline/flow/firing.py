@@ -39,8 +39,7 @@ def match_stories(ports: Ports, stories: Sequence[Story], news: AbstractSet[str]
     with ports.observer.stage(Stage.MATCH):
         documents = [Document(story) for story in stories]
         verdict = match.judge(ports.stores.alerts.narrow(documents), documents, ports.clock.now())
-    for alert_id, why in verdict.unhealthy.items():
-        ports.stores.alerts.update([alert_id], partial(replace, health=why))
+    mark_unhealthy(ports, verdict.unhealthy)
     matches = with_recipients(ports, verdict.matches)
     created = ports.stores.matches.create(matches)
     fresh = [one for one, new in zip(matches, created, strict=True) if new]
@@ -69,6 +68,13 @@ def _log(fired: Fired, stories: Mapping[str, Story]) -> None:
 
 def _ids(one: Match | Delivery, stories: Mapping[str, Story]) -> dict[str, object]:
     return {"alert": one.alert_id, "story": one.story_id, "entry": stories[one.story_id].entry_ids}
+
+
+def mark_unhealthy(ports: Ports, unhealthy: Mapping[str, str]) -> None:
+    """Say of alerts why they could not be judged; it stands until they are saved again."""
+    for alert_id, why in unhealthy.items():
+        log.warning("match: an alert could not be judged: %s", why, extra={"alert": alert_id})
+        ports.stores.alerts.update([alert_id], partial(replace, health=why))
 
 
 def with_recipients(ports: Ports, matches: Sequence[Match]) -> list[Match]:

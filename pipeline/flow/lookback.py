@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pipeline import match
-from pipeline.flow.firing import with_recipients, write_deliveries
+from pipeline.flow.firing import mark_unhealthy, with_recipients, write_deliveries
 from pipeline.model import Alert, AlertState, Match
-from pipeline.ports import Ports, StoryFilter
+from pipeline.ports import Candidate, Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
 
@@ -30,10 +30,11 @@ def look_back(ports: Ports, alerts: Sequence[Alert], began: datetime | None = No
         if alert.state is not AlertState.ACTIVE:
             continue
         query = parse(alert.meaning)
+        candidate = Candidate(alert.id, alert.meaning, (0,), query)
         for story in ports.stores.stories.narrow(query, where):
-            matched = match.match(alert.id, query, Document(story), now)
-            if matched:
-                found.append(matched)
+            verdict = match.judge([candidate], [Document(story)], now)
+            found += verdict.matches
+            mark_unhealthy(ports, verdict.unhealthy)
     found = with_recipients(ports, found)
     created = ports.stores.matches.create(found)
     fresh = [one for one, new in zip(found, created, strict=True) if new]

@@ -7,7 +7,9 @@ asked loosely, on purpose:
 - `=KCNA`: the index knows no case;
 - NEAR: interval queries minimise their operands, and so would lose a longer reading that reaches further;
 - a wildcard inside a phrase: an interval wildcard over more than 128 terms fails the whole request;
-- ATLEAST: a query can't count.
+- a wildcard with many `?` behind a `*`: its automaton grows to twice the size with each, and Lucene refuses large ones;
+- ATLEAST: a query can't count;
+- what is bracketed deeper than Elasticsearch nests (`indices.query.bool.max_nested_depth`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ from pipeline.query.syntax import And, AtLeast, Element, Near, Node, Not, Or, Ph
 
 Body = dict[str, Any]
 EVERYTHING: Body = {"match_all": {}}
+MOST_DEPTH = 10
+"""And, Or and Not in each other that are said. A clause takes three levels more, who asks some, and there are 20."""
+MOST_MARKS = 6
+"""`?` behind the first `*` of a pattern that is said: 12 were taken, 13 refused (Elasticsearch 7.17)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +49,12 @@ def words_of(document: Document) -> dict[str, list[str]]:
 
 def form(query: Query) -> ElasticForm:
     """The form of `query`. Nothing is scored: every clause stands in filter context."""
-    return _form(query.root)
+    return _form(query.root, MOST_DEPTH)
 
 
-def _form(node: Node) -> ElasticForm:
+def _form(node: Node, depth: int) -> ElasticForm:
+    """`depth` is how many more nodes may be nested."""
     match node:
-        case And(parts):
-            return _together(map(_form, parts), _all)
-        case Or(parts):
-            return _together(map(_form, parts), _any)
-        case Not(part):
-            inner = _form(part)
-            # What returns too much must not be taken away: that would leave too little.
-            return ElasticForm({"bool": {"must_not": [inner.query]}}, True) if inner.exact else _loose(EVERYTHING)
         case Phrase():
             return _phrase(node)
         case Near(operands):
@@ -63,6 +62,16 @@ def _form(node: Node) -> ElasticForm:
         case AtLeast(count, phrases):
             present = _together(map(_phrase, phrases), _any)
             return ElasticForm(present.query, present.exact and count <= 1)
+        case _ if not depth:
+            return _loose(EVERYTHING)
+        case And(parts):
+            return _together((_form(part, depth - 1) for part in parts), _all)
+        case Or(parts):
+            return _together((_form(part, depth - 1) for part in parts), _any)
+        case Not(part):
+            inner = _form(part, depth - 1)
+            # What returns too much must not be taken away: that would leave too little.
+            return ElasticForm({"bool": {"must_not": [inner.query]}}, True) if inner.exact else _loose(EVERYTHING)
 
 
 def _near(operands: Sequence[Sequence[Phrase]]) -> ElasticForm:
@@ -85,20 +94,23 @@ def _row(elements: tuple[Element, ...], field: Field) -> ElasticForm:
     name = f"words.{field.value}"
     caseless = not any(isinstance(element, Word) and element.case for element in elements)
     if any(isinstance(element, Wildcard) for element in elements):
-        present = _all([_element(element, name) for element in elements])
-        return ElasticForm(present, caseless and len(elements) == 1)
+        present = _together((_element(element, name) for element in elements), _all)
+        return ElasticForm(present.query, present.exact and caseless and len(elements) == 1)
     tokens = [element.token for element in elements if isinstance(element, Word)]
     if len(tokens) == 1:
         return ElasticForm({"term": {name: tokens[0]}}, caseless)
     return ElasticForm({"match_phrase": {name: " ".join(tokens)}}, caseless)
 
 
-def _element(element: Element, name: str) -> Body:
+def _element(element: Element, name: str) -> ElasticForm:
     if isinstance(element, Word):
-        return {"term": {name: element.token}}
+        return ElasticForm({"term": {name: element.token}}, exact=True)
+    beginning: Body = {"prefix": {name: element.prefix}}
     if element.pattern == f"{element.prefix}*":
-        return {"prefix": {name: element.prefix}}
-    return {"wildcard": {name: element.pattern}}
+        return ElasticForm(beginning, exact=True)
+    if element.pattern.partition("*")[2].count("?") > MOST_MARKS:
+        return _loose(beginning)
+    return ElasticForm({"wildcard": {name: element.pattern}}, exact=True)
 
 
 def _together(forms: Iterable[ElasticForm], join: Any) -> ElasticForm:

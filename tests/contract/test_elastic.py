@@ -7,6 +7,7 @@ from elasticsearch import BadRequestError
 from msgspec.structs import replace
 
 from pipeline.adapters.codec import plain
+from pipeline.adapters.elastic import alerts as alerts_of_elastic
 from pipeline.adapters.elastic import indices, records
 from pipeline.adapters.elastic.client import connect, of_status
 from pipeline.adapters.elastic.records import ElasticRecords
@@ -27,7 +28,7 @@ def alerts(request):
         yield stores.alerts
 
 
-def test_an_alert_that_fails_in_the_engine_stops_no_other_is_judged_all_the_same_and_marked(alerts):
+def test_an_alert_that_fails_in_the_engine_stops_no_other_is_judged_all_the_same_and_marked(alerts, monkeypatch):
     good = [builders.alert("kursk", name=f"good {number}") for number in range(20)]
     bad = builders.alert("missil*", name="bad")
     alerts.put(good)
@@ -36,10 +37,38 @@ def test_an_alert_that_fails_in_the_engine_stops_no_other_is_judged_all_the_same
     alerts.client.index(index=alerts.shelf.alias, id=bad.id, document=plain(bad) | {"form": form}, refresh=True)
     title = "Kursk " + " ".join(f"missil{number:03}" for number in range(200))
     documents = [Document(builders.story(title=title)), Document(builders.story(title="Kursk"))]
-    found = {one.alert_id: one.documents for one in alerts.narrow(documents)}
-    assert found == {one.id: (0, 1) for one in (*good, bad)}
+    assert told_of(alerts, documents) == {one.id: {0, 1} for one in (*good, bad)}
     assert "can't run it" in alerts.get([bad.id])[bad.id].health
     assert all(not one.health for one in alerts.get([one.id for one in good]).values())
+    with monkeypatch.context() as patched:  # from then on its form is one that runs: nothing has to be looked for again
+        patched.setattr(alerts, "_apart", lambda documents: 1 / 0)
+        assert told_of(alerts, documents) == {one.id: {0, 1} for one in (*good, bad)}
+    alerts.put([bad])  # saved again
+    assert told_of(alerts, documents) == {one.id: {0, 1} for one in good} | {bad.id: {0}}
+
+
+def told_of(alerts, documents) -> dict[str, set[int]]:
+    """The documents that each alert may match."""
+    found: dict[str, set[int]] = {}
+    for one in alerts.narrow(documents):
+        found.setdefault(one.alert_id, set()).update(one.documents)
+    return found
+
+
+def test_a_story_that_can_not_be_percolated_marks_no_alert_is_judged_by_all_and_stops_no_other(alerts, monkeypatch):
+    """None is known that can't: so Elasticsearch is given one that no version of it takes."""
+    made = [builders.alert(word, name=f"alert {word}") for word in ("kursk", "sudzha", "belgorod")]
+    alerts.put(made)
+    documents = [Document(builders.story(title=title)) for title in ("Kursk", "poison", "Sudzha")]
+    of_others = alerts_of_elastic.words_of
+    monkeypatch.setattr(
+        alerts_of_elastic,
+        "words_of",
+        lambda document: {"title": {"no": "text"}} if document.story.title == "poison" else of_others(document),
+    )
+    kursk, sudzha, belgorod = (one.id for one in made)
+    assert told_of(alerts, documents) == {kursk: {0, 1}, sudzha: {1, 2}, belgorod: {1}}
+    assert all(not one.health for one in alerts.all())
 
 
 def test_a_field_that_nobody_mapped_is_refused(alerts):

@@ -409,6 +409,21 @@ def test_wildcards_and_near_survive_a_dictionary_of_100000_terms_and_batches_of_
         assert len(found) == wanted
 
 
+DEEP = "(" * 45 + "kursk" + "".join(f" {('OR', 'AND')[n % 2]} w{n // 2})" for n in range(45))
+MANY_MARKS = "kur*s??????????????k"
+
+
+@pytest.mark.parametrize("query", [DEEP, f"kursk NOT ({DEEP})", MANY_MARKS, f'"{MANY_MARKS} front"', "kur*" + "?" * 40])
+def test_whatever_the_language_allows_an_engine_takes_or_asks_loosely(stores, query):
+    alert, story = builders.alert(query), builders.story(title="Kursk w0 w1 w21 kurs" + "x" * 14 + "k front")
+    stores.alerts.put([alert])
+    stores.stories.put([story, builders.story("other", title="Belgorod")])
+    wanted = matches(parse(query), Document(story))
+    assert not wanted or candidates(stores, story.title) == {query: (0,)}
+    assert not wanted or story.title in narrowed(stores, query)
+    assert not stores.alerts.get([alert.id])[alert.id].health
+
+
 # -- matches by day, and the latest
 
 

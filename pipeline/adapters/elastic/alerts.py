@@ -1,14 +1,15 @@
 """Alerts, and the percolator that narrows which of them a story may match.
 
 An alert is stored with its query in Elasticsearch's form; a story is held against all of them at once, and every hit
-is fetched. Where one alert's form fails, the others are found by halving, and the one that failed is judged by the
-evaluator alone until it is saved again: it is slower, and nothing is missed.
+is fetched. Where that fails, what does it is found by halving, the stories first: an alert whose form fails is judged
+by the evaluator alone until it is saved again, and a story that can't be percolated by all: slower, and nothing is
+missed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import uuid4
 
 from elasticsearch import Elasticsearch
@@ -47,41 +48,75 @@ class ElasticAlerts(ElasticRecords[Alert]):
         """Active alerts that may match, each with the documents it may match."""
         if not documents:
             return []
-        question: Body = {
-            "percolate": {"field": "form", "documents": [{"words": words_of(document)} for document in documents]}
-        }
-        active: Body = {"term": {"state": AlertState.ACTIVE.value}}
         try:
-            return list(self._candidates([question, active]))
+            return list(self._asked(documents, range(len(documents))))
         except StoreError as error:
-            log.warning("a percolation failed, looking for the alert that does it: %s", error)
-            return self._apart(question, active, documents)
+            log.warning("a percolation failed, looking for the story or the alert that does it: %s", error)
+            return self._apart(documents)
 
-    def _candidates(self, clauses: list[Body]) -> Iterator[Candidate]:
-        for hit in self.hits({"bool": {"filter": clauses}}, _ORDER):
+    def _asked(self, documents: Sequence[Document], places: Sequence[int], *clauses: Body) -> Iterator[Candidate]:
+        """Alerts for which `clauses` hold too and the documents at `places`, as the percolator finds them."""
+        words = [{"words": words_of(documents[place])} for place in places]
+        question: Body = {"percolate": {"field": "form", "documents": words}}
+        for hit in self.hits({"bool": {"filter": [question, _ACTIVE, *clauses]}}, _ORDER):
             slots = hit.get("fields", {}).get("_percolator_document_slot", [0])
             alert = self.thing(hit["_source"])
-            yield Candidate(alert.id, alert.meaning, tuple(slots))
+            yield Candidate(alert.id, alert.meaning, tuple(places[slot] for slot in slots))
 
-    def _apart(self, question: Body, active: Body, documents: Sequence[Document]) -> list[Candidate]:
-        """Ask of ever smaller parts, until those stand alone that fail."""
-        everywhere = tuple(range(len(documents)))
+    def _apart(self, documents: Sequence[Document]) -> list[Candidate]:
+        """Ask of ever fewer stories, and of one that fails alone of ever fewer alerts."""
+        failing: dict[str, Alert] = {}
         found: list[Candidate] = []
-        parts = [list(self.search(active, _ORDER))]
+        parts: list[Sequence[int]] = [range(len(documents))]
         while parts:
             part = parts.pop()
-            ids = [alert.id for alert in part]
             try:
-                found += self._candidates([question, active, {"ids": {"values": ids}}])
+                found += list(self._asked(documents, part, _without(failing)))
+            except StoreError:
+                if len(part) == 1:
+                    found += self._of_one(documents, part[0], failing)
+                else:
+                    parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+        everywhere = tuple(range(len(documents)))
+        return found + [Candidate(alert.id, alert.meaning, everywhere) for alert in failing.values()]
+
+    def _of_one(self, documents: Sequence[Document], place: int, failing: dict[str, Alert]) -> list[Candidate]:
+        """The candidates of a story that fails; alerts that do it, which are marked, go into `failing`."""
+        others = {"bool": {"filter": [_ACTIVE, _without(failing)]}}
+        try:
+            list(self._asked(documents, [place], _only(["nobody"])))
+        except StoreError as error:  # no alert does it
+            log.warning("story %s can't be percolated, every alert is judged: %s", documents[place].story.id, error)
+            return [Candidate(alert.id, alert.meaning, (place,)) for alert in self.search(others, _ORDER)]
+        found: list[Candidate] = []
+        parts = [list(self.search(others, _ORDER))]
+        while parts:
+            part = parts.pop()
+            try:
+                found += list(self._asked(documents, [place], _only([alert.id for alert in part])))
             except StoreError as error:
-                if len(part) > 1:
-                    half = len(part) // 2
-                    parts += [part[:half], part[half:]]
-                    continue
-                why = f"Elasticsearch can't run it, so the evaluator judges every story: {error}"
-                self.update(ids, lambda alert, why=why: replace(alert, health=why) if alert.health != why else None)  # type: ignore[misc]
-                found.append(Candidate(part[0].id, part[0].meaning, everywhere))
+                if len(part) == 1:
+                    failing[part[0].id] = part[0]
+                    self._mark(part[0].id, error)
+                else:
+                    parts += [part[: len(part) // 2], part[len(part) // 2 :]]
         return found
+
+    def _mark(self, alert_id: str, error: StoreError) -> None:
+        """Say what is wrong with the alert; written anew, it is a candidate for everything (`_stored_form`)."""
+        why = f"Elasticsearch can't run it, so the evaluator judges every story: {error}"
+        self.update([alert_id], lambda alert: replace(alert, health=why))
+
+
+_ACTIVE: Body = {"term": {"state": AlertState.ACTIVE.value}}
+
+
+def _only(ids: Sequence[str]) -> Body:
+    return {"ids": {"values": list(ids)}}
+
+
+def _without(alerts: Mapping[str, Alert]) -> Body:
+    return {"bool": {"must_not": [_only(list(alerts))]}}
 
 
 def probe(client: Elasticsearch, names: Names) -> str:
@@ -114,10 +149,12 @@ def _with_health(alert: Alert) -> Alert:
 
 
 def _stored_form(alert: Alert) -> Body:
-    """The form that the percolator runs. A query that can't be read any more is a candidate for everything.
+    """The form that the percolator runs. An alert with which something is wrong is a candidate for everything.
 
-    The evaluator then says why it can't be judged, and match marks the alert.
+    So is one that can't be read any more: the evaluator then says why it can't be judged, and match marks the alert.
     """
+    if alert.health:
+        return EVERYTHING
     try:
         return form(parse(alert.meaning)).query
     except QueryError:
