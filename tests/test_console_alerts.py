@@ -77,15 +77,18 @@ def test_a_refused_query_is_shown_with_a_mark_at_its_place_and_the_cure(stocked)
 
 
 def test_other_spellings_are_switched_off_by_a_button_that_needs_no_script(stocked):
-    place = re.search(r'name="exact" value="([0-9.]+)"', stocked.post("/alerts/preview", form(query="x defence")).text)
-    assert place
-    seen = stocked.post("/alerts/new", form(query="x defence", exact=place.group(1)))
-    assert (seen.status, "x =defence</textarea>" in seen.text) == (200, True)
+    shown = stocked.post("/alerts/preview", form(query="kursk defence")).text
+    places = re.findall(r'name="spelling" value="([^"]+)"', shown)
+    assert {"6.13.defense", "0.13.курск"} <= set(places)
+    seen = stocked.post("/alerts/new", form(query="kursk defence", spelling="6.13.defense"))
+    assert (seen.status, "kursk +defence</textarea>" in seen.text) == (200, True)
     assert stocked.ports.stores.alerts.count() == 0
+    without_one = stocked.post("/alerts/new", form(query="kursk", spelling="0.5.курск"))
+    assert "12 stories" in without_one.words  # Kursk as they have it, whose case nobody typed
 
 
 def test_a_spelling_is_not_switched_off_in_a_query_that_has_changed_since(stocked):
-    seen = stocked.post("/alerts/new", form(query="another defence", exact="2.9"))
+    seen = stocked.post("/alerts/new", form(query="another defence", spelling="2.9.defense"))
     assert ">another defence</textarea>" in seen.text
 
 

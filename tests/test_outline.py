@@ -7,9 +7,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from pipeline.query.document import Document
+from pipeline.query.evaluate import matches
+from pipeline.query.meaning import Lexicon, understand
 from pipeline.query.outline import Outline, outline
 from pipeline.query.syntax import leaves, parse
-from pipeline.query.variants import shipped, vary
+from pipeline.query.variants import shipped, vary, without
+from tests import builders
 from tests.strategies import queries
 
 
@@ -42,12 +46,25 @@ def test_a_query_is_told_as_a_tree_in_words(typed, says):
 
 
 @pytest.mark.parametrize("typed", ["troops defence", 'x title:"mutual defence"', "x OR (y defence)"])
-def test_a_sign_where_the_outline_says_switches_other_spellings_off(typed):
+def test_other_spellings_are_switched_off_where_the_outline_says(typed):
     clause = _varied(told(typed))
     assert clause is not None
     assert "defense" in clause.also[0]
-    exact = f"{typed[: clause.exact_at]}={typed[clause.exact_at :]}"
-    assert _varied(told(exact)) is None
+    less = without(parse(typed), shipped(), clause.typed_at or 0, clause.also[0])
+    assert _varied(told(less)) is None
+    for text in ("troops y defence", "Mutual Defence x"):
+        document = Document(builders.story(title=text))
+        assert matches(understand(less, Lexicon({}, shipped())), document) == matches(parse(typed), document)
+    assert not matches(understand(less, Lexicon({}, shipped())), Document(builders.story(title="troops defense")))
+
+
+def test_of_many_spellings_one_alone_is_switched_off_and_what_was_typed_is_still_found_in_any_case():
+    typed, words = "title:kyiv NEAR/3 title:front", Lexicon({}, shipped())
+    assert matches(understand(typed, words), Document(builders.story(title="Kiev front")))
+    less = without(parse(typed), shipped(), typed.index("kyiv"), "kiev")
+    for title, found in (("Kyiv front", True), ("Київ front", True), ("Kiev front", False)):
+        assert matches(understand(less, words), Document(builders.story(title=title))) is found, less
+    assert without(parse(less), shipped(), 0, "kiev") == less
 
 
 @given(queries())

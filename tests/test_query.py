@@ -10,7 +10,7 @@ from pipeline.errors import QueryError
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate, matches
 from pipeline.query.render import render
-from pipeline.query.syntax import parse
+from pipeline.query.syntax import lists_named, parse
 from tests import builders, strategies
 
 
@@ -59,6 +59,65 @@ def test_a_query_means_what_its_words_say(query, text, wanted):
     assert holds(query, body=text) is wanted
 
 
+AS_PEOPLE_TYPE = [
+    ("ｋｕｒｓｋ ＯＲ belgorod", "Belgorod"),
+    ("kursk ＮＥＡＲ／２ front", "kursk is the front"),
+    ("ｔｉｔｌｅ：kursk", "kursk"),
+    ("‹mutual defence›", "mutual defence"),
+    ("❝mutual defence❞", "mutual defence"),
+    ("‘Russia’s mutual defence’", "Russia's mutual defence"),
+    ("kursk \u200eOR\u200f belgorod", "belgorod"),
+    ('\u200e"mutual defence"\u200f', "mutual defence"),
+    ('צה"ל רה"מ', 'רה"מ וצה"ל: צה"ל'),
+    ("צה״ל", 'צה"ל'),
+    ("kursk !sport", "kursk"),
+    ("kursk ! sport", "kursk sport"),
+    ("+kursk", "KURSK"),
+    ('+"mutual defence"', "Mutual Defence"),
+    ("NEAR/far", "near far"),
+]
+NOT_AS_PEOPLE_TYPE = [
+    ("kursk ＮＥＡＲ／２ front", "kursk is not at the front"),
+    ("‘mutual defence’", "defence is mutual"),
+    ("‹mutual defence›", "defence is mutual"),
+    ("kursk !sport", "kursk sport"),
+    ("ｔｉｔｌｅ：kursk", ""),
+]
+
+
+@pytest.mark.parametrize(("query", "title"), AS_PEOPLE_TYPE)
+def test_a_query_is_taken_as_people_type_it(query, title):
+    assert holds(query, title=title)
+
+
+@pytest.mark.parametrize(("query", "title"), NOT_AS_PEOPLE_TYPE)
+def test_and_as_nothing_wider(query, title):
+    assert not holds(query, title=title, body="" if title else "kursk")
+
+
+def test_the_quote_behind_a_prefixed_letter_in_hebrew_is_a_quote():
+    assert parse('ב"הארץ"').root == parse('ב "הארץ"').root
+
+
+@pytest.mark.parametrize(
+    "typed", ["@nato", "@nato,", "＠nato", "(@NATO)", "x,@nato", "x; @nato.", "-@nato x", "title:@nato"]
+)
+def test_a_list_is_known_however_it_is_set_off(typed):
+    assert lists_named(typed) == {"nato"}
+    assert "otan" in render(parse(typed, {"nato": ["OTAN"]}).root)
+
+
+@pytest.mark.parametrize("typed", ["press@nato.int", '"@nato"', "a@nato", "nato", '"@nato'])
+def test_what_only_looks_like_a_list_is_none(typed):
+    assert lists_named(typed) == frozenset()
+
+
+def test_a_member_of_a_list_may_be_exact():
+    query = parse("@alliance", {"alliance": ["=NATO", "otan"]})
+    found = [matches(query, Document(builders.story(title=title))) for title in ("NATO", "Nato", "OTAN")]
+    assert found == [True, False, True]
+
+
 def test_words_may_lie_in_title_and_body_but_a_phrase_never_spans_them():
     assert holds("mutual defence", title="Mutual", body="defence")
     assert not holds('"mutual defence"', title="Mutual", body="defence")
@@ -104,7 +163,26 @@ REFUSED = [
     ("(a NEAR/2 b) NEAR/2 c", "NEAR"),
     ("titel:kursk", "titel"),
     ("kursk " * 600, "clauses"),
+    ("a OR NOT b", "OR with a side of only NOT"),
+    ("kursk NEAR/12345 front", "no number that can be"),
+    ("kursk NEAR/-1 front", "no number that can be"),
+    ("ATLEAST/2.5 kursk", "no number that can be"),
+    ("kursk NEAR/101 front", "too far"),
+    ("defence|aid", "stands in no phrase"),
+    ('"mutual defence|aid"', "no brackets"),
+    ('"mutual (defence|aid pact"', "no brackets"),
+    ('"a ((b|c) d|e)"', "no brackets"),
+    ("+ ", "empty"),
+    ("+(a OR b)", "+ without a word behind it"),
 ]
+PLACES = [('kursk AND "x', 10), ("kursk (", 7), ("kursk titel:x", 6), ("ａ NEAR/2 b NEAR/3 c", 11), ("kursk =(", 6)]
+
+
+@pytest.mark.parametrize(("query", "place"), PLACES)
+def test_a_refusal_points_at_its_cause(query, place):
+    with pytest.raises(QueryError) as caught:
+        parse(query)
+    assert caught.value.position == place
 
 
 @pytest.mark.parametrize(("query", "said"), REFUSED)

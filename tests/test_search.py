@@ -32,6 +32,24 @@ def test_a_filter_that_cant_be_read_is_refused_with_the_cure(typed):
     assert "write" in caught.value.cure
 
 
+def test_of_two_filters_both_hold_and_words_keep_their_place():
+    query, filters = split('outlets>=2 kursk published>=2026-06-01 outlets>=3 published>=2026-01-01 "x')
+    assert filters == Filters(3, datetime(2026, 6, 1, tzinfo=UTC))
+    with pytest.raises(QueryError) as caught:
+        parse(query)
+    assert caught.value.position == len(query) - 2
+
+
+def test_a_filter_in_quotes_of_any_kind_is_words():
+    assert split("kursk “outlets>=3”") == ("kursk “outlets>=3”", Filters())
+
+
+@pytest.mark.parametrize("typed", ["kursk -outlets>=3", "kursk NOT outlets>=3", "kursk (!published>=2026-01-01)"])
+def test_a_filter_can_not_be_forbidden(typed):
+    with pytest.raises(QueryError, match="can't be forbidden"):
+        split(typed)
+
+
 def test_an_alert_can_ask_for_no_filter_and_says_why():
     with pytest.raises(QueryError, match="outlets>=3 changes after a match"):
         parse("kursk outlets>=3")

@@ -160,6 +160,50 @@ def test_a_list_in_use_cant_be_removed_and_an_unused_one_can(watched):
         language.remove_list(watched, "idle")
 
 
+def test_an_alert_that_writes_a_list_in_full_width_follows_it_too(watched):
+    put_alert(watched, NewAlert(name="wide", query="＠Fronts", recipients=("a@example.org",)))
+    assert "wide" in {alert.name for alert in language.put_list(watched, "fronts", ["sumy"])}
+    assert "sumy" in find_alert(watched, "wide").meaning
+    with pytest.raises(BadInput, match="wide"):
+        language.remove_list(watched, "fronts")
+
+
+@pytest.mark.parametrize("member", ["NATO OR OTAN", "a NEAR/3 b"])
+def test_a_member_of_a_list_is_no_query(watched, member):
+    with pytest.raises(BadInput, match="has an operator"):
+        language.put_list(watched, "nato", [member])
+
+
+def test_an_alert_edited_while_its_list_is_means_what_was_typed_last(watched, monkeypatch):
+    """Somebody saves it when the list's editor has read the alerts and not yet written them."""
+    key = find_alert(watched, "fronts").id
+    of_store = watched.stores.alerts.update
+
+    def after_another(ids, change):
+        monkeypatch.setattr(watched.stores.alerts, "update", of_store)
+        put_alert(watched, NewAlert(name="fronts", query="belgorod NOT @fronts"), replace_existing=True)
+        return of_store(ids, change)
+
+    monkeypatch.setattr(watched.stores.alerts, "update", after_another)
+    language.put_list(watched, "fronts", ["sumy"])
+    alert = watched.stores.alerts.get([key])[key]
+    assert (alert.query, alert.meaning) == ("belgorod NOT @fronts", language.understood(watched, alert.query).text)
+
+
+def test_a_list_edited_while_an_alert_is_saved_is_what_the_alert_means(watched, monkeypatch):
+    of_store = watched.stores.alerts.create
+
+    def after_the_list(things):
+        monkeypatch.setattr(watched.stores.alerts, "create", of_store)
+        language.put_list(watched, "fronts", ["sumy"])
+        return of_store(things)
+
+    monkeypatch.setattr(watched.stores.alerts, "create", after_the_list)
+    saved = put_alert(watched, NewAlert(name="late", query="@fronts troops", recipients=("a@example.org",)))
+    assert "sumy" in saved.meaning
+    assert find_alert(watched, "late").meaning == saved.meaning
+
+
 def test_alerts_are_understood_anew_when_the_table_changes(watched):
     watched.stores.alerts.update([find_alert(watched, "other").id], lambda alert: replace(alert, meaning="kursk"))
     assert [alert.name for alert in language.recheck_alerts(watched)] == ["other"]

@@ -1,6 +1,6 @@
 """A query as a person reads it: a tree of words, each clause with the other spellings that are looked for.
 
-`exact_at` of a clause is where in the query typed a `=` switches these spellings off.
+`typed_at` of a clause is where it was typed: there one of these spellings is switched off (variants.without).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Outline:
     says: str
     parts: tuple[Outline, ...] = ()
     also: tuple[str, ...] = ()  # other spellings that are looked for
-    exact_at: int | None = None  # None where they can't be switched off by a =
+    typed_at: int | None = None  # None where they can't be switched off, as of the members of a list
 
 
 def outline(query: Query) -> Outline:
@@ -80,4 +80,4 @@ def _phrase(phrase: Phrase, typed: str) -> Outline:
     also = tuple(dict.fromkeys(spellings(phrase)))
     start = phrase.at[0]
     from_list = typed[start : start + 1] == "@"
-    return Outline(says, also=also, exact_at=start if also and not from_list else None)
+    return Outline(says, also=also, typed_at=start if also and not from_list else None)

@@ -55,10 +55,10 @@ def _phrase(phrase: Phrase, variants: bool) -> str:
     field = f"{phrase.field}:" if phrase.field else ""
     choices = [choice if variants else tuple(run for run in choice if not run.variant) for choice in phrase.choices]
     first = choices[0][0].elements[0]
-    exact = "=" if isinstance(first, Word) and first.case else ""
+    sign = "=" if isinstance(first, Word) and first.case else "+" * phrase.spelled
     words = " ".join(map(_choice, choices))
     bare = len(choices) == 1 and words.isalnum() and not OPERATOR.fullmatch(words)
-    return f"{field}{exact}{words}" if bare else f'{field}{exact}"{words}"'
+    return f"{field}{sign}{words}" if bare else f'{field}{sign}"{words}"'
 
 
 def _choice(choice: Choice) -> str:

@@ -4,13 +4,13 @@
     or       = and { OR and }
     and      = near { [AND] near }                       a bare space means AND
     near     = unary { (NEAR/n | ONEAR/n) unary }        one operator and one n a chain, 2 to 4 operands
-    unary    = (NOT | -) unary | primary
-    primary  = ( or ) | field: primary | ATLEAST/n primary | =word | ="phrase" | "phrase" | word | @list
+    unary    = (NOT | - | !) unary | primary
+    primary  = ( or ) | field: primary | ATLEAST/n primary | [= | +] ( "phrase" | word ) | @list
     phrase   = { word | ( words { | words } ) }          alternatives: "mutual (defence|aid) pact"
 
 Operators are known in any case, inside quotes they are words. What people type for quotes, dashes, brackets and
-spaces (curly, guillemets, full-width, non-breaking) is taken as meant. A word is cut by the one analysis
-(pipeline/text.py), so `long-range` is the phrase "long range".
+spaces (curly, guillemets, full-width, non-breaking, between marks of direction) is taken as meant. A word is cut by
+the one analysis (pipeline/text.py), so `long-range` is the phrase "long range".
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
+from itertools import chain
 from typing import NoReturn
 
 from pipeline.errors import QueryError
@@ -70,10 +71,14 @@ Choice = tuple[Run, ...]
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Choices in a row, without gaps; a single word is the shortest. `field` None looks in title or body."""
+    """Choices in a row, without gaps; a single word is the shortest. `field` None looks in title or body.
+
+    `spelled` says that no other spellings are to be added to it.
+    """
 
     choices: tuple[Choice, ...]
     field: Field | None = None
+    spelled: bool = attribute(default=False, compare=False)
     at: tuple[int, int] = attribute(default=(0, 0), compare=False)  # where in the query it was typed
     row: tuple[Element, ...] = attribute(init=False, compare=False)  # its elements, where no choice has two runs
 
@@ -143,7 +148,8 @@ def parse(text: str, lists: Mapping[str, Sequence[str]] | None = None) -> Query:
     parser = _Parser(text, lists or {})
     root = parser.whole()
     if not needs_something(root):
-        raise QueryError(text, 0, "a query of only NOT matches everything else", "add a word that must be there")
+        what = "an OR with a side of only NOT" if isinstance(root, Or) else "a query of only NOT"
+        raise QueryError(text, 0, f"{what} matches everything else", "add a word that must be there")
     return Query(text, root)
 
 
@@ -160,6 +166,14 @@ def needs_something(node: Node) -> bool:
             return True
 
 
+def lists_named(text: str) -> frozenset[str]:
+    """The names of the lists that a query uses, as it is typed; none where it can't be read."""
+    try:
+        return frozenset(_list_name(lexeme) for lexeme in _lex(text) if lexeme.kind == "list")
+    except QueryError:
+        return frozenset()
+
+
 def leaves(node: Node) -> Iterator[Phrase | Near | AtLeast]:
     """The clauses of a query, in the order typed, negated ones included."""
     match node:
@@ -172,18 +186,44 @@ def leaves(node: Node) -> Iterator[Phrase | Near | AtLeast]:
             yield node
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Lexing. `_as_meant` gives a text of the same length, so positions are those of the text typed.
+def phrases(node: Node) -> Iterator[Phrase]:
+    """The phrases of a query, those that stand in a NEAR or ATLEAST too."""
+    for leaf in leaves(node):
+        match leaf:
+            case Phrase():
+                yield leaf
+            case Near(operands):
+                yield from chain.from_iterable(operands)
+            case AtLeast(_, operand):
+                yield from operand
 
-_QUOTES = '"“”„‟«»″‶〝〞〟＂「」『』'
+
+# ---------------------------------------------------------------------------------------------------------
+# Lexing. `as_meant` gives a text of the same length, so positions are those of the text typed.
+
+_QUOTES = '"“”„‟«»‹›❝❞❮❯″‶〝〞〟＂「」『』'
 _DASHES = "-‐‑‒–—―−﹣－"
-_PAIRED = str.maketrans(dict.fromkeys(_QUOTES, '"') | dict.fromkeys(_DASHES, "-"))
+_FULL_WIDTH = {
+    chr(0xFEE0 + ord(plain)): plain for plain in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+}
+_PAIRED = str.maketrans(dict.fromkeys(_QUOTES, '"') | dict.fromkeys(_DASHES, "-") | _FULL_WIDTH)
+_SINGLE = re.compile(r"""(?<![^\s(:=-])‘((?:[^‘’"()]|’(?=\w))*\s(?:[^‘’"()]|’(?=\w))*)’(?![^\s)])""")
+"""A row of words in single quotes. In straight ones it can't be told from apostrophes."""
+_MARKS = r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+"
+_MARKS_OUTSIDE = re.compile(rf"""(?<![^\s()"]){_MARKS}|{_MARKS}(?![^\s()"])""")
+"""Invisible, they come along when text in Arabic or Hebrew is copied; inside words the analysis drops them."""
+_HEBREW = "[\u0590-\u05ff]"
+_GERSHAYIM = re.compile(rf"""(?<![^\s()])({_HEBREW}+)"({_HEBREW}{{1,3}})(?![^\s()])""")
+"""The mark of a Hebrew acronym, typed as a quote; not where a letter is put before a quotation."""
 _FIELD = re.compile(r"([A-Za-z_]+):(?!//)")
 OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR|ATLEAST)(?:/(\d{1,4}))?", re.IGNORECASE)
+_MISCOUNTED = re.compile(r"(O?NEAR|ATLEAST)/[-+]?\d[\d.,]*", re.IGNORECASE)
+_SIGNS = {"-": "not", "!": "not", "+": "spelled"}
 _WORD = re.compile(r'[^\s()"]+')
 FILTER = re.compile(r"(?<![^\s()])(outlets|published)([<>]=?|=)([^\s()]*)", re.IGNORECASE)
 """What only a search can ask (query/filters.py)."""
-_LIST = re.compile(r"@\w[\w-]*")
+_LIST = re.compile(r"[,;]?(@\w[\w-]*)[,;.:!?]*")  # with what sets off the parts of a sentence
+_NEXT_LIST = re.compile(r"(?<=.)[,;](?=@)")
 _FIELD_NAMES = ", ".join(name.value for name in Field)
 # Letters of an extinct script that stand for wildcards while a word is cut into tokens: they fold to themselves.
 _STAR, _MARK = "\U00010000", "\U00010001"
@@ -193,16 +233,20 @@ _FROM_LETTERS = str.maketrans({_STAR: "*", _MARK: "?"})
 
 @dataclass(frozen=True, slots=True)
 class _Lexeme:
-    kind: str  # open close and or not near onear atleast field exact phrase word end
+    kind: str  # open close and or not near onear atleast field exact spelled phrase word list end
     text: str
     start: int
     end: int
     number: int = 0
 
 
-def _as_meant(text: str) -> str:
+def as_meant(text: str) -> str:
+    """`text` with plain quotes, dashes and brackets for those that people type; every place in it stays."""
     paired = text.translate(_PAIRED)
-    return paired if paired.isascii() else "".join(map(_one_as_meant, paired))
+    if paired.isascii():
+        return paired
+    meant = _SINGLE.sub(r'"\1"', "".join(map(_one_as_meant, paired)))
+    return _GERSHAYIM.sub("\\1\u05f4\\2", _MARKS_OUTSIDE.sub(lambda found: " " * len(found.group()), meant))
 
 
 def _one_as_meant(char: str) -> str:
@@ -211,7 +255,7 @@ def _one_as_meant(char: str) -> str:
 
 
 def _lex(text: str) -> Iterator[_Lexeme]:
-    meant = _as_meant(text)
+    meant = as_meant(text)
     at = 0
     while at < len(meant):
         if meant[at].isspace():
@@ -232,8 +276,8 @@ def _lexeme(text: str, meant: str, at: int) -> _Lexeme:
         return _quoted(text, meant, at)
     if char == "=":
         return _Lexeme("exact", char, at, at + 1)
-    if char == "-":
-        return _dash(meant, at)
+    if char in _SIGNS:
+        return _sign(meant, at)
     if found := _FIELD.match(meant, at):
         return _field(text, found)
     found = _WORD.match(meant, at)
@@ -249,11 +293,11 @@ def _quoted(text: str, meant: str, at: int) -> _Lexeme:
     return _Lexeme("phrase", meant[at + 1 : end], at, end + 1)
 
 
-def _dash(meant: str, at: int) -> _Lexeme:
-    follows = meant[at + 1 : at + 2]
-    if follows in ("", "-", ")") or follows.isspace():
-        return _Lexeme("", "-", at, at + 1)  # a dash between words, as headlines have it
-    return _Lexeme("not", "-", at, at + 1)
+def _sign(meant: str, at: int) -> _Lexeme:
+    sign, follows = meant[at], meant[at + 1 : at + 2]
+    if follows in ("", ")", *_SIGNS) or follows.isspace():
+        return _Lexeme("", sign, at, at + 1)  # a dash between words, as headlines have it
+    return _Lexeme(_SIGNS[sign], sign, at, at + 1)
 
 
 def _field(text: str, found: re.Match[str]) -> _Lexeme:
@@ -276,10 +320,12 @@ def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
     if FILTER.fullmatch(word):
         reason = f"{word} changes after a match, so no alert can ask for it"
         raise QueryError(text, start, reason, "use it in a search; for alerts there are delivery policies")
-    if _LIST.fullmatch(word):
-        return _Lexeme("list", word, start, end)
+    if "@" in word:
+        return _word_or_list(found)
     operator = OPERATOR.fullmatch(word)
     if operator is None:
+        if _MISCOUNTED.fullmatch(word):
+            raise QueryError(text, start, f"{word} has no number that can be", f"use a whole one up to {MAX_DISTANCE}")
         return _Lexeme("word", word, start, end)
     if operator.group(1):
         return _Lexeme(operator.group(1).lower(), word, start, end)
@@ -289,6 +335,20 @@ def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
     if name.isupper():
         raise QueryError(text, start, f"{name} without a number", f'write {name}/5, or "{name.lower()}" for the word')
     return _Lexeme("word", word, start, end)
+
+
+def _word_or_list(found: re.Match[str]) -> _Lexeme:
+    """`@nato`, also where a list follows a word without a space; `press@nato.int` is a word."""
+    word, start = found.group(), found.start()
+    if named := _LIST.fullmatch(word):
+        return _Lexeme("list", named.group(1), start, found.end())
+    if another := _NEXT_LIST.search(word):
+        return _Lexeme("word", word[: another.start()], start, start + another.start())
+    return _Lexeme("word", word, start, found.end())
+
+
+def _list_name(lexeme: _Lexeme) -> str:
+    return lexeme.text.removeprefix("@").lower()
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -395,8 +455,8 @@ class _Parser:
                 return self.nested(lexeme, lambda: self.group(lexeme, within))
             case "field":
                 return self.nested(lexeme, lambda: self.bound(lexeme, within))
-            case "exact":
-                return self.exact(lexeme, within)
+            case "exact" | "spelled":
+                return self.signed(lexeme, within)
             case "atleast":
                 return self.nested(lexeme, lambda: self.at_least(lexeme, within))
             case "word" | "phrase":
@@ -425,11 +485,14 @@ class _Parser:
         return self.primary(Field(lexeme.text))
 
     def named(self, lexeme: _Lexeme, within: Field | None) -> Node:
-        name = lexeme.text.removeprefix("@").lower()
+        name = _list_name(lexeme)
         if name not in self.lists:
             cure = f"make it with `wirewatch lists set {name} WORD…`, or put it in quotes to look for the word"
             self.fail(lexeme, f"there is no list @{name}", cure)
-        members = tuple(self.leaf(replace(lexeme, kind="phrase", text=text), within) for text in self.lists[name])
+        members = tuple(
+            self.leaf(replace(lexeme, kind="phrase", text=text.removeprefix("=")), within, exact=text.startswith("="))
+            for text in self.lists[name]
+        )
         return members[0] if len(members) == 1 else Or(members)
 
     def at_least(self, lexeme: _Lexeme, within: Field | None) -> Node:
@@ -439,14 +502,15 @@ class _Parser:
         phrases = self.phrases(self.primary(within), start)
         return AtLeast(lexeme.number, phrases, (lexeme.start, self.lexemes[self.at - 1].end))
 
-    def exact(self, sign: _Lexeme, within: Field | None) -> Phrase:
+    def signed(self, sign: _Lexeme, within: Field | None) -> Phrase:
         lexeme = self.next
         if lexeme.kind not in ("word", "phrase", "and", "or", "not", "near", "onear") or lexeme.start != sign.end:
-            self.fail(sign, "= without a word behind it", 'write =KCNA or ="New Year"')
+            self.fail(sign, f"{sign.text} without a word behind it", f'write {sign.text}KCNA or {sign.text}"New Year"')
         self.take()
-        return self.leaf(replace(lexeme, kind="word" if lexeme.kind != "phrase" else "phrase"), within, exact=True)
+        word = replace(lexeme, kind="word" if lexeme.kind != "phrase" else "phrase", start=sign.start)
+        return self.leaf(word, within, exact=sign.kind == "exact", spelled=sign.kind == "spelled")
 
-    def leaf(self, lexeme: _Lexeme, within: Field | None, *, exact: bool = False) -> Phrase:
+    def leaf(self, lexeme: _Lexeme, within: Field | None, *, exact: bool = False, spelled: bool = False) -> Phrase:
         self.leaves += 1
         if self.leaves > MAX_LEAVES:
             self.fail(lexeme, f"more than {MAX_LEAVES} clauses", "split it into several alerts")
@@ -458,13 +522,15 @@ class _Parser:
             readings *= len(choice)
         if readings > MAX_PHRASE_READINGS:
             self.fail(lexeme, f"a phrase with {readings} readings", f"use at most {MAX_PHRASE_READINGS}")
-        return Phrase(choices, within, (lexeme.start, lexeme.end))
+        return Phrase(choices, within, spelled, (lexeme.start, lexeme.end))
 
     def choices(self, lexeme: _Lexeme, within: Field | None, *, exact: bool) -> tuple[Choice, ...]:
         if within in WHOLE:
             elements = self.elements(lexeme, lexeme.text, exact=False)
             return () if not elements else ((Run((_joined(elements),)),),)
         if lexeme.kind == "word":
+            if "|" in lexeme.text:
+                self.fail(lexeme, f"{lexeme.text} has a | that stands in no phrase", "write (defence OR aid)")
             return tuple((Run((element,)),) for element in self.elements(lexeme, lexeme.text, exact=exact))
         choices: list[Choice] = []
         for piece in re.split(r"(\([^()]*\|[^()]*\))", lexeme.text):
@@ -473,6 +539,9 @@ class _Parser:
                 if not all(run.elements for run in runs):
                     self.fail(lexeme, f"an empty alternative in {piece}", "name it, or take the | out")
                 choices += [runs] if len(runs) > 1 else [(Run((one,)),) for one in runs[0].elements]
+            elif "|" in piece:
+                cure = 'write "mutual (defence|aid) pact", or take it out'
+                self.fail(lexeme, "a | in a phrase that stands in no brackets, or in too many", cure)
             else:
                 choices += [(Run((element,)),) for element in self.elements(lexeme, piece, exact=exact)]
         return tuple(choices)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline.errors import BadInput
 from pipeline.query.document import WHOLE
+from pipeline.query.render import render
 from pipeline.query.syntax import (
     MAX_PHRASE_READINGS,
     And,
@@ -27,8 +28,10 @@ from pipeline.query.syntax import (
     Not,
     Or,
     Phrase,
+    Query,
     Run,
     Word,
+    phrases,
 )
 from pipeline.text import is_solid, words
 
@@ -99,7 +102,8 @@ def _groups(line: str) -> Iterator[list[Spelling]]:
 def vary(node: Node, variants: Variants) -> Node:
     """`node` with the other spellings of its words and rows of words as runs marked `variant`.
 
-    Words whose case is to be right, wildcards, fields of whole names and alternatives a person wrote stay as they are.
+    Words whose case is to be right or that are to be as spelled, wildcards, fields of whole names and alternatives that
+    a person wrote stay as they are.
     A phrase that would have too many readings keeps its first words varied and the rest as typed.
     """
     match node:
@@ -119,18 +123,28 @@ def vary(node: Node, variants: Variants) -> Node:
 
 def spellings(node: Node) -> list[str]:
     """The spellings that were added to the words of `node`."""
-    match node:
-        case And(parts) | Or(parts):
-            return [one for part in parts for one in spellings(part)]
-        case Not(part):
-            return spellings(part)
-        case Near(operands):
-            return [one for phrases in operands for phrase in phrases for one in spellings(phrase)]
-        case AtLeast(_, phrases):
-            return [one for phrase in phrases for one in spellings(phrase)]
-        case Phrase(choices):
-            runs = [run for choice in choices for run in choice if run.variant]
-            return [_in_words([element.token for element in run.elements if isinstance(element, Word)]) for run in runs]
+    return [_spelt(run) for phrase in phrases(node) for choice in phrase.choices for run in choice if run.variant]
+
+
+def without(query: Query, variants: Variants, place: int, spelling: str) -> str:
+    """The text of `query` (as parsed) with one other spelling less for the clause typed at `place`; the rest is kept.
+
+    As it is where nothing is typed there that has it.
+    """
+    clause = next((one for one in phrases(query.root) if one.at[0] == place), None)
+    varied = _varied(clause, variants) if clause else None
+    if clause is None or varied is None or spelling not in spellings(varied):
+        return query.text
+    kept = tuple(
+        tuple(replace(run, variant=False) for run in choice if not (run.variant and _spelt(run) == spelling))
+        for choice in varied.choices
+    )
+    written = render(replace(clause, choices=kept, field=None, spelled=True))
+    return f"{query.text[:place]}{written}{query.text[clause.at[1] :]}"
+
+
+def _spelt(run: Run) -> str:
+    return _in_words([element.token for element in run.elements if isinstance(element, Word)])
 
 
 def _in_words(tokens: list[str]) -> str:
@@ -143,7 +157,7 @@ def _each(phrases: Sequence[Phrase], variants: Variants) -> tuple[Phrase, ...]:
 
 
 def _varied(phrase: Phrase, variants: Variants) -> Phrase:
-    if phrase.field in WHOLE:
+    if phrase.field in WHOLE or phrase.spelled:
         return phrase
     choices: list[Choice] = []
     left = MAX_PHRASE_READINGS // prod(len(choice) for choice in phrase.choices)

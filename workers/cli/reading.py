@@ -18,7 +18,7 @@ from pipeline.flow.stories.related import related as relate
 from pipeline.model import Story
 from pipeline.outlets import in_words
 from pipeline.ports import StoryFilter
-from pipeline.query.filters import split
+from pipeline.query.filters import Filters, split
 from pipeline.query.syntax import Query
 from workers import bootstrap
 from workers.cli import show
@@ -28,8 +28,8 @@ from workers.cli import show
 @click.argument("query")
 @click.option("--since", metavar="TIME", help="Published at or after: 7d, 12h, 2026-01-31.")
 @click.option("--until", metavar="TIME", help="Published before.")
-@click.option("--limit", default=50, show_default=True, help="How many stories to show.")
-@click.option("--offset", default=0, help="How many to pass over first.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many stories to show.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over first.")
 @click.option("--sort", type=click.Choice(["time", "relevance"]), default="time", show_default=True)
 @click.option(
     "--facets", "with_facets", is_flag=True, help="Count all that is found by site, language, entity and day."
@@ -54,7 +54,8 @@ def search(
     ports = bootstrap.ports()
     typed, filters = split(query)
     meant = understood(ports, typed)
-    where = StoryFilter(since=show.moment(since) or filters.since, until=show.moment(until) or filters.until)
+    filters = filters.and_also(Filters(since=show.moment(since), until=show.moment(until)))
+    where = StoryFilter(since=filters.since, until=filters.until)
     found = finding.search(ports, meant, where, outlets=filters.outlets)
     counts = finding.Facets()
     if with_facets:

@@ -110,11 +110,11 @@ def moment(text: str | None) -> datetime | None:
     """A point in time: `7d` ago (m, h, d, w), or a date as ISO 8601 writes it. Raises BadInput."""
     if text is None:
         return None
-    if found := _AGO.fullmatch(text):
-        return datetime.now(UTC) - span(found.group())
     try:
+        if found := _AGO.fullmatch(text):
+            return datetime.now(UTC) - span(found.group())
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BadInput(f"{text!r} is no time: give 7d, 12h, or 2026-01-31") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 

@@ -13,6 +13,7 @@ from pipeline.deliver.channel import shown as shown_address
 from pipeline.errors import BadInput, NotFound, QueryError
 from pipeline.flow.alerts import manage, syndicate
 from pipeline.flow.alerts.history import EXAMPLES
+from pipeline.flow.alerts.language import lexicon
 from pipeline.flow.alerts.manage import NewAlert
 from pipeline.flow.alerts.preview import Preview, first_deliveries, next_mails, preview
 from pipeline.flow.alerts.trends import days_until, volumes
@@ -22,6 +23,8 @@ from pipeline.model import Alert, AlertState, Delivery, RemovedAlert, Role, Stor
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
+from pipeline.query.syntax import parse
+from pipeline.query.variants import without
 from workers.console import plots
 from workers.console.access import Analyst, Viewer, sees
 from workers.console.fields import Fields, Form
@@ -177,8 +180,8 @@ def _page_link(find: str, number: int) -> str:
 def _saved(ports: Ports, request: Request, user: User, form: Fields, saved: Alert | None) -> Response:
     """Save what the form says, or show it again: with what is wrong, a spelling switched off, or only a look at it."""
     draft = _draft(form, user, saved)
-    if form.flag("exact"):
-        return _editor(ports, request, user, _exact(draft, form.text("exact")), saved, look=True)
+    if form.flag("spelling"):
+        return _editor(ports, request, user, _without_spelling(ports, draft, form.text("spelling")), saved, look=True)
     if form.flag("look"):
         return _editor(ports, request, user, draft, saved, look=True)
     wrong: Mapping[str, BadInput] = manage.faults(ports, draft)
@@ -305,10 +308,14 @@ def _copied(alert: Alert) -> NewAlert:
     return replace(_as_draft(alert), name=f"{alert.name} (copy)", state=AlertState.ACTIVE)
 
 
-def _exact(draft: NewAlert, place: str) -> NewAlert:
-    """With a = at `place`, given as offset.length of the query; as it was where the query has changed since."""
-    found = re.fullmatch(r"([0-9]{1,6})\.([0-9]{1,6})", place)
+def _without_spelling(ports: Ports, draft: NewAlert, given: str) -> NewAlert:
+    """With a spelling less, given as offset.length of query.spelling; as it was where the query has changed since."""
+    found = re.fullmatch(r"([0-9]{1,6})\.([0-9]{1,6})\.(.+)", given)
     if found is None or int(found.group(2)) != len(draft.query):
         return draft
-    at = int(found.group(1))
-    return replace(draft, query=f"{draft.query[:at]}={draft.query[at:]}")
+    words = lexicon(ports)
+    try:
+        typed = parse(draft.query, words.lists)
+    except QueryError:
+        return draft
+    return replace(draft, query=without(typed, words.variants, int(found.group(1)), found.group(3)))

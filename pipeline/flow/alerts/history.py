@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from pipeline import match
 from pipeline.deliver.excerpt import Excerpt, excerpts
-from pipeline.flow.alerts.language import understood
+from pipeline.flow.alerts.language import lexicon
 from pipeline.flow.stories.search import search
 from pipeline.model import Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.lint import warnings
-from pipeline.query.syntax import Query
+from pipeline.query.syntax import Query, parse
 
 EXAMPLES = 10
 COUNTED_DAYS = 7
@@ -80,7 +80,7 @@ def trial(ports: Ports, query: Query, since: datetime) -> Trial:
 
 def concerns(ports: Ports, typed: str, meant: Query) -> tuple[list[str], float]:
     """The warnings about a query, and how often a day what it means would have fired, by the stories that are there."""
-    found = [str(one) for one in warnings(understood(ports, typed, variants=False).root)]
+    found = [str(one) for one in warnings(parse(typed, lexicon(ports).lists), meant.root)]
     since = ports.clock.now() - timedelta(days=COUNTED_DAYS)
     often = trial(ports, meant, since).per_day
     return [*found, *too_often(often)], often

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -12,7 +13,7 @@ from pipeline.flow.lookback import look_back
 from pipeline.model import Alert, WordList, identify
 from pipeline.ports import Ports
 from pipeline.query.meaning import Lexicon, understand
-from pipeline.query.syntax import Query, parse
+from pipeline.query.syntax import OPERATOR, Query, lists_named, parse
 
 _LIST_NAME = re.compile(r"\w[\w-]{0,60}")
 
@@ -47,12 +48,12 @@ def put_list(ports: Ports, name: str, members: Sequence[str]) -> list[Alert]:
         _check_member(name, member)
     known = lexicon(ports)
     edited = Lexicon({**known.lists, name: unique}, known.variants)
-    meanings, refused = _understood_anew(_users(ports, name), edited)
-    for user, error in refused.items():
-        raise BadInput(f"alert {user!r} would no longer be accepted: {error.reason}: {error.cure}")
+    for alert in _users(ports, name):
+        if isinstance(error := _meaning(alert, edited), QueryError):
+            raise BadInput(f"alert {alert.name!r} would no longer be accepted: {error.reason}: {error.cure}")
     now = ports.clock.now()
     ports.stores.lists.put([WordList(id=list_id(name), name=name, members=unique, updated_at=now)])
-    return _save(ports, meanings)
+    return _understand_anew(ports, _users(ports, name), edited)  # looked for again: one may just have been saved
 
 
 def remove_list(ports: Ports, name: str) -> None:
@@ -70,43 +71,55 @@ def recheck_alerts(ports: Ports) -> list[Alert]:
 
     An alert that can't be understood any more keeps its meaning: it goes on firing as it did.
     """
-    meanings, _ = _understood_anew(ports.stores.alerts.all(), lexicon(ports))
-    return _save(ports, meanings)
+    return _understand_anew(ports, ports.stores.alerts.all(), lexicon(ports))
+
+
+def recheck_lists(ports: Ports, alert: Alert) -> Alert:
+    """The alert, just saved, as the lists are now: one that it uses may have been edited while it was understood."""
+    if not lists_named(alert.query):
+        return alert
+    changed = _understand_anew(ports, [alert], lexicon(ports))
+    return changed[0] if changed else alert
 
 
 def _check_member(name: str, member: str) -> None:
     if '"' in member:
         raise BadInput(f"list @{name}: leave the quotes out of {member!r}: each member is a word or a phrase")
+    if any(OPERATOR.fullmatch(word) and word.isupper() for word in member.split()):
+        raise BadInput(f"list @{name}: {member!r} has an operator: give each word or phrase as a member of its own")
+    sign, words = ("=", member[1:]) if member.startswith("=") else ("", member)
     try:
-        parse(f'"{member}"')
+        parse(f'{sign}"{words}"')
     except QueryError as error:
         raise BadInput(f"list @{name}: {member!r}: {error.reason}: {error.cure}") from None
 
 
 def _users(ports: Ports, name: str) -> list[Alert]:
-    mention = re.compile(rf"@{re.escape(name)}(?![\w-])", re.IGNORECASE)
-    return [alert for alert in ports.stores.alerts.all() if mention.search(alert.query)]
+    return [alert for alert in ports.stores.alerts.all() if name in lists_named(alert.query)]
 
 
-def _understood_anew(alerts: Iterable[Alert], words: Lexicon) -> tuple[dict[str, str], dict[str, QueryError]]:
-    """The meanings that changed, by alert id, and what is wrong with the alerts no longer accepted, by name."""
-    meanings: dict[str, str] = {}
-    refused: dict[str, QueryError] = {}
-    for alert in alerts:
-        try:
-            meaning = understand(alert.query, words, variants=alert.variants).text
-        except QueryError as error:
-            refused[alert.name] = error
-            continue
-        if meaning != alert.meaning:
-            meanings[alert.id] = meaning
-    return meanings, refused
+def _understand_anew(ports: Ports, alerts: Iterable[Alert], words: Lexicon) -> list[Alert]:
+    """Have the alerts mean what `words` make of them; those that changed.
 
-
-def _save(ports: Ports, meanings: Mapping[str, str]) -> list[Alert]:
+    One that can't be understood any more keeps its meaning. What counts is the query that is saved when it is written,
+    which somebody may have edited since it was read.
+    """
     now = ports.clock.now()
-    changed = ports.stores.alerts.update(
-        list(meanings), lambda alert: replace(alert, meaning=meanings[alert.id], health="", updated_at=now)
-    )
+    concerned = [alert.id for alert in alerts if _meaning(alert, words) != alert.meaning]
+    changed = ports.stores.alerts.update(concerned, lambda alert: _with_meaning(alert, words, now))
     look_back(ports, changed, began=now)
     return changed
+
+
+def _with_meaning(alert: Alert, words: Lexicon, now: datetime) -> Alert | None:
+    meaning = _meaning(alert, words)
+    if isinstance(meaning, QueryError) or meaning == alert.meaning:
+        return None
+    return replace(alert, meaning=meaning, health="", updated_at=now)
+
+
+def _meaning(alert: Alert, words: Lexicon) -> str | QueryError:
+    try:
+        return understand(alert.query, words, variants=alert.variants).text
+    except QueryError as error:
+        return error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow.alerts.language import understood
+from pipeline.flow.alerts.language import recheck_lists, understood
 from pipeline.flow.lookback import look_back
 from pipeline.flow.readers.people import checked_policy, checked_recipients, checked_team
 from pipeline.model import Alert, AlertState, identify
@@ -107,7 +107,7 @@ def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) ->
     _check_freed(ports, alert)
     if ports.stores.alerts.create([alert])[0]:
         look_back(ports, [alert])
-        return alert
+        return recheck_lists(ports, alert)
     if not replace_existing:
         raise BadInput(f"there is an alert {alert.name!r} already: choose another name, or remove it first")
     changed = ports.stores.alerts.update(
@@ -116,7 +116,7 @@ def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) ->
     if not changed:  # somebody removed it in between
         return put_alert(ports, new)
     look_back(ports, changed)
-    return changed[0]
+    return recheck_lists(ports, changed[0])
 
 
 def _check_freed(ports: Ports, alert: Alert) -> None:

@@ -82,7 +82,7 @@ def preview(
     made = Preview(
         meant=meant,
         outline=outline(varied),
-        warnings=tuple(str(one) for one in warnings(plain.root)),
+        warnings=tuple(str(one) for one in warnings(plain, varied.root)),
         since=since,
         by_day=counted.by_day(ports, meant, since),
         trial=counted.trial,

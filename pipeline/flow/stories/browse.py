@@ -19,7 +19,7 @@ from pipeline.outlets import cluster_of
 from pipeline.ports import LedgerFilter, Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
-from pipeline.query.filters import split
+from pipeline.query.filters import Filters, split
 from pipeline.query.syntax import And, Query
 
 EVERYTHING = Query("", And(()))
@@ -64,8 +64,9 @@ class Browsed:
 def asked(ports: Ports, typed: str, since: datetime | None, until: datetime | None) -> Asked:
     """What is typed into a search, with its filters; nothing typed asks for every story. Raises QueryError."""
     words, filters = split(typed)
-    query = understood(ports, words) if words else EVERYTHING
-    return Asked(query, StoryFilter(since=since or filters.since, until=until or filters.until), filters.outlets)
+    query = understood(ports, words) if words.strip() else EVERYTHING
+    both = filters.and_also(Filters(since=since, until=until))
+    return Asked(query, StoryFilter(since=both.since, until=both.until), both.outlets)
 
 
 def everything(ports: Ports, what: Asked) -> Iterator[Story]:

@@ -23,7 +23,7 @@ from pipeline.flow.stories.search import evidence, search
 from pipeline.model import Alert, Delivery, DeliveryState, Revision, Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query import syntax
-from pipeline.query.filters import split
+from pipeline.query.filters import Filters, split
 from workers.console import cursors
 from workers.console.access import sees
 from workers.console.api import paging
@@ -132,11 +132,10 @@ def make_router(ports: Ports) -> APIRouter:
         typed, filters = split(q)
         meant = understood(ports, typed)
         last = _read(cursor)
-        before = _aware(until) or filters.until
-        where = StoryFilter(
-            since=_aware(since) or filters.since,
-            until=min(filter(None, (before, last and last[0] + _TICK)), default=None),
-        )
+        both = filters.and_also(Filters(since=_aware(since), until=_aware(until)))
+        if last:
+            both = both.and_also(Filters(until=last[0] + _TICK))
+        where = StoryFilter(since=both.since, until=both.until)
         stories = _after(search(ports, meant, where, outlets=filters.outlets), last)
         found, following = cursors.page(stories, limit, _place)
         return StoryPage(stories=[_found(meant, one) for one in found], next=following)
