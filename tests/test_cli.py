@@ -157,7 +157,7 @@ def test_lists_go_out_as_they_came_in(wirewatch, tmp_path):
     (tmp_path / "edited.toml").write_text(alerts.replace("mutual defence", "mutual aid"))
     for _ in range(2):
         dry = wirewatch("alerts", "import", "edited.toml", "--replace", "--dry-run").stdout
-        assert """~ it's: "mutual defence" → "mutual aid\"""" in dry
+        assert """~ it's: query "mutual defence" → "mutual aid\"""" in dry
     assert "1 changed" in wirewatch("alerts", "import", "edited.toml", "--replace").stdout
     wirewatch("alerts", "import", "again.toml", "--replace")
     (listed,) = json.loads(wirewatch("alerts", "list", "--json").stdout)
@@ -349,10 +349,20 @@ def test_a_query_is_tried_on_what_was_there_and_an_edit_compared(wirewatch, site
     tried = json.loads(wirewatch("alerts", "test", "kursk", "--json").stdout)
     assert (tried["stories"], len(tried["examples"])) == (1, 1)
     assert "*Kursk*" in tried["examples"][0]["sentences"][0]
+    assert tried["mails_per_day"] == pytest.approx(1 / 30)
+    daily = wirewatch("alerts", "test", "kursk", "--since", "1d", "--policy", "weekly mon 08:00").stdout
+    assert "mails a day for each recipient, under “weekly mon 08:00”" in daily
     assert "+0 −1" in wirewatch("alerts", "diff", "kursk", "sudzha").stdout
+    wirewatch("alerts", "add", "plain", "курск", "--to", "a@example.org", "--no-variants")
+    assert "+0 −0" in wirewatch("alerts", "diff", "plain", "курск").stdout  # as the alert itself looks for it
+    assert json.loads(wirewatch("alerts", "test", "курск", "--no-variants", "--json").stdout)["stories"] == 0
+    assert json.loads(wirewatch("query", "check", "курск", "--no-variants", "--json").stdout)["meaning"] == "курск"
     found = json.loads(wirewatch("search", "kursk outlets>=1", "--facets", "--sort", "relevance", "--json").stdout)
     assert (len(found["stories"]), found["facets"]["language"]) == (1, {"en": 1})
     assert json.loads(wirewatch("search", "kursk outlets>=2", "--json").stdout) == []
+    assert "'999999w' is no time" in said(wirewatch("search", "kursk", "--since", "999999w", code=2))
+    assert "stands behind --" in wirewatch("search", "-sport kursk", code=2).stderr
+    assert "nothing found" in wirewatch("search", "--", "-kursk sudzha").stderr
 
 
 def test_the_demo_shows_the_mails_and_ends(wirewatch):

@@ -21,7 +21,8 @@ from pipeline.adapters.watchlist import import_lists
 from pipeline.deliver.links import Action, token
 from pipeline.deliver.render import Item, render
 from pipeline.errors import BadInput, DeliveryUnavailable, NotFound
-from pipeline.flow.alerts.manage import NewAlert, alert_id, find_alert, put_alert
+from pipeline.flow.alerts.language import put_list
+from pipeline.flow.alerts.manage import NewAlert, alert_id, find_alert, put_alert, set_alert_state
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
 from pipeline.flow.readers.people import (
@@ -34,7 +35,7 @@ from pipeline.flow.readers.people import (
 )
 from pipeline.flow.readers.preferences import change
 from pipeline.flow.readers.recipients import alerts_for, recipient_id, respell
-from pipeline.model import EVERY_ALERT, Delivery, DeliveryState, Recipient, identify
+from pipeline.model import EVERY_ALERT, Alert, AlertState, Delivery, DeliveryState, Recipient, identify
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
 from tests import builders, web
@@ -53,8 +54,8 @@ class Desk:
     site: web.Site
     postbox: Postbox
 
-    def alert(self, *to: str, **said: object) -> None:
-        put_alert(self.ports, NewAlert(name="kursk", query="kursk", recipients=to or (ANA,), **said))
+    def alert(self, *to: str, query: str = "kursk", **said: object) -> Alert:
+        return put_alert(self.ports, NewAlert(name="kursk", query=query, recipients=to or (ANA,), **said))
 
     def describe(self, address: str = ANA, **said: str) -> Recipient:
         return put_recipient(self.ports, NewRecipient(address=address, **said))
@@ -210,21 +211,53 @@ def test_what_is_not_said_of_a_recipient_stays_as_it_is(desk):
 def test_lists_that_were_written_are_read_as_they_were(desk):
     put_group(desk.ports, NewGroup(name="desk", members=(ANA, BOB)))
     desk.describe(name="Ana \"the\" 'Lyst'", zone="Europe/Kyiv", policy="weekly mon 08:00")
-    desk.alert("@desk", BOB, policy="hourly", throttle=5, urgent=True, copies=True)
+    put_list(desk.ports, "fronts", ["kursk", "=Sumy", "the north"])
+    alert = desk.alert("@desk", BOB, query="@fronts", policy="hourly", throttle=5, urgent=True, copies=True)
+    set_alert_state(desk.ports, alert.name, AlertState.PAUSED)
     stores = desk.ports.stores
-    written = alertfile.write(stores.recipients.all(), stores.groups.all(), stores.alerts.all())
-    before = [list(one.all()) for one in (stores.recipients, stores.groups, stores.alerts)]
-    for records in (stores.recipients, stores.groups, stores.alerts):
+    kept = (stores.recipients, stores.groups, stores.lists, stores.alerts)
+    written = alertfile.write(*(one.all() for one in kept))
+    before = [list(one.all()) for one in kept]
+    for records in kept:
         records.delete([one.id for one in records.all()])
     dry = import_lists(desk.ports, "test", alertfile.read(written.encode(), "x"), dry_run=True)
-    assert [(one.added, one.refused) for one in dry.values()] == [(1, [])] * 3
+    assert [(one.added, one.refused) for one in dry.values()] == [(1, [])] * 4
     assert stores.alerts.count() == stores.groups.count() == stores.recipients.count() == 0
     done = import_lists(desk.ports, "test", alertfile.read(written.encode(), "x"))
-    assert [(one.added, one.refused) for one in done.values()] == [(1, [])] * 3
-    after = [list(one.all()) for one in (stores.recipients, stores.groups, stores.alerts)]
+    assert [(one.added, one.refused) for one in done.values()] == [(1, [])] * 4
+    after = [list(one.all()) for one in kept]
     assert after == before
     again = import_lists(desk.ports, "test", alertfile.read(written.encode(), "x"), replace_existing=True)
-    assert [(one.added, one.changed, one.known) for one in again.values()] == [(0, 0, 1)] * 3
+    assert [(one.added, one.changed, one.known) for one in again.values()] == [(0, 0, 1)] * 4
+
+
+def test_a_dry_run_names_every_field_that_would_change_and_what_is_questionable_is_said(desk):
+    alert = desk.alert(ANA, query="kursk")
+    text = f"""
+        [[alert]]
+        name = '{alert.name}'
+        query = 'kursk OR the'
+        to = '{BOB}'
+        throttle = 4
+        urgent = true
+    """
+    done = import_lists(desk.ports, "test", alertfile.read(text.encode(), "x"), replace_existing=True, dry_run=True)
+    (line,) = done["alerts"].changes
+    assert (
+        line
+        == f"~ {alert.name}: query kursk → kursk OR the; recipients {ANA} → {BOB}; throttle 0 → 4; urgent false → true"
+    )
+    assert "stands in nearly every story" in done["alerts"].warnings[0]
+
+
+def test_of_two_alerts_of_one_name_the_file_is_told(ports):
+    twice = "[[alert]]\nname='a'\nquery='b'\nto='a@example.org'\n" * 2
+    for dry_run in (True, False):
+        done = import_lists(ports, "test", alertfile.read(twice.encode(), "x"), replace_existing=True, dry_run=dry_run)
+        assert (done["alerts"].added, done["alerts"].refused) == (
+            1,
+            ["alert 'a': the file has two of this name: rename one"],
+        )
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -233,7 +266,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 @given(WORDS, WORDS, st.integers(0, 1_000), st.booleans())
 def test_any_text_of_an_alert_is_read_from_a_file_as_it_was_written(name, query, throttle, urgent):
     one = builders.alert(query, name, recipients=("@desk", ANA), throttle=throttle, urgent=urgent)
-    (read,) = alertfile.read(alertfile.write([], [], [one]).encode(), "x").alerts
+    (read,) = alertfile.read(alertfile.write([], [], [], [one]).encode(), "x").alerts
     assert (read.name, read.query, read.recipients) == (name, query, one.recipients)
     assert (read.throttle, read.urgent, read.policy) == (throttle, urgent, "immediate")
 
@@ -274,7 +307,7 @@ def test_a_bad_table_is_named_and_the_rest_goes_in(ports):
     """
     for dry_run in (True, False):
         done = import_lists(ports, "test", alertfile.read(text.encode(), "x"), dry_run=dry_run)
-        assert [(one.added, len(one.refused)) for one in done.values()] == [(0, 1), (0, 1), (1, 2)]
+        assert [(one.added, len(one.refused)) for one in done.values()] == [(0, 1), (0, 1), (0, 0), (1, 2)]
         assert done["alerts"].refused[0].startswith("alert 'a': there is no group @empty")
     assert [one.name for one in ports.stores.alerts.all()] == ["c"]
 
@@ -289,7 +322,10 @@ def test_a_bad_table_is_named_and_the_rest_goes_in(ports):
         ("[[recipient]]\nzone='UTC'", "x: recipient 1 needs an address"),
         ("[[recipient]]\naddress='a@b.c'\nphone='1'", "x: recipient 1 has phone: only address, name"),
         ("[[group]]\nmembers=['a@b.c']", "x: group 1 needs a name"),
-        ("[[group]]\nname='a'\nmembers=[1]", "x: group 1: members is a mail address or a list"),
+        ("[[group]]\nname='a'\nmembers=[1]", "x: group 1: members is a text or a list"),
+        ("[[alerts]]\nname='a'\nquery='b'", "x has alerts: only recipient, group, list, alert are known"),
+        ("[[alert]]\nname='a'\nquery='b'\nstate='gone'", "x: alert 1: state is one of active, paused"),
+        ("[[list]]\nmembers=['a']", "x: list 1 needs a name"),
         ("recipient = 1", r"x: write each recipient as \[\[recipient\]\]"),
     ],
 )
@@ -318,7 +354,7 @@ def test_the_file_names_chats_as_it_names_people_and_refuses_one_that_can_not_be
         to = ['@desk', '{chat}']
     """
     done = import_lists(ports, "test", alertfile.read(text.encode(), "x"))
-    assert [(one.added, len(one.refused)) for one in done.values()] == [(1, 1), (1, 1), (1, 0)]
+    assert [(one.added, len(one.refused)) for one in done.values()] == [(1, 1), (1, 1), (0, 0), (1, 0)]
     (private,), (secretless,) = done["recipients"].refused, done["groups"].refused
     assert "its address 10.0.0.1 is private" in private
     assert "secretindeed" not in private

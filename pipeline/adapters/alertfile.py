@@ -1,4 +1,4 @@
-"""The TOML file of alerts, and of who gets their mails: `[[recipient]]`, `[[group]]`, `[[alert]]`; read and written.
+"""The TOML file of alerts: `[[recipient]]` and `[[group]]` (who gets mails), `[[list]]`, `[[alert]]`; read and written.
 
 What it says is checked when it is saved (watchlist.py); here only that each table has its fields, of their kinds.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.errors import BadInput
 from pipeline.flow.alerts.manage import NewAlert
 from pipeline.flow.readers.people import DESCRIBED, NewGroup, NewRecipient, is_described
-from pipeline.model import Alert, Group, Recipient
+from pipeline.model import Alert, AlertState, Group, Recipient, WordList
 
 USUAL: dict[str, Any] = {
     "variants": True,
@@ -26,29 +26,42 @@ USUAL: dict[str, Any] = {
     "team": "",
 }
 """What an alert may say besides name, query and to; and what holds when it says nothing."""
+_SAID = USUAL | {"state": AlertState.ACTIVE}
+_TABLES = ("recipient", "group", "list", "alert")
 _KINDS = {bool: "true or false", str: "a text in quotes", int: "a whole number"}
 _UNDESCRIBED = {"name": "", "zone": "UTC", "language": "en", "policy": "", "quiet": ""}
 """What holds of a recipient of whom a file says no more than the address."""
 
 
 @dataclass(frozen=True, slots=True)
+class NewList:
+    """A named list, as a file gives it."""
+
+    name: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lists:
-    """What a TOML file says of alerts, and of who gets their mails."""
+    """What a TOML file says of alerts, of the lists they use, and of who gets their mails."""
 
     recipients: tuple[NewRecipient, ...] = ()
     groups: tuple[NewGroup, ...] = ()
+    lists: tuple[NewList, ...] = ()
     alerts: tuple[NewAlert, ...] = ()
 
 
 def read(content: bytes, name: str) -> Lists:
-    """The tables `[[recipient]]`, `[[group]]` and `[[alert]]` of a TOML document. Raises BadInput."""
+    """The tables `[[recipient]]`, `[[group]]`, `[[list]]` and `[[alert]]` of a TOML document. Raises BadInput."""
     try:
         document = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{name} is not TOML: {error}") from None
+    _refuse_unknown(document, _TABLES, name)
     return Lists(
         tuple(_recipient(one, where) for one, where in _tables(document, "recipient", "address", name)),
         tuple(_group(one, where) for one, where in _tables(document, "group", "name and members", name)),
+        tuple(_list(one, where) for one, where in _tables(document, "list", "name and members", name)),
         tuple(_alert(one, where) for one, where in _tables(document, "alert", "name, query and to", name)),
     )
 
@@ -78,14 +91,25 @@ def _group(one: dict[str, Any], where: str) -> NewGroup:
     return NewGroup(name=one["name"], members=_texts(one, "members", where))
 
 
+def _list(one: dict[str, Any], where: str) -> NewList:
+    _refuse_unknown(one, ("name", "members"), where)
+    if not isinstance(one.get("name"), str):
+        raise BadInput(f"{where} needs a name, in quotes")
+    return NewList(one["name"], _texts(one, "members", where))
+
+
 def _alert(one: dict[str, Any], where: str) -> NewAlert:
-    _refuse_unknown(one, ("name", "query", "to", *USUAL), where)
+    _refuse_unknown(one, ("name", "query", "to", *USUAL, "state"), where)
     for key, usual in USUAL.items():
         if type(one.get(key, usual)) is not type(usual):
             raise BadInput(f"{where}: {key} is {_KINDS[type(usual)]}")
     if not isinstance(one.get("name"), str) or not isinstance(one.get("query"), str):
         raise BadInput(f"{where} needs a name and a query, each in quotes")
+    if one.get("state", "active") not in tuple(AlertState):
+        raise BadInput(f"{where}: state is one of {', '.join(AlertState)}")
     said = {key: one[key] for key in USUAL if key in one}
+    if "state" in one:
+        said["state"] = AlertState(one["state"])
     return NewAlert(name=one["name"], query=one["query"], recipients=_texts(one, "to", where), **said)
 
 
@@ -99,12 +123,14 @@ def _texts(one: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     given = one.get(key, [])
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not all(isinstance(item, str) for item in texts):
-        raise BadInput(f"{where}: {key} is a mail address or a list of them")
+        raise BadInput(f"{where}: {key} is a text or a list of them")
     return tuple(texts)
 
 
-def write(recipients: Iterable[Recipient], groups: Iterable[Group], alerts: Iterable[Alert]) -> str:
-    """TOML of recipients, groups and alerts, one line a field, in the order of their names: for keeping in git.
+def write(
+    recipients: Iterable[Recipient], groups: Iterable[Group], lists: Iterable[WordList], alerts: Iterable[Alert]
+) -> str:
+    """TOML of recipients, groups, lists and alerts, a line a field, in the order of their names: for keeping in git.
 
     What readers did themselves (unsubscribed, muted) and what bounced is not in it.
     """
@@ -118,8 +144,9 @@ def write(recipients: Iterable[Recipient], groups: Iterable[Group], alerts: Iter
             _table("group", {"name": one.name, "members": one.members})
             for one in sorted(groups, key=attrgetter("name"))
         ),
+        *(_table("list", {"name": one.name, "members": one.members}) for one in sorted(lists, key=attrgetter("name"))),
         *(
-            _table("alert", {"name": one.name, "query": one.query, "to": one.recipients} | _unusual(one, USUAL))
+            _table("alert", {"name": one.name, "query": one.query, "to": one.recipients} | _unusual(one, _SAID))
             for one in sorted(alerts, key=attrgetter("name"))
         ),
     ]

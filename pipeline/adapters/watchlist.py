@@ -7,13 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.adapters import alertfile
-from pipeline.adapters.alertfile import USUAL, Lists
+from pipeline.adapters.alertfile import USUAL, Lists, NewList
 from pipeline.deliver.channel import shown
-from pipeline.errors import BadInput
-from pipeline.flow.alerts.manage import alert_id, checked_alert
+from pipeline.errors import BadInput, StoreError
+from pipeline.flow.alerts.language import checked_members, lexicon, list_id
+from pipeline.flow.alerts.manage import NewAlert, alert_id, checked_alert
 from pipeline.flow.deeds.alerts import save_alert
 from pipeline.flow.deeds.feeds import import_list
 from pipeline.flow.deeds.people import put_group, put_recipient
+from pipeline.flow.deeds.words import put_list
 from pipeline.flow.feeds import opml
 from pipeline.flow.feeds.imports import Imported
 from pipeline.flow.readers.people import (
@@ -26,6 +28,9 @@ from pipeline.flow.readers.people import (
 )
 from pipeline.model import Alert
 from pipeline.ports import Ports
+from pipeline.query.lint import warnings
+from pipeline.query.meaning import Lexicon
+from pipeline.query.syntax import parse
 
 
 def take_in(ports: Ports, who: str, folder: Path) -> list[str]:
@@ -62,7 +67,7 @@ def read(path: Path) -> bytes:
 def import_lists(
     ports: Ports, who: str, lists: Lists, *, replace_existing: bool = False, dry_run: bool = False
 ) -> dict[str, Imported]:
-    """Save recipients, groups and alerts, and say of each what it came to.
+    """Save recipients, groups, lists and alerts, and say of each what it came to.
 
     Those that are there already are kept as they are unless `replace_existing`. With `dry_run` nothing is saved, and
     what would be is counted and told.
@@ -71,6 +76,7 @@ def import_lists(
     return {
         "recipients": _import_recipients(ports, who, lists.recipients, **how),
         "groups": _import_groups(ports, who, lists.groups, **how),
+        "lists": _import_words(ports, who, lists.lists, **how),
         "alerts": _import_alerts(ports, who, lists, **how),
     }
 
@@ -114,6 +120,23 @@ def _import_groups(
     return imported
 
 
+def _import_words(
+    ports: Ports, who: str, lists: Sequence[NewList], *, replace_existing: bool, dry_run: bool
+) -> Imported:
+    imported = Imported()
+    for new in lists:
+        try:
+            name, members = checked_members(new.name, new.members)
+            there = ports.stores.lists.get([list_id(name)]).get(list_id(name))
+            same = there is not None and there.members == members
+            line = f"@{name}: {', '.join(members)}"
+            if _counts(imported, there, line, same=same, replace_existing=replace_existing) and not dry_run:
+                put_list(ports, who, name, members)
+        except BadInput as error:
+            imported.refused.append(str(error))
+    return imported
+
+
 def _names(ports: Ports, groups: Sequence[NewGroup]) -> list[str]:
     """The names of those groups that would be accepted."""
     names = []
@@ -123,25 +146,62 @@ def _names(ports: Ports, groups: Sequence[NewGroup]) -> list[str]:
     return names
 
 
+def _words(ports: Ports, lists: Lists, *, replace_existing: bool) -> Lexicon:
+    """The lexicon as it would be with the lists of the file that would be accepted."""
+    known = lexicon(ports)
+    added = {}
+    for one in lists.lists:
+        with suppress(BadInput):
+            name, members = checked_members(one.name, one.members)
+            if replace_existing or name not in known.lists:
+                added[name] = members
+    return Lexicon({**known.lists, **added}, known.variants)
+
+
 def _import_alerts(ports: Ports, who: str, lists: Lists, *, replace_existing: bool, dry_run: bool) -> Imported:
     imported = Imported()
     groups = _names(ports, lists.groups) if dry_run else []
+    words = _words(ports, lists, replace_existing=replace_existing) if dry_run else lexicon(ports)
     known = ports.stores.alerts.get([alert_id(alert.name) for alert in lists.alerts])
+    taken: set[str] = set()
     for new in lists.alerts:
         there = known.get(alert_id(new.name))
-        if there and not replace_existing:
-            imported.known += 1
-            continue
         try:
-            wanted = checked_alert(ports, new, groups=groups)
+            if alert_id(new.name) in taken:
+                raise BadInput("the file has two of this name: rename one")
+            taken.add(alert_id(new.name))
+            if there and not replace_existing:
+                imported.known += 1
+                continue
+            wanted = checked_alert(ports, new, groups=groups, words=words)
             if not dry_run and not (there and _same(there, wanted)):
                 save_alert(ports, who, new, replace_existing=replace_existing)
-        except BadInput as error:
+        except (BadInput, StoreError) as error:
             imported.refused.append(f"alert {new.name!r}: {str(error).removeprefix(f'alert {new.name!r}: ')}")
             continue
-        same, before = there is not None and _same(there, wanted), f"{there.query} → " if there else ""
-        _counts(imported, there, f"{new.name}: {before}{wanted.query}", same=same, replace_existing=True)
+        imported.warnings += (f"alert {new.name!r}: {one}" for one in _questionable(new, wanted, words))
+        same = there is not None and _same(there, wanted)
+        _counts(imported, there, _change(new.name, there, wanted), same=same, replace_existing=True)
     return imported
+
+
+def _questionable(new: NewAlert, wanted: Alert, words: Lexicon) -> list[str]:
+    return list(map(str, warnings(parse(new.query, words.lists), parse(wanted.meaning).root)))
+
+
+def _change(name: str, there: Alert | None, wanted: Alert) -> str:
+    """What is new of an alert, field by field."""
+    if there is None:
+        return f"{name}: {wanted.query}"
+    keys = [key for key in ("query", "recipients", *USUAL) if getattr(there, key) != getattr(wanted, key)]
+    return f"{name}: {'; '.join(f'{key} {_told_of(there, key)} → {_told_of(wanted, key)}' for key in keys)}"
+
+
+def _told_of(alert: Alert, key: str) -> str:
+    value = getattr(alert, key)
+    if key == "recipients":
+        return ", ".join(map(shown, value)) or "nobody"
+    return str(value).lower() if isinstance(value, bool) else str(value) or "none"
 
 
 def _counts(imported: Imported, there: object, line: str, *, same: bool, replace_existing: bool) -> bool:

@@ -80,6 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
         _leave("stopped", FAILED)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and _takes_query(error.ctx):
+            click.echo("A query that begins with a dash stands behind --, as in: -- '-sport kursk'", err=True)
         sys.exit(error.exit_code)
     except (BadInput, NotFound, SettingError) as error:
         _leave(str(error), BAD_INPUT)
@@ -90,6 +92,10 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _takes_query(context: click.Context | None) -> bool:
+    return context is not None and any(one.name == "query" for one in context.command.params)
 
 
 def _leave(message: str, code: int) -> None:

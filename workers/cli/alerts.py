@@ -32,13 +32,18 @@ def alerts() -> None:
     """The saved queries and who gets their mails."""
 
 
+_variants = click.option(
+    "--variants/--no-variants", default=True, help="Whether to look for other spellings of the words too."
+)
+
+
 @alerts.command()
 @click.argument("name")
 @click.argument("query")
 @click.option(
     "--to", "recipients", multiple=True, required=True, metavar="MAIL", help="An address or a @group, once for each."
 )
-@click.option("--variants/--no-variants", default=True, help="Whether to look for other spellings of the words too.")
+@_variants
 @click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
 @click.option(
     "--updates", is_flag=True, help="Mail again when an edit brings another sentence or headline that matches."
@@ -61,23 +66,33 @@ def add(**given: Any) -> None:
 @alerts.command("test")
 @click.argument("query")
 @click.option("--since", default="30d", show_default=True, metavar="TIME", help="Published at or after.")
+@_variants
+@click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
+@click.option("--policy", default="immediate", show_default=True, help="When mails go (docs/delivery.md).")
+@click.option("--throttle", default=0, metavar="N", help="Mails an hour at the most, the rest in the next one.")
 @show.json_option
-def test_command(query: str, since: str, *, as_json: bool) -> None:
-    """What QUERY would have fired on: how often, where, with examples."""
+def test_command(
+    query: str, since: str, *, variants: bool, copies: bool, policy: str, throttle: int, as_json: bool
+) -> None:
+    """What QUERY would have fired on: how often, where, with examples, and how many mails that makes."""
     ports = bootstrap.ports()
-    outcome = history.trial(ports, understood(ports, query), show.required_moment(since))
+    meant = understood(ports, query, variants=variants)
+    outcome = history.trial(ports, meant, show.required_moment(since), copies=copies)
+    mails = outcome.mails_a_day(policy, throttle)
     if as_json:
         show.as_json(
             {
                 "stories": outcome.stories,
                 "per_day": outcome.per_day,
+                "mails_per_day": mails,
                 "by_day": dict(sorted(outcome.by_day.items())),
                 "by_site": dict(outcome.by_site.most_common()),
                 "examples": [_example(one) for one in outcome.examples],
             }
         )
         return
-    click.echo(f"{outcome.stories} stories since {show.when(outcome.since)}, {outcome.per_day:.1f} mails a day each")
+    click.echo(f"{outcome.stories} stories since {show.when(outcome.since)}, {outcome.per_day:.1f} a day")
+    click.echo(f"{mails:.1f} mails a day for each recipient, under “{policy}”")
     for day, count in sorted(outcome.by_day.items()):
         click.echo(f"  {day}  {count:5}  {'█' * min(60, count)}")
     for site, count in outcome.by_site.most_common(10):
@@ -102,7 +117,8 @@ def diff(name: str, query: str, since: str, *, as_json: bool) -> None:
     """What the alert NAME would add and lose if it became QUERY."""
     ports = bootstrap.ports()
     alert = manage.find_alert(ports, name)
-    outcome = history.difference(ports, parse(alert.meaning), understood(ports, query), show.required_moment(since))
+    meant = understood(ports, query, variants=alert.variants)
+    outcome = history.difference(ports, parse(alert.meaning), meant, show.required_moment(since))
     lost = {story.id for story in outcome.lost}
     irrelevant = irrelevant_stories(ports, alert.id)
     if as_json:
@@ -125,7 +141,7 @@ def diff(name: str, query: str, since: str, *, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @show.json_option
 def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json: bool) -> None:
-    """Add the alerts, recipients and groups of a TOML file (docs/cli.md). Bad ones are named, the rest is added."""
+    """Add the alerts, lists, recipients and groups of a TOML file (docs/cli.md). Bad ones are named, the rest added."""
     ports = bootstrap.ports()
     ports.stores.prepare()
     lists = alertfile.read(watchlist.read(file), str(file))
@@ -140,13 +156,15 @@ def import_command(file: Path, *, replace_existing: bool, dry_run: bool, as_json
     for what, one in imported.items():
         if one != Imported() or what == "alerts":
             report(one, what, as_json=False)
+        for line in one.warnings:
+            show.note(f"warning: {line}")
 
 
 @alerts.command()
 def export() -> None:
-    """Print all alerts, recipients and groups as TOML, for keeping in git."""
+    """Print all alerts, lists, recipients and groups as TOML, for keeping in git."""
     stores = bootstrap.ports().stores
-    written = alertfile.write(stores.recipients.all(), stores.groups.all(), stores.alerts.all())
+    written = alertfile.write(stores.recipients.all(), stores.groups.all(), stores.lists.all(), stores.alerts.all())
     click.echo(written, nl=False)
 
 
@@ -225,12 +243,13 @@ def query_group() -> None:
 
 @query_group.command()
 @click.argument("query")
+@_variants
 @show.json_option
-def check(query: str, *, as_json: bool) -> None:
+def check(query: str, *, variants: bool, as_json: bool) -> None:
     """Say how QUERY is understood, or what is wrong with it."""
     ports = bootstrap.ports()
     ports.stores.prepare()
-    meant = understood(ports, query)
+    meant = understood(ports, query, variants=variants)
     typed = render(meant.root, variants=False)
     concerns, often = history.concerns(ports, query, meant)
     clauses = [{"clause": render(leaf, variants=False), "variants": spellings(leaf)} for leaf in leaves(meant.root)]

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from pipeline import match
 from pipeline.deliver.excerpt import Excerpt, excerpts
+from pipeline.deliver.policy import mails_made, read_zone
 from pipeline.flow.alerts.language import lexicon
 from pipeline.flow.stories.search import search
 from pipeline.model import Story
+from pipeline.outlets import cluster_of
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.lint import warnings
@@ -40,15 +42,29 @@ class Trial:
     by_day: Counter[str] = field(default_factory=Counter)  # ISO dates
     by_site: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
+    copies: bool = False  # whether copies of a story are mailed too
+    moments: dict[str, datetime] = field(default_factory=dict)
+    """When what would have been mailed at once was published, by story; a story and its copies are one."""
 
     @property
     def per_day(self) -> float:
-        """Stories a day: as many mails for each recipient. Of less than an hour, as many as in that hour, 24 times."""
-        return self.stories / max(1 / 24, (self.until - self.since) / timedelta(days=1))
+        """Stories a day. Of less than an hour, as many as in that hour, 24 times."""
+        return self.stories / self._days
 
-    def count(self, query: Query, story: Story, *, telling: bool = True) -> None:
-        """Take in a story that `query` finds; the first are the examples, but for one that is not `telling`."""
+    def mails_a_day(self, policy: str, throttle: int, zone: str = "UTC") -> float:
+        """How many mails a day for one recipient. Raises BadInput for a policy or zone that can't be read."""
+        return mails_made(tuple(self.moments.values()), policy, throttle, read_zone(zone)) / self._days
+
+    @property
+    def _days(self) -> float:
+        return max(1 / 24, (self.until - self.since) / timedelta(days=1))
+
+    def count(self, query: Query, story: Story) -> None:
+        """Take in a story that `query` finds; the first that would be mailed are the examples."""
         self.stories += 1
+        mailed = story.id if self.copies else cluster_of(story)
+        telling = mailed not in self.moments
+        self.moments[mailed] = story.published
         self.by_day[story.published.date().isoformat()] += 1
         self.by_site[story.site] += 1
         if telling and len(self.examples) < EXAMPLES:
@@ -70,9 +86,9 @@ class Difference:
             (self.added if after else self.lost).append(story)
 
 
-def trial(ports: Ports, query: Query, since: datetime) -> Trial:
-    """Hold `query` against the stories published since then."""
-    outcome = Trial(since, ports.clock.now())
+def trial(ports: Ports, query: Query, since: datetime, *, copies: bool = False) -> Trial:
+    """Hold `query` against the stories published since then; with `copies` each copy of a story is mailed."""
+    outcome = Trial(since, ports.clock.now(), copies=copies)
     for story in search(ports, query, StoryFilter(since=since)):
         outcome.count(query, story)
     return outcome

@@ -38,14 +38,7 @@ def put_list(ports: Ports, name: str, members: Sequence[str]) -> list[Alert]:
 
     Raises BadInput for a name or a member that can't be, and for an edit that an alert would not outlive.
     """
-    name = name.lower().removeprefix("@")
-    if not _LIST_NAME.fullmatch(name):
-        raise BadInput(f"{name!r} is no name of a list: use letters, digits and - without spaces")
-    unique = tuple(dict.fromkeys(member.strip() for member in members if member.strip()))
-    if not unique:
-        raise BadInput(f"list @{name} needs at least one word")
-    for member in unique:
-        _check_member(name, member)
+    name, unique = checked_members(name, members)
     known = lexicon(ports)
     edited = Lexicon({**known.lists, name: unique}, known.variants)
     for alert in _users(ports, name):
@@ -54,6 +47,19 @@ def put_list(ports: Ports, name: str, members: Sequence[str]) -> list[Alert]:
     now = ports.clock.now()
     ports.stores.lists.put([WordList(id=list_id(name), name=name, members=unique, updated_at=now)])
     return _understand_anew(ports, _users(ports, name), edited)  # looked for again: one may just have been saved
+
+
+def checked_members(name: str, members: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The name and members of a list as they are kept. Raises BadInput for what can't be."""
+    name = name.lower().removeprefix("@")
+    if not _LIST_NAME.fullmatch(name):
+        raise BadInput(f"{name!r} is no name of a list: use letters, digits and - without spaces")
+    unique = tuple(dict.fromkeys(member.strip() for member in members if member.strip()))
+    if not unique:
+        raise BadInput(f"list @{name} needs at least one word")
+    for member in unique:
+        _check_member(name, member)
+    return name, unique
 
 
 def remove_list(ports: Ports, name: str) -> None:

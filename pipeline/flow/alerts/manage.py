@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from pipeline.errors import BadInput, NotFound
-from pipeline.flow.alerts.language import recheck_lists, understood
+from pipeline.flow.alerts.language import lexicon, recheck_lists, understood
 from pipeline.flow.lookback import look_back
 from pipeline.flow.readers.people import checked_policy, checked_recipients, checked_team
 from pipeline.model import Alert, AlertState, identify
 from pipeline.ports import Ports
+from pipeline.query.meaning import Lexicon, understand
 
 MOST_THROTTLE = 1_000
 
@@ -39,13 +40,13 @@ def alert_id(name: str) -> str:
     return identify("alert", name.strip())
 
 
-def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = ()) -> Alert:
-    """Make the alert that `new` describes; `groups` are some that are about to be made.
+def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = (), words: Lexicon | None = None) -> Alert:
+    """Make the alert that `new` describes; `groups` are some that are about to be made, `words` the lists then.
 
     Raises QueryError, or BadInput for a name, a recipient, a policy, a throttle or a team that can't be.
     """
     _check_name(new)
-    meaning = understood(ports, new.query, variants=new.variants).text
+    meaning = understand(new.query, words or lexicon(ports), variants=new.variants).text
     try:
         recipients, policy = checked_recipients(ports, new.recipients, also=groups), checked_policy(new.policy)
         team = checked_team(new.team) if new.team else ""

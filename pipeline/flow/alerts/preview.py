@@ -18,7 +18,6 @@ from pipeline.flow.alerts.language import lexicon
 from pipeline.flow.readers.recipients import members, recipients_of
 from pipeline.flow.stories.search import Reach, latest, within
 from pipeline.model import Alert, Delivery, DeliveryState, Story, identify
-from pipeline.outlets import cluster_of
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
@@ -48,7 +47,6 @@ class Preview:
     since: datetime
     by_day: dict[str, int]  # every day since then, as ISO dates
     trial: Trial  # what was read
-    moments: tuple[datetime, ...]  # of what was read and would have been mailed at once: a story and its copies are one
     difference: Difference | None
 
     @property
@@ -64,8 +62,8 @@ class Preview:
     def mails_a_day(self, policy: str, throttle: int, zone: str = "UTC") -> float:
         """How many mails a day for one recipient. Raises BadInput for a policy or zone that can't be read."""
         if not self.bounded:
-            return mails_made(self.moments, policy, throttle, read_zone(zone)) / SHOWN.days
-        firings = self.per_day * len(self.moments) / (self.trial.stories or 1)
+            return mails_made(tuple(self.trial.moments.values()), policy, throttle, read_zone(zone)) / SHOWN.days
+        firings = self.per_day * len(self.trial.moments) / (self.trial.stories or 1)
         return min(firings, most_a_day(policy, throttle))
 
 
@@ -86,7 +84,6 @@ def preview(
         since=since,
         by_day=counted.by_day(ports, meant, since),
         trial=counted.trial,
-        moments=tuple(counted.moments.values()),
         difference=counted.difference,
     )
     return replace(made, warnings=(*made.warnings, *too_often(made.per_day)))
@@ -96,23 +93,20 @@ class _Reading:
     """One pass over the latest stories for both queries, as far as it gets."""
 
     def __init__(self, ports: Ports, new: Query, old: Query | None, since: datetime, *, copies: bool) -> None:
-        self.trial, self.read = Trial(since, ports.clock.now()), 0
+        self.trial, self.read = Trial(since, ports.clock.now(), copies=copies), 0
         self.difference = Difference() if old else None
-        self.moments: dict[str, datetime] = {}
         either = Query("", Or((new.root, old.root))) if old else new
         reach = Reach()
         for story in within(ports, latest(ports, either, StoryFilter(since=since)), PATIENCE, reach):
-            self._take_in(story, new, old, copies=copies)
+            self._take_in(story, new, old)
         self.trial.since = reach.since or since
 
-    def _take_in(self, story: Story, new: Query, old: Query | None, *, copies: bool) -> None:
+    def _take_in(self, story: Story, new: Query, old: Query | None) -> None:
         document = Document(story)
         found, before = matches(new, document), bool(old and matches(old, document))
         self.read += found or not before  # what only the saved query finds is no candidate of the new one
         if found:
-            mailed = story.id if copies else cluster_of(story)
-            self.trial.count(new, story, telling=mailed not in self.moments)
-            self.moments[mailed] = story.published
+            self.trial.count(new, story)
         if self.difference is not None:
             self.difference.count(story, before=before, after=found)
 

@@ -24,6 +24,7 @@ class Imported:
     known: int = 0
     refused: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)  # a line for each, as a diff has them
+    warnings: list[str] = field(default_factory=list)  # of what is taken in all the same
 
 
 def import_feeds(ports: Ports, outlines: Outlines, progress: Callable[[int], object] = lambda _: None) -> Imported:
