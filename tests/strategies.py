@@ -66,7 +66,7 @@ fields = st.sampled_from("title lead body author site lang entity tag feed url s
 def wildcards(draw: st.DrawFn) -> str:
     stem = draw(st.sampled_from([one for one in WORDS if one.isalpha() and one.isascii() and len(one) > 3]))
     cut = draw(st.integers(3, len(stem) - 1))
-    middle = draw(st.sampled_from(["*", "?", "**", "?*"]))
+    middle = draw(st.sampled_from(["*", "?", "**", "?*", "*a" + "?" * 14]))
     return stem[:cut] + middle + draw(st.sampled_from(["", stem[cut + 1 :]]))
 
 
@@ -77,7 +77,8 @@ def phrases(draw: st.DrawFn) -> str:
     return draw(quotes).format(" ".join(parts))
 
 
-exact = st.one_of(word.map(lambda one: f"={one}"), names.map(lambda one: f'="{one}"'))
+signs = st.sampled_from("=+")
+exact = st.builds("{}{}".format, signs, st.one_of(word, names.map('"{}"'.format)))
 leaves = st.one_of(word, word, phrases(), phrases(), wildcards(), exact)
 operands = st.one_of(leaves, st.lists(leaves, min_size=2, max_size=2).map(lambda two: f"({two[0]} OR {two[1]})"))
 
@@ -98,7 +99,7 @@ atoms = st.one_of(
 
 
 def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    two = st.tuples(inner, st.sampled_from([" AND ", " ", " OR ", " or ", " AND NOT ", " -"]), inner)
+    two = st.tuples(inner, st.sampled_from([" AND ", " ", " OR ", " or ", " ＯＲ ", " AND NOT ", " -", " !"]), inner)
     return st.one_of(two.map(lambda parts: f"({''.join(parts)})"), inner.map(lambda one: f"NOT {one}"))
 
 
