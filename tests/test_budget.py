@@ -98,6 +98,25 @@ def test_a_host_that_asks_for_peace_gets_it_and_who_asks_is_told_how_long(make, 
     asyncio.run(run())
 
 
+def test_those_who_wait_for_a_place_are_told_how_long_when_its_holder_is_asked_for_peace(make, host):
+    async def run() -> None:
+        asked = make(load({}, host_spacing="0", host_parallel="1"))
+        async with asked.turn(host):
+            waiting = [asyncio.ensure_future(ask(asked, host, [])) for _ in range(3)]
+            await asyncio.sleep(0)  # until all of them wait
+            await asked.leave_alone(host, 3_600)
+        done, pending = await asyncio.wait(waiting, timeout=5)
+        for one in pending:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await asked.close()
+        assert not pending
+        told = [one.exception() for one in done]
+        assert all(isinstance(one, TurnTooFar) and 3_500 < one.seconds <= 3_600 for one in told)
+
+    asyncio.run(run())
+
+
 def test_a_turn_that_is_too_far_off_is_not_waited_for(make, host):
     async def run() -> None:
         asked = make(load({}, host_spacing="15"))

@@ -68,10 +68,12 @@ class LocalBudget:
         try:
             await self._place(known)
             try:
-                start = max(now(), known.next_start)
-                known.next_start = start + spacing
-                if start > now():
-                    await asyncio.sleep(start - now())
+                # Looked at again: whoever had the place before may have been asked for peace.
+                wait = max(0.0, known.next_start - now())
+                if wait > LONGEST_WAIT:
+                    raise TurnTooFar(wait)
+                known.next_start = now() + wait + spacing
+                await asyncio.sleep(wait)
                 yield
             finally:
                 known.places.release()
@@ -96,7 +98,7 @@ class LocalBudget:
             async with asyncio.timeout(LONGEST_WAIT):
                 await known.places.acquire()
         except TimeoutError:
-            raise TurnTooFar(LONGEST_WAIT) from None
+            raise TurnTooFar(max(LONGEST_WAIT, known.next_start - now())) from None
 
     def _new(self, host: str) -> _Host:
         return self.hosts.setdefault(host, _Host(asyncio.Semaphore(self.settings.host_parallel)))
