@@ -37,6 +37,8 @@ DEAD_EVERY = 86_400.0
 """Seconds between the polls of a dead feed: what comes back needs no person to notice."""
 PERMANENT = frozenset({301, 308})
 GONE = 410
+BLAMED = frozenset({400, 412, 431})
+"""Answers that may be to the request's own headers: the validators in them are given up, or the feed died of them."""
 BACKOFF_FROM = 60.0  # seconds, of a feed that was never read
 MOST_DOUBLINGS = 8.0
 ROLLED_OVER = 0.5
@@ -292,6 +294,7 @@ def _failed(feed: Feed, error: Failure, now: datetime, settings: Settings) -> di
         "wall": wall,
         "moved_to": "",
         "next_poll_at": now + timedelta(seconds=_backoff(feed, error, failures, now, settings, dead=dead)),
+        **({"etag": "", "last_modified": ""} if status in BLAMED else {}),
     }
 
 

@@ -47,6 +47,34 @@ def test_validators_make_the_request_conditional(fetcher, site):
     assert (headers["if-none-match"], headers["if-modified-since"]) == ('W/"1"', "yesterday")
 
 
+def in_utf8(text: str) -> str:
+    """A header's value that goes over the wire in UTF-8, by a server that sends latin-1."""
+    return text.encode().decode("latin-1")
+
+
+@pytest.mark.parametrize("etag", ['"é"', in_utf8('"é"'), in_utf8("voilà")])
+@pytest.mark.parametrize("last_modified", ["mer., 01 ao\xfbt 2025", in_utf8("mer., 01 août 2025")])
+def test_validators_that_are_not_ascii_go_back_as_they_came(fetcher, site, etag, last_modified):
+    came = get(fetcher, site.put("/a", "x", ETag=etag, Last_Modified=last_modified)).headers
+    sent = get(fetcher, site.base + "/a", etag=came["etag"], last_modified=came["last-modified"])
+    assert isinstance(sent, FetchResponse)
+    headers = site.requests[1][1]
+    assert (headers["if-none-match"], headers["if-modified-since"]) == (etag, last_modified)
+
+
+def test_a_contact_may_be_written_in_any_letters(site):
+    told = HttpFetcher(load({}, allow_private="127.0.0.1/32", contact="https://müller.example/bot"))
+    assert get(told, site.put("/a", "x")).status == 200
+    told.close()
+    assert in_utf8("https://müller.example/bot") in site.requests[0][1]["user-agent"]
+
+
+def test_a_validator_that_no_server_can_have_sent_is_left_out(fetcher, site):
+    assert get(fetcher, site.put("/a", "x"), etag='"中"', last_modified="yesterday").status == 200
+    headers = site.requests[0][1]
+    assert ("if-none-match" in headers, headers["if-modified-since"]) == (False, "yesterday")
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_what_may_pass_is_unavailable(fetcher, site, status):
     outcome = get(fetcher, site.put("/a", b"", status=status, Retry_After="120"))

@@ -208,6 +208,14 @@ def test_validators_are_kept_as_they_came():
     assert polled(feed, answer()).etag == ""
 
 
+def test_validators_are_given_up_when_the_answer_may_be_to_them():
+    feed = replace(builders.feed(), etag='"é"', last_modified="yesterday")
+    blamed = polled(feed, FetchRefused("u", "answers 400 Bad Request", status=400))
+    assert (blamed.etag, blamed.last_modified) == ("", "")
+    for other in (FetchRefused("u", "answers 404 Not Found", status=404), FetchUnavailable("u", "no", status=503)):
+        assert polled(feed, other).etag == '"é"'
+
+
 def test_a_permanent_redirect_is_believed_when_seen_twice_in_a_row():
     to = "https://new.example/feed"
     moved = answer(url=to, redirects=((301, to),))

@@ -54,7 +54,7 @@ class Transfers:
         self._timer: asyncio.TimerHandle | None = None
         self._idle: list[pycurl.Curl] = []
         self._waiting: dict[pycurl.Curl, asyncio.Future[None]] = {}
-        self._agent = f"Wirewatch/0.1 (+{settings.contact})"
+        self._agent = f"Wirewatch/0.1 (+{settings.contact})".encode()
         self._certificates = ssl.get_default_verify_paths().cafile or certifi.where()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, settings.fetch_parallel)
@@ -64,7 +64,7 @@ class Transfers:
     async def exchange(
         self,
         url: str,
-        headers: Sequence[str],
+        headers: Sequence[bytes],
         most: int,
         sent: Sent | None = None,
         *,
@@ -114,7 +114,7 @@ class Transfers:
         self,
         handle: pycurl.Curl,
         url: str,
-        headers: Sequence[str],
+        headers: Sequence[bytes],
         coming: _Coming,
         guard: _Guard,
         seconds: float,
@@ -126,7 +126,7 @@ class Transfers:
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS,  # HTTP/2 where TLS offers it
             pycurl.USERAGENT: self._agent,
             # No Expect: a server that does not know it costs a second of waiting.
-            pycurl.HTTPHEADER: [f"Accept-Encoding: {ACCEPTED}", "Expect:", *headers],
+            pycurl.HTTPHEADER: [f"Accept-Encoding: {ACCEPTED}".encode(), b"Expect:", *headers],
             pycurl.CAINFO: self._certificates,
             pycurl.PROXY: "",  # never that of the environment
             pycurl.NOSIGNAL: 1,
@@ -226,7 +226,7 @@ class _Coming:
         self._head_ended = self._head_ended or not text.strip()
         name, colon, value = text.partition(":")
         if colon:
-            name, value = name.strip().lower(), value.strip()
+            name, value = name.strip().lower(), value.strip(" \t\r\n")  # no more: "à" ends in A0 in UTF-8
             self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
 
     def write(self, data: bytes) -> int | None:

@@ -210,14 +210,22 @@ def _host(url: str) -> str:
     return host
 
 
-def _headers(request: FetchRequest) -> list[str]:
-    """The lines that make a request what it is. What a server once sent can't add lines of its own."""
+def _headers(request: FetchRequest) -> list[bytes]:
+    """The lines that make a request what it is. What a server once sent can't add lines of its own.
+
+    They go out in latin-1, as those of answers are read, so that validators go back byte by byte. One that can't be had
+    from an answer, as it holds other letters, is left out: asked without it, the server sends all.
+    """
     lines = [f"Accept: {request.accept}", *(f"{name}: {value}" for name, value in request.headers)]
-    if request.etag:
+    if request.etag and _fits_a_header(request.etag):
         lines.append(f"If-None-Match: {request.etag}")
-    if request.last_modified:
+    if request.last_modified and _fits_a_header(request.last_modified):
         lines.append(f"If-Modified-Since: {request.last_modified}")
-    return [line.replace("\r", " ").replace("\n", " ") for line in lines]
+    return [line.replace("\r", " ").replace("\n", " ").encode("latin-1") for line in lines]
+
+
+def _fits_a_header(value: str) -> bool:
+    return all(ord(letter) < 256 for letter in value)
 
 
 def _followed(request: FetchRequest) -> frozenset[int]:
