@@ -106,6 +106,21 @@ def test_redirects_are_followed_and_told(fetcher, site):
     assert (outcome.url, outcome.redirects) == (last, ((301, f"{site.base}/b"), (302, last)))
 
 
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [(in_utf8("/über/feed"), "/%C3%BCber/feed"), ("/%C3%BCber", "/%C3%BCber"), ("/\xfcber", "/%C3%BCber")],
+)
+def test_a_redirect_in_plain_letters_leads_where_it_says(fetcher, site, location, asked):
+    site.put(asked, "here")
+    assert get(fetcher, site.put("/a", b"", status=301, Location=location)).body == b"here"
+
+
+def test_a_redirect_to_no_address_is_refused(fetcher, site):
+    outcome = get(fetcher, site.put("/a", b"", status=301, Location="http://["))
+    assert isinstance(outcome, FetchRefused)
+    assert "sends to no usable address" in outcome.reason
+
+
 def test_a_redirect_in_circles_ends(fetcher, site):
     site.put("/b", b"", status=302, Location="/a")
     outcome = get(fetcher, site.put("/a", b"", status=302, Location="/b"))

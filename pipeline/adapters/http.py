@@ -158,7 +158,7 @@ class _Client:
             left = max(0.0, left - took)
             if answer.status not in followed or "location" not in answer.headers:
                 break
-            redirects.append((answer.status, urljoin(url, answer.headers["location"])))
+            redirects.append((answer.status, _led_to(url, answer.headers["location"])))
             url = redirects[-1][1]
             if len(redirects) > MAX_REDIRECTS or url in (request.url, *(to for _, to in redirects[:-1])):
                 raise FetchUnavailable(request.url, "sends in circles: too many redirects")
@@ -208,6 +208,16 @@ def _host(url: str) -> str:
     if parts.scheme not in ("http", "https") or not host:
         raise FetchRefused(url, "only http and https are fetched")
     return host
+
+
+def _led_to(url: str, location: str) -> str:
+    """The address that a Location at `url` names. Headers are read as latin-1; letters in it are mostly UTF-8's."""
+    with suppress(UnicodeDecodeError):
+        location = location.encode("latin-1").decode()
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise FetchRefused(url, f"sends to no usable address ({error})") from None
 
 
 def _headers(request: FetchRequest) -> list[bytes]:
