@@ -166,6 +166,42 @@ def test_a_feed_that_moved_to_another_feeds_address_is_not_polled_twice(ports, s
     assert target in states[moved][1]
 
 
+def polled_at(ports) -> list[str]:
+    return [feed.url for feed in ports.stores.feeds.all() if feed.state is FeedState.ACTIVE]
+
+
+def test_of_two_feeds_that_move_to_one_address_at_once_one_is_polled_there(ports, site, clock):
+    target = web.put_story(site, "one", NEAR_KURSK)
+    moved = [site.put(path, "", status=301, Location=target) for path in ("/old", "/older")]
+    add_feeds(ports, [NewFeed(url=url) for url in moved])
+    for _ in range(3):
+        one_round(ports)
+        clock.turn(60)
+    assert polled_at(ports) == [target]
+    (resting,) = (feed for feed in ports.stores.feeds.all() if feed.state is FeedState.PAUSED)
+    assert target in resting.error
+
+
+def test_a_feed_that_moves_to_where_another_has_moved_before_rests(ports, site, clock):
+    target = web.put_story(site, "one", NEAR_KURSK)
+    for path in ("/old", "/older"):
+        add_feeds(ports, [NewFeed(url=site.put(path, "", status=301, Location=target))])
+        for _ in range(2):
+            one_round(ports)
+            clock.turn(60)
+    assert polled_at(ports) == [target]
+
+
+def test_of_two_spellings_of_one_address_that_lead_to_a_third_one_is_polled_there(ports, site, clock):
+    target = web.put_story(site, "one", NEAR_KURSK, feed="/feed?x=1")
+    for path in ("/feed/?x=1", "/feed?x=1&utm_source=a"):
+        add_feeds(ports, [NewFeed(url=site.put(path, "", status=301, Location=target))])
+    for _ in range(3):
+        one_round(ports)
+        clock.turn(60)
+    assert polled_at(ports) == [target]
+
+
 def test_a_bot_wall_in_place_of_a_feed_is_named(ports, site):
     add_feeds(ports, [NewFeed(url=site.put("/feed", "<html><head><title>Just a moment...</title></head></html>"))])
     one_round(ports)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from pipeline import fetch, freshness, index, parse, schedule
+from pipeline.address import address_key, site_host
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.flow.subscribe import discover
 from pipeline.model import (
@@ -80,7 +81,8 @@ def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], re
     read = take_in(ports, feeds, outcomes, report)
     # As with the entries: what a document says stands before its validators do, or it would not be read again.
     discover(ports, [(feed, *one) for feed, one in zip(feeds, read, strict=True)])
-    taken = _taken(ports, [schedule.moves_to(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)])
+    moves = {feed.id: schedule.moves_to(feed, outcome) for feed, outcome in zip(feeds, outcomes, strict=True)}
+    late = _latecomers(ports, {key: address for key, address in moves.items() if address})
     finished = {
         feed.id: partial(
             schedule.after_poll,
@@ -89,7 +91,7 @@ def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], re
             new_entries=new,
             now=ports.clock.now(),
             settings=ports.settings,
-            taken=schedule.moves_to(feed, outcome) in taken,
+            taken=feed.id in late,
         )
         for feed, (outcome, parsed, new) in zip(feeds, read, strict=True)
     }
@@ -132,11 +134,33 @@ def _read(ports: Ports, feed: Feed, outcome: Outcome) -> tuple[Outcome, ParsedFe
         return schedule.misread(outcome, error), None
 
 
-def _taken(ports: Ports, addresses: Sequence[str]) -> set[str]:
-    """Those of the addresses that feeds move to under which another feed was added and is polled."""
-    ids = [identify("feed", address) for address in addresses if address]
-    known = ports.stores.feeds.get(ids) if ids else {}
-    return {feed.url for feed in known.values() if feed.state in POLLED}
+def _latecomers(ports: Ports, moves: Mapping[str, str]) -> set[str]:
+    """Those of the feeds that move, ids with their new addresses, where another is polled or moves to first."""
+    late: set[str] = set()
+    polled = _polled_at(ports, set(moves.values())) if moves else {}
+    for mover, address in moves.items():
+        there = polled.setdefault(address_key(address), set())
+        if there - {mover}:
+            late.add(mover)
+        else:
+            there.add(mover)
+    return late
+
+
+def _polled_at(ports: Ports, addresses: Set[str]) -> dict[str, set[str]]:
+    """The feeds polled at these addresses, ids by what the addresses have in common.
+
+    All feeds pass by, so this is asked only when one is about to move. What is written in another way (http, www.) and
+    is being led on itself does not count: two that lead to one address would each give way to the other.
+    """
+    keys, hosts = {address_key(one) for one in addresses}, {site_host(one) for one in addresses}
+    near = (one for one in ports.stores.feeds.glances() if one.state in POLLED and site_host(one.url) in hosts)
+    there = ports.stores.feeds.get([one.id for one in near if address_key(one.url) in keys])
+    found: dict[str, set[str]] = {}
+    for feed in there.values():
+        if feed.url in addresses or not feed.moved_to:
+            found.setdefault(address_key(feed.url), set()).add(feed.id)
+    return found
 
 
 def _write_entries(
