@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from shlex import quote
 
 from pipeline import habits, walls
 from pipeline.model import Feed, FeedState, Glance
@@ -106,9 +107,9 @@ def _words(feed: Feed, state: FeedHealth, now: datetime) -> tuple[str, str]:
     if state is FeedHealth.WALLED:
         return feed.error, walls.CURE
     if state is FeedHealth.GONE:
-        return feed.error, f"`wirewatch feeds check {feed.url}` names its successor, if its site has one; or remove it"
+        return feed.error, f"{_check(feed)} names its successor, if its site has one; or remove it"
     if state is FeedHealth.DEAD:
-        return feed.error, f"`wirewatch feeds check {feed.url}` names its new address, if its site has one"
+        return feed.error, f"{_check(feed)} names its new address, if its site has one"
     if state is FeedHealth.FAILING:
         return feed.error, f"nothing yet: it is tried again at {feed.next_poll_at:%Y-%m-%d %H:%M} UTC"
     if state is FeedHealth.SILENT:
@@ -116,6 +117,11 @@ def _words(feed: Feed, state: FeedHealth, now: datetime) -> tuple[str, str]:
     if state is FeedHealth.PAUSED and feed.error:
         return feed.error, "remove it, or `wirewatch feeds resume`"
     return "", ""
+
+
+def _check(feed: Feed) -> str:
+    """A line to be pasted. Quoted, for the address may be a stranger's: a feed moves where its publisher says."""
+    return f"`wirewatch feeds check {quote(feed.url)}`"
 
 
 def _silent(feed: Feed, now: datetime) -> str:

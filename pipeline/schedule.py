@@ -18,6 +18,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pipeline import habits, walls, websub
+from pipeline.address import is_web
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.fetch import body_hash
 from pipeline.model import Feed, FeedState, FetchResponse, Habits, ParsedFeed
@@ -79,7 +80,7 @@ def after_poll(
 ) -> Feed:
     """The feed after a poll: `parsed` is None when nothing had changed. Its lease is given back.
 
-    `taken` says that what `moves_to` gave is the address of another feed that is polled.
+    `taken` says that at what `moves_to` gave another feed is polled.
     """
     if isinstance(outcome, HostBusy):
         return _put_off(feed, outcome, now)
@@ -242,10 +243,11 @@ def _max_age(feed: Feed, response: FetchResponse) -> float:
 
 
 def permanently_at(outcome: Outcome) -> str:
-    """Where permanent redirects, and no others, led; empty when there were none."""
+    """Where permanent redirects, and no others, led; empty when there were none, or to what nobody could have added."""
     if not isinstance(outcome, FetchResponse) or not outcome.redirects:
         return ""
-    return outcome.url if all(status in PERMANENT for status, _ in outcome.redirects) else ""
+    permanent = all(status in PERMANENT for status, _ in outcome.redirects)
+    return outcome.url if permanent and is_web(outcome.url) else ""
 
 
 def _moved(feed: Feed, response: FetchResponse, *, taken: bool) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -70,6 +72,13 @@ def test_what_is_wrong_comes_with_what_to_do():
         assert found.wrong == wrong.error
         assert found.cure
     assert health_of(first_read(every(3600, 20)), NOON).wrong == ""
+
+
+@pytest.mark.parametrize("state", [FeedState.DEAD, FeedState.GONE])
+def test_a_line_made_to_be_pasted_runs_nothing_that_a_publisher_wrote(state):
+    url = "https://a.example/$(reboot);x`id`'"
+    cure = health_of(builders.feed(url=url, error="no", state=state), NOON).cure
+    assert shlex.split(cure.partition("`")[2].rpartition("`")[0])[:4] == ["wirewatch", "feeds", "check", url]
 
 
 def test_a_busy_feed_without_news_for_days_is_silent_though_it_answers():

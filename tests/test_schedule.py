@@ -229,6 +229,14 @@ def test_a_permanent_redirect_is_believed_when_seen_twice_in_a_row():
     assert polled(polled(builders.feed(), temporary), temporary).url == builders.feed().url
 
 
+@pytest.mark.parametrize(
+    "to", ["https://new.example/\x1b[2Jfeed", "https://new.example/\u202efeed", "gopher://new.example/"]
+)
+def test_a_feed_does_not_move_to_what_nobody_could_have_added(to):
+    moved = answer(url=to, redirects=((301, to),))
+    assert polled(polled(builders.feed(), moved), moved).url == builders.feed().url
+
+
 def test_a_feed_that_moved_to_the_address_of_another_feed_rests_and_says_so():
     to = "https://new.example/feed"
     moved = answer(url=to, redirects=((308, to),))
