@@ -7,12 +7,20 @@ import socket
 import threading
 import time
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import chain, repeat
+from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
 
+import brotli
 import pytest
+from backports import zstd
 
+from pipeline import walls
+from pipeline.adapters import decoding
 from pipeline.adapters.http import HttpFetcher
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.model import FetchRequest, FetchResponse
@@ -127,14 +135,112 @@ def test_a_redirect_in_circles_ends(fetcher, site):
     assert "circles" in outcome.reason
 
 
-def test_a_compression_bomb_stops_at_the_cap(fetcher, site):
-    packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(200)) + packer.flush()
+@contextmanager
+def sending(head: bytes, *pieces: bytes, for_ever: bool = False) -> Iterator[str]:
+    """A server that sends these bytes to whoever asks first, the last piece `for_ever` if so told, and hangs up."""
+
+    def send(server: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(head + b"\r\n\r\n")
+                for piece in chain(pieces, repeat(pieces[-1]) if for_ever else ()):
+                    connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=send, args=(server,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [b"404 Not Found", b"503 Service Unavailable"])
+def test_a_refusal_without_an_end_is_a_refusal_all_the_same_and_soon(fetcher, status):
+    began = time.monotonic()
+    with sending(b"HTTP/1.1 " + status, b"<p>No.</p>" * 1_000, for_ever=True) as url:
+        outcome = get(fetcher, url)
+    assert (outcome.status, len(outcome.body)) == (int(status[:3]), walls.BEGINNING)
+    assert time.monotonic() - began < 1
+
+
+def test_a_redirect_whose_body_has_no_end_is_followed(fetcher, site):
+    head = b"HTTP/1.1 301 Moved Permanently\r\nLocation: " + site.put("/there", "here").encode()
+    with sending(head, bytes(10_000), for_ever=True) as url:
+        assert get(fetcher, url).body == b"here"
+
+
+def test_a_refusal_that_breaks_off_or_cant_be_unpacked_keeps_its_status(fetcher, site):
+    with sending(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000", b"No.") as url:
+        outcome = get(fetcher, url)
+    assert (outcome.status, outcome.body) == (403, b"No.")
+    assert get(fetcher, site.put("/a", "x", status=404, Content_Encoding="gzip, gzip")).status == 404
+
+
+PACKED = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": partial(brotli.compress, quality=1),
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("coding", PACKED)
+def test_each_coding_is_undone(fetcher, site, coding):
+    body = b"".join(b"<item>%d</item>" % number for number in range(5_000))
+    assert get(fetcher, site.put("/a", PACKED[coding](body), Content_Encoding=coding)).body == body
+
+
+@pytest.mark.parametrize("coding", PACKED)
+def test_a_compression_bomb_stops_at_the_cap(fetcher, site, coding):
+    url = site.put("/a", PACKED[coding](bytes(200_000_000)), Content_Encoding=coding)
     started = time.monotonic()
-    outcome = get(fetcher, site.put("/a", bomb, Content_Encoding="gzip"))
+    outcome = get(fetcher, url)
     assert isinstance(outcome, FetchRefused)
     assert "larger than 100,000 bytes" in outcome.reason
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("coding", PACKED)
+def test_a_compressed_body_that_is_cut_is_none_though_nobody_said_how_long_it_is(fetcher, coding):
+    packed = PACKED[coding](Random(1).randbytes(50_000))
+    with sending(b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding.encode(), packed[:25_000]) as url:
+        outcome = get(fetcher, url)
+    assert isinstance(outcome, FetchUnavailable)
+    assert "broke off" in outcome.reason
+
+
+def test_a_file_that_is_gzip_in_itself_is_had_whole_or_not_at_all(fetcher, site):
+    packed = gzip.compress(b"one, ") + gzip.compress(b"two")
+    assert get(fetcher, site.put("/a", packed)).body == b"one, two"
+    assert "broke off" in get(fetcher, site.put("/a", packed[:-3])).reason
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(b"one, ") + gzip.compress(b"") + gzip.compress(b"two")),
+        ("gzip", gzip.compress(b"one, two") + bytes(512)),
+        ("zstd", zstd.compress(b"one, ") + b"\x50\x2a\x4d\x18\x03\0\0\0xyz" + zstd.compress(b"two")),
+        ("zstd", zstd.compress(b"one, two") + bytes(512)),
+    ],
+    ids=["members", "gzip padded", "frames", "zstd padded"],
+)
+@pytest.mark.parametrize("at_once", [1, 100_000])
+def test_a_body_of_several_members_or_frames_is_read_to_its_end_and_padding_is_none(coding, body, at_once):
+    stream = decoding.decoder(coding)
+    pieces = (body[start : start + at_once] for start in range(0, len(body), at_once))
+    assert b"".join(stream.decode(piece, 1_000) for piece in pieces) == b"one, two"
+    assert stream.ended
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_body_of_countless_empty_members_is_refused_before_it_costs_anything(fetcher, site, coding):
+    outcome = get(fetcher, site.put("/a", PACKED[coding](b"") * 200_000, Content_Encoding=coding))
+    assert isinstance(outcome, FetchUnavailable)
+    assert "pieces" in outcome.reason
 
 
 def test_private_addresses_are_refused_also_behind_a_redirect(site):

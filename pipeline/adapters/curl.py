@@ -20,11 +20,13 @@ import certifi
 import pycurl
 
 from pipeline import walls
-from pipeline.adapters.decoding import ACCEPTED, Decode, UndecodableError, decoder, unpack
+from pipeline.adapters.decoding import ACCEPTED, BROKE_OFF, GZIP, Decoder, UndecodableError, decoder, unpack
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.settings import Network, Settings
 
 ANSWERED = frozenset(range(200, 300))
+MOST_BESIDES = 65_536
+"""Bytes that are read of the body of any other answer, which says little: redirects, refusals, failures."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -75,8 +77,9 @@ class Transfers:
 
         It takes at most so many `seconds`.
 
-        Unless the answer is to be had `whole`, a head that says 2xx is one, whatever comes after. Raises
-        FetchUnavailable, or FetchRefused for what is too large or an address that may not be asked.
+        Unless the answer is to be had `whole`, a head that says 2xx is one, whatever comes after; a head that says
+        anything else always is. Raises FetchUnavailable, or FetchRefused for what is too large or an address that may
+        not be asked.
         """
         handle = self._idle.pop() if self._idle else pycurl.Curl()
         coming = _Coming(url, most)
@@ -90,7 +93,7 @@ class Transfers:
             self._multi.add_handle(handle)
             await done
         except pycurl.error as error:
-            if not whole and coming.is_answered:
+            if coming.is_enough(whole=whole):
                 return coming.so_far()
             raise coming.error or guard.refusal(url) or self._translated(url, handle, error, seconds) from None
         finally:
@@ -215,7 +218,8 @@ class _Coming:
         self._headers: dict[str, str] = {}
         self._head_ended = False
         self._body = bytearray()
-        self._decode: Decode | None = None  # made for the first piece of a body
+        self._raw = 0  # bytes of the body of another answer than 2xx, as they came
+        self._decoder: Decoder | None = None  # made for the first piece of a body
 
     def header(self, line: bytes) -> None:
         """Take a line of the head. An interim answer (1xx) is followed by the head that counts."""
@@ -240,22 +244,34 @@ class _Coming:
         return -1 if self.error else None
 
     def _take(self, data: bytes) -> None:
-        if self._status not in ANSWERED and len(self._body) >= walls.BEGINNING:
-            return  # read to its end, so that the connection can be used again
-        if self._decode is None:
-            self._decode = decoder(self._headers.get("content-encoding", ""))
-        piece = self._decode(data, self._most + 1 - len(self._body))
-        while piece:
-            self._body += piece
+        if self._status in ANSWERED:
+            self._unpack(data, self._most)
             if len(self._body) > self._most:
                 self.error = self._too_large()
-                return
-            piece = self._decode(b"", self._most + 1 - len(self._body))
+            return
+        # Read to its end, so that the connection can be used again, unless that is too much.
+        self._raw += len(data)
+        if len(self._body) < walls.BEGINNING:
+            self._unpack(data, walls.BEGINNING)
+        if self._raw > MOST_BESIDES:
+            self.error = self._too_large()  # for libcurl: the answer `is_enough`
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether a whole head has come that says 2xx."""
-        return self._head_ended and self._status in ANSWERED
+    def _unpack(self, data: bytes, most: int) -> None:
+        """Add what is in `data` to the body, until that is larger than `most`."""
+        if self._decoder is None:
+            self._decoder = decoder(self._headers.get("content-encoding", ""))
+        piece = self._decoder.decode(data, most + 1 - len(self._body))
+        while piece:
+            self._body += piece
+            if len(self._body) > most:
+                return
+            piece = self._decoder.decode(b"", most + 1 - len(self._body))
+
+    def is_enough(self, *, whole: bool) -> bool:
+        """Whether what has come is an answer, whatever comes after: only the body of a 2xx counts, where `whole`."""
+        if not self._head_ended or self._status < 200:
+            return False
+        return not whole or self._status not in ANSWERED
 
     def so_far(self) -> Answer:
         """The head, and the beginning of the body, whatever became of its end."""
@@ -265,14 +281,12 @@ class _Coming:
 
     def answer(self) -> Answer:
         """The whole of it. A body that is gzip in itself may be refused or broken even now."""
-        if not self._head_ended:
-            raise self._headless()
-        if self._decode and not self._body:
-            raise FetchUnavailable(self._url, "its body can't be unpacked")
+        if not self._head_ended or self._status not in ANSWERED:
+            return self.so_far()
+        if self._decoder and not self._decoder.ended:
+            raise FetchUnavailable(self._url, BROKE_OFF)
         body = bytes(self._body)
-        if self._status not in ANSWERED:
-            return Answer(self._status, self._headers, body[: walls.BEGINNING])
-        if body.startswith(b"\x1f\x8b"):
+        if body.startswith(GZIP):
             try:
                 unpacked = unpack(body, self._most)
             except UndecodableError as error:
