@@ -27,6 +27,8 @@ from pipeline.settings import Network, Settings
 ANSWERED = frozenset(range(200, 300))
 MOST_BESIDES = 65_536
 """Bytes that are read of the body of any other answer, which says little: redirects, refusals, failures."""
+METADATA = tuple(map(ipaddress.IPv4Network, ("168.63.129.16/32", "192.0.0.0/24")))
+"""What Azure and Oracle tell their machines, at addresses that count as public (the latter's, to some Pythons)."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -342,6 +344,8 @@ def may_connect(address: str, allowed: tuple[Network, ...]) -> bool:
         return True
     last = inner or ip
     if isinstance(last, ipaddress.IPv6Address) and last.is_site_local:
+        return False
+    if any(last in network for network in METADATA):
         return False
     return last.is_global and not last.is_multicast and not last.is_reserved
 

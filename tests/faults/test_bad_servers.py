@@ -152,6 +152,7 @@ def test_headers_can_not_be_smuggled_in_by_what_a_server_sent_as_validator(fetch
         "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "fec0::1", "100::1", "ff02::1", "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
         "2002:7f00:1::", "64:ff9b::a9fe:a9fe",
+        "168.63.129.16", "192.0.0.192", "::ffff:168.63.129.16", "64:ff9b::c000:c0",
     ],
 )  # fmt: skip
 def test_no_address_inside_is_connected_to(address):
