@@ -90,6 +90,12 @@ def test_what_may_pass_is_unavailable(fetcher, site, status):
     assert (outcome.status, outcome.retry_after) == (status, 120)
 
 
+@pytest.mark.parametrize("said", ["\xb2", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "", "soon"])
+def test_a_retry_after_that_says_nothing_leaves_the_status(fetcher, site, said):
+    outcome = get(fetcher, site.put("/a", b"", status=503, Retry_After=said))
+    assert (outcome.status, outcome.retry_after) == (503, None)
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_what_will_not_pass_is_refused(fetcher, site, status):
     outcome = get(fetcher, site.put("/a", b"", status=status))

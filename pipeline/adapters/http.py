@@ -259,11 +259,11 @@ def _phrase(status: int) -> str:
 
 def _retry_after(value: str) -> float | None:
     """Seconds or a date, RFC 9110 section 10.2.3; no longer than 8 hours."""
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return min(float(value), MAX_RETRY_AFTER)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER)
