@@ -674,6 +674,7 @@ class FetchRequest(Struct, frozen=True, kw_only=True, gc=False):
     etag: str = ""
     last_modified: str = ""
     max_bytes: int
+    cut: bool = False  # what is larger is had up to there; else it is refused
     accept: str = "*/*"
     form: tuple[tuple[str, str], ...] = ()  # sent by POST, as application/x-www-form-urlencoded; by GET when empty
     # Sent as it is, by `method`. It goes to this address alone, no redirect is followed, and a status of 2xx says that

@@ -15,7 +15,6 @@ from protego import Protego
 from pipeline.address import origin
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.model import FetchRequest, FetchResponse
-from pipeline.settings import Settings
 
 AGENT = "Wirewatch"
 """The product token that robots.txt and X-Robots-Tag call us by."""
@@ -49,9 +48,11 @@ class Rules:
         return f"robots.txt of {_host(url)} does not open this page to {AGENT}"
 
 
-def request_for(url: str, settings: Settings) -> FetchRequest:
-    """The request for the robots.txt that rules the page at `url`."""
-    return FetchRequest(url=f"{origin(url)}/robots.txt", max_bytes=settings.page_bytes, accept="text/plain, */*;q=0.5")
+def request_for(url: str) -> FetchRequest:
+    """The request for the robots.txt that rules the page at `url`: a byte more than is read says that it was cut."""
+    return FetchRequest(
+        url=f"{origin(url)}/robots.txt", max_bytes=MOST_BYTES + 1, cut=True, accept="text/plain, */*;q=0.5"
+    )
 
 
 def rules(outcome: FetchResponse | FetchUnavailable | FetchRefused, now: datetime) -> Rules:

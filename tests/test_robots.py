@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,6 @@ from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import once
 from pipeline.flow.pages import MOST_HOSTS, fetch_pages
 from pipeline.model import FetchResponse, TextFrom
-from pipeline.settings import load
 from tests import web
 from tests.builders import NOON
 from tests.conftest import world
@@ -87,7 +87,7 @@ def test_only_the_first_500_kib_are_read():
 
 
 def test_robots_txt_stands_at_the_root_of_the_pages_own_host_and_port():
-    asked = robots.request_for("http://user:secret@A.example:8080/x?y#z", load({}))
+    asked = robots.request_for("http://user:secret@A.example:8080/x?y#z")
     assert asked.url == "http://a.example:8080/robots.txt"
 
 
@@ -146,6 +146,17 @@ def test_a_server_without_a_robots_txt_opens_its_pages_and_is_asked_once_a_day(p
     clock.turn(robots.KEPT.total_seconds() + 1)
     fetch_pages(ports, [page])
     assert site.asked("/robots.txt") == 2
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_a_robots_txt_of_any_size_is_obeyed_as_far_as_it_is_read(ports, site, coding):
+    closed = site.put("/one", web.page("One", *web.article("Nothing.")))
+    text = b"User-agent: *\nDisallow: /one\n" + b"# and so on\n" * 500_000
+    assert len(text) > ports.settings.page_bytes
+    site.put("/robots.txt", gzip.compress(text) if coding else text, "text/plain", Content_Encoding=coding)
+    (outcome,) = fetch_pages(ports, [closed])
+    assert isinstance(outcome, FetchRefused)
+    assert (site.asked("/one"), "does not open this page" in outcome.reason) == (0, True)
 
 
 def test_a_robots_txt_that_fails_closes_the_pages_until_it_answers(ports, site, clock):

@@ -74,17 +74,18 @@ class Transfers:
         *,
         seconds: float,
         whole: bool = True,
+        cut: bool = False,
     ) -> Answer:
         """GET `url`, or have `sent` go to it, with `headers` (whole lines), unpacking at most `most` bytes.
 
-        It takes at most so many `seconds`.
+        It takes at most so many `seconds`. What is larger than `most` is refused, or had `cut` to that.
 
         Unless the answer is to be had `whole`, a head that says 2xx is one, whatever comes after; a head that says
         anything else always is. Raises FetchUnavailable, or FetchRefused for what is too large or an address that may
         not be asked.
         """
         handle = self._idle.pop() if self._idle else pycurl.Curl()
-        coming = _Coming(url, most)
+        coming = _Coming(url, most, cut=cut)
         guard = _Guard(self._settings.allow_private)
         self._prepare(handle, url, headers, coming, guard, seconds)
         if sent:
@@ -95,6 +96,8 @@ class Transfers:
             self._multi.add_handle(handle)
             await done
         except pycurl.error as error:
+            if coming.was_cut:
+                return coming.answer()
             if coming.is_enough(whole=whole):
                 return coming.so_far()
             raise coming.error or guard.refusal(url) or self._translated(url, handle, error, seconds) from None
@@ -212,8 +215,10 @@ class Transfers:
 class _Coming:
     """An answer on its way. What goes wrong is kept in `error`: an exception would not get through libcurl."""
 
-    def __init__(self, url: str, most: int) -> None:
+    def __init__(self, url: str, most: int, *, cut: bool = False) -> None:
         self.error: FetchUnavailable | FetchRefused | None = None
+        self.was_cut = False  # and what has come is all that is wanted
+        self._cut = cut
         self._url = url
         self._most = most
         self._status = 0
@@ -249,7 +254,7 @@ class _Coming:
         if self._status in ANSWERED:
             self._unpack(data, self._most)
             if len(self._body) > self._most:
-                self.error = self._too_large()
+                self.error, self.was_cut = self._too_large(), self._cut
             return
         # Read to its end, so that the connection can be used again, unless that is too much.
         self._raw += len(data)
@@ -285,6 +290,8 @@ class _Coming:
         """The whole of it. A body that is gzip in itself may be refused or broken even now."""
         if not self._head_ended or self._status not in ANSWERED:
             return self.so_far()
+        if self.was_cut:
+            return Answer(self._status, self._headers, bytes(self._body[: self._most]))
         if self._decoder and not self._decoder.ended:
             raise FetchUnavailable(self._url, BROKE_OFF)
         body = bytes(self._body)

@@ -181,6 +181,7 @@ class _Client:
                     _sent(request),
                     seconds=seconds,
                     whole=not request.body,
+                    cut=request.cut,
                 )
                 return answer, time.monotonic() - began
         except TurnTooFar as turn:

@@ -46,7 +46,7 @@ def _rules(ports: Ports, urls: Sequence[str]) -> dict[str, robots.Rules | HostBu
     pages = {origin(url): url for url in urls}
     known = {site: rules for site in pages if (rules := _known(ports, site, now))}
     missing = [site for site in pages if site not in known]
-    outcomes = ports.fetcher.fetch([robots.request_for(pages[site], ports.settings) for site in missing])
+    outcomes = ports.fetcher.fetch([robots.request_for(pages[site]) for site in missing])
     busy = {site: one for site, one in zip(missing, outcomes, strict=True) if isinstance(one, HostBusy)}
     found = {
         site: robots.rules(one, now)
