@@ -240,7 +240,7 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     state: EntryState = EntryState.PENDING
     due_at: datetime  # when it is to be ingested (first, again after a failure, or the later look at a young page)
     looks: int = 0  # how often its page has been ingested with success
-    attempts: int = 0  # written before the work; back to 0 when it succeeds
+    attempts: int = 0  # written before the work; back to 0 when it succeeds, one back when the store was away
     lease_until: datetime | None = None
     queued_until: datetime | None = None
     error: str = ""

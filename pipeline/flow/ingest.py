@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
@@ -15,7 +16,16 @@ from functools import partial, reduce
 from msgspec.structs import replace
 
 from pipeline import dedupe, enrich, extract, freshness, index, robots, walls
-from pipeline.errors import ExtractError, ExtractorDied, FetchRefused, FetchUnavailable, HostBusy, WirewatchError
+from pipeline.errors import (
+    ExtractError,
+    ExtractorDied,
+    FetchRefused,
+    FetchUnavailable,
+    HostBusy,
+    StoreError,
+    StoreUnavailable,
+    WirewatchError,
+)
 from pipeline.flow.firing import match_stories
 from pipeline.flow.keep import Seen, keep
 from pipeline.flow.pages import fetch_pages
@@ -40,6 +50,11 @@ YOUNG = timedelta(days=1)
 """A page younger than this is fetched once more later: a stub that becomes the story."""
 PATIENCE = timedelta(minutes=10)
 """For so long a story waits for a host that has more pages to give than it may be asked for."""
+BLAMELESS = timedelta(days=3)
+"""For so long, which is more than a weekend, a store that is not to be had counts against no entry. Beyond, it may be
+the entry that the store can't bear, and it is to come to an end."""
+STORE = "store"
+"""What stands as the stage of entries at which the store failed; no stage of theirs did."""
 ROBOTS_NOTE = "its page says X-Robots-Tag: "
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -79,9 +94,44 @@ class _Item:
 
 
 def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
-    """Ingest the pending entries among these that nobody else is at work on."""
+    """Ingest the pending entries among these that nobody else is at work on. Raises StoreUnavailable and StoreError."""
+    until = ports.clock.now() + timedelta(seconds=ports.settings.lease)
+    try:
+        return _ingest(ports, entry_ids, until)
+    except (StoreUnavailable, StoreError) as error:
+        with suppress(StoreUnavailable, StoreError):  # then it counts as if this worker had died
+            _excuse(ports, entry_ids, until, error)
+        raise
+
+
+def _excuse(ports: Ports, entry_ids: Sequence[str], until: datetime, error: StoreUnavailable | StoreError) -> None:
+    """Say of the entries under our lease why nothing came of them, and give the attempt back where it says nothing."""
+    now, alone = ports.clock.now(), len(entry_ids) == 1
+    ports.stores.entries.update(entry_ids, lambda entry: _excused(entry, until, error, now, alone=alone))
+
+
+def _excused(
+    entry: Entry, until: datetime, error: StoreUnavailable | StoreError, now: datetime, *, alone: bool
+) -> Entry | None:
+    """The entry after the store failed at work on it. It comes back alone (sweep.py): it may be what the store refuses.
+
+    A store that is not to be had is tried again after the lease. What it refused in company is tried at once.
+    """
+    if entry.state is not EntryState.PENDING or entry.lease_until != until:
+        return None
+    noted = replace(entry, error=str(error), failed_stage=STORE)
+    if isinstance(error, StoreUnavailable):
+        return noted if now - entry.due_at > BLAMELESS else _given_back(noted)
+    return noted if alone else replace(_given_back(noted), lease_until=None)
+
+
+def _given_back(entry: Entry) -> Entry:
+    return replace(entry, attempts=max(0, entry.attempts - 1))
+
+
+def _ingest(ports: Ports, entry_ids: Sequence[str], until: datetime) -> IngestReport:
     report = IngestReport()
-    items = _claim(ports, entry_ids, report)
+    items = _claim(ports, entry_ids, until, report)
     _fetch_pages(ports, items)
     _learn(ports, items)
     for item in items:
@@ -98,13 +148,10 @@ def ingest(ports: Ports, entry_ids: Sequence[str]) -> IngestReport:
     return report
 
 
-def _claim(ports: Ports, entry_ids: Sequence[str], report: IngestReport) -> list[_Item]:
+def _claim(ports: Ports, entry_ids: Sequence[str], until: datetime, report: IngestReport) -> list[_Item]:
     """Take the entries under a lease. The attempt is counted before the work, so that work which kills counts too."""
-    now = ports.clock.now()
-    settings = ports.settings
-    claimed = ports.stores.entries.update(
-        entry_ids, lambda entry: _claimed(entry, now, timedelta(seconds=settings.lease), settings.attempts)
-    )
+    now, most = ports.clock.now(), ports.settings.attempts
+    claimed = ports.stores.entries.update(entry_ids, lambda entry: _claimed(entry, now, until, most))
     feeds = ports.stores.feeds.get(list({entry.feed_id for entry in claimed}))
     items: list[_Item] = []
     for entry in claimed:
@@ -117,13 +164,15 @@ def _claim(ports: Ports, entry_ids: Sequence[str], report: IngestReport) -> list
     return items
 
 
-def _claimed(entry: Entry, now: datetime, lease: timedelta, most: int) -> Entry | None:
+def _claimed(entry: Entry, now: datetime, until: datetime, most: int) -> Entry | None:
     if entry.state is not EntryState.PENDING or (entry.lease_until or now) > now or entry.due_at > now:
         return None
     if entry.attempts > most:
         quarantined = replace(entry, state=EntryState.QUARANTINED, lease_until=None, queued_until=None)
-        return replace(quarantined, error=entry.error or _died(entry))
-    return replace(entry, attempts=entry.attempts + 1, lease_until=now + lease, queued_until=None)
+        return replace(quarantined, error=entry.error or _broken_off(entry))
+    taken = replace(entry, attempts=entry.attempts + 1, lease_until=until, queued_until=None)
+    # What was said of an attempt that was given back is no reason for what comes of those that count.
+    return taken if entry.attempts else replace(taken, error="", failed_stage="")
 
 
 def _fetch_pages(ports: Ports, items: Sequence[_Item]) -> None:
@@ -153,12 +202,19 @@ def _wants_page(ports: Ports, item: _Item) -> bool:
         item.text_reason = "the entry has no link"
         return False
     if entry.attempts > ports.settings.attempts:
-        item.text_reason = "its page killed the extractor"
+        item.text_reason = _why_without(entry)
         return False
     policy = item.feed.pages or Pages(ports.settings.pages)
     item.text_reason = extract.why_no_page(policy, item.feed.page_record, entry)
     item.needs_page = not item.text_reason
     return item.needs_page
+
+
+def _why_without(entry: Entry) -> str:
+    """Why the last attempt does without the page; what is known of those before it, and no more."""
+    if entry.failed_stage == Stage.EXTRACT:
+        return "its page killed the extractor"
+    return f"{entry.attempts - 1} attempts with its page came to nothing"
 
 
 def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
@@ -299,7 +355,7 @@ def _finished(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry |
         return _failed(ports, item, entry, now)
     if item.entry.attempts > ports.settings.attempts:
         # The story stands, with the feed's text; its page waits for a person.
-        error = entry.error or _died(entry)
+        error = entry.error or _broken_off(entry)
         return replace(entry, state=EntryState.QUARANTINED, error=error, story_id=_story_id(item))
     again = _look_again_at(ports, item, now)
     return replace(
@@ -329,8 +385,9 @@ def _failed(ports: Ports, item: _Item, entry: Entry, now: datetime) -> Entry:
     return replace(failed, due_at=now + timedelta(seconds=2**entry.attempts))
 
 
-def _died(entry: Entry) -> str:
-    return f"its worker died at work on it, {entry.attempts} times"
+def _broken_off(entry: Entry) -> str:
+    """What is known where nobody lived to tell."""
+    return f"work on it broke off {entry.attempts} times: its worker died, or could not even tell the store why"
 
 
 def _story_id(item: _Item) -> str:

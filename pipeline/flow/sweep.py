@@ -131,9 +131,13 @@ def by_host(feeds: Sequence[Feed], size: int) -> list[list[str]]:
 
 
 def batches_of_entries(entries: Sequence[Entry], size: int) -> list[list[str]]:
-    """Batches of entry ids. An entry that came back goes alone: it may be what killed its batch."""
-    back = [[entry.id] for entry in entries if entry.attempts > 0]
-    return back + batches([entry.id for entry in entries if entry.attempts == 0], size)
+    """Batches of entry ids. An entry that came back goes alone: it may be what its batch failed by."""
+    back = [[entry.id] for entry in entries if _came_back(entry)]
+    return back + batches([entry.id for entry in entries if not _came_back(entry)], size)
+
+
+def _came_back(entry: Entry) -> bool:
+    return entry.attempts > 0 or bool(entry.failed_stage)
 
 
 def batches(ids: Sequence[str], size: int) -> list[list[str]]:

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 class Wire:
     """Forwards connections to `target` until it is cut; then closes them, and refuses new ones, until mended.
 
-    While `instead` is set, it is the answer to whatever is sent, and the target hears nothing.
+    While `instead` is set, it is the answer to whatever is sent, and the target hears nothing; where `only` is set too,
+    to requests of HTTP whose first line holds it.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -20,6 +21,7 @@ class Wire:
         self._listener: socket.socket | None = None
         self.port = 0
         self.instead = b""
+        self.only = b""
         self.mend()
 
     def mend(self) -> None:
@@ -60,7 +62,7 @@ class Wire:
     def _ask(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
             while data := near.recv(65_536):
-                if self.instead:
+                if self.instead and self.only in data.partition(b"\r\n")[0]:
                     near.sendall(self.instead)
                     near.shutdown(socket.SHUT_WR)
                     while near.recv(65_536):  # closed with something unread, it would be a reset and no answer

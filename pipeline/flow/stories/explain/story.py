@@ -65,7 +65,7 @@ def _entry(ports: Ports, entry: Entry) -> Iterator[Step]:
     yield Step("poll", ok=True, said=_polled(entry, feed))
     yield Step("parse", ok=True, said=_found(entry))
     if entry.error or entry.state is EntryState.QUARANTINED:
-        tries = f"failed {entry.attempts} times"
+        tries = f"failed {entry.attempts} times" if entry.attempts else "waits for the store"
         rests = ", in quarantine: `wirewatch quarantine replay`" if entry.state is EntryState.QUARANTINED else ""
         yield Step(entry.failed_stage or "extract", ok=False, said=f"{tries}{rests}: {entry.error}")
     elif entry.state is EntryState.PENDING:
