@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tracemalloc
@@ -43,6 +44,14 @@ def changed(number: int, change: Callable[[Any], Any]) -> bytes:
     """The archive with one of its lines changed, under checksums of Zstandard's that are right."""
     line = json.dumps(change(json.loads(LINES[number])), separators=(",", ":")).encode() + b"\n"
     return zstd.compress(b"".join([*LINES[:number], line, *LINES[number + 1 :]]))
+
+
+def holding(line: bytes) -> bytes:
+    """A batch of a takedown that is this line, with a digest that is right."""
+    body = line + b"\n"
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    head = {"batch": "takedowns", "things": 1, "bytes": len(body), "blake2b": digest}
+    return json.dumps(head, separators=(",", ":")).encode() + b"\n" + body
 
 
 def test_an_archive_is_lines_of_json_that_anybody_can_read():
@@ -114,12 +123,22 @@ def test_lines_that_were_left_out_or_changed_places_are_noticed(one, other):
         (changed(0, lambda head: head | {"at_most": {"alerts": 2}}), "more alerts than it announces"),
         (changed(5, lambda end: {"end": {}}), "holds 3 alerts and says 0"),
         (WHOLE + zstd.compress(b"more"), "goes on after its end"),
+        (zstd.compress(LINES[0].replace(b"archive", b"arch\xff\xfeive")), "is no archive"),
+        (zstd.compress(b"[" * 30_000 + b"\n"), "is no archive"),
+        (zstd.compress(LINES[0].replace(b'{"wire', b'{"deep":' + b"[" * 30_000 + b',"wire')), "is no archive"),
+        (zstd.compress(LINES[0] + b'{"batch":"\xff"}\n'), "can't be read"),
+        (zstd.compress(LINES[0] + b'{"batch":' + b"[" * 30_000 + b"}\n"), "can't be read"),
+        (zstd.compress(LINES[0] + holding(b'{"id":"a","url":"\xff","at":"2026-03-01T12:00:00Z"}')), "what is none"),
+        (zstd.compress(LINES[0] + holding(b'{"deep":' + b"[" * 200_000 + b"}")), "what is none"),
+        (changed(0, lambda head: head | {"version": 2, "by": "\x1b[2J\n9" + "x" * 9_000}), r"Wirewatch \(\[2J"),
+        (changed(1, lambda batch: batch | {"things": 10**4_000}), "announces 1000"),
     ],
 )
 def test_what_is_wrong_with_an_archive_is_said_in_a_line(data, said):
     with pytest.raises(BrokenArchive, match=said) as raised:
         read(data)
-    assert "\n" not in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 300
 
 
 def bomb(size: int, head: bytes) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from backports import zstd
 from msgspec import Struct
 
 from pipeline.adapters.codec import encode
+from pipeline.deliver.line import one_line
 from pipeline.errors import BrokenArchive, StoreError
 from pipeline.kept import KIND_OF, KINDS, Batch, Contents, Tally
 
@@ -33,8 +34,12 @@ LONGEST_LINE = 1 << 16
 LARGEST_BATCH = 1 << 26
 """Bytes of a batch, decompressed; so much memory is needed at the most. Those we write are far smaller."""
 USUAL_BATCH = 1 << 21
+LONGEST_SAID = 120
+"""Letters that are repeated of what an archive says."""
 WINDOW = 23
 """Of Zstandard, as a power of two: what an archive may ask us to keep in memory. Level 3 asks for 2 MB."""
+NO_JSON = (msgspec.DecodeError, ValueError, RecursionError)
+"""What msgspec raises at bytes that are no JSON of ours: those that are no UTF-8, or nested without end, too."""
 OTHER_WAY = "make the backup again, or use another one"
 
 
@@ -151,13 +156,13 @@ def _read_head(packed: zstd.ZstdFile) -> Head:
     line = packed.readline(LONGEST_LINE)
     try:
         head = msgspec.json.decode(line, type=Head)
-    except msgspec.DecodeError:
+    except NO_JSON:
         raise BrokenArchive("is no archive of Wirewatch's") from None
     if head.wirewatch != "archive" or head.version < 1:
         raise BrokenArchive("is no archive of Wirewatch's")
     if head.version > VERSION or (unknown := _unknown(head.fields)):
-        what = f"form {head.version}" if head.version > VERSION else unknown
-        raise BrokenArchive(f"was made by a later Wirewatch ({head.by}, with {what}): upgrade this one")
+        what = f"form {_shown(head.version)}" if head.version > VERSION else unknown
+        raise BrokenArchive(f"was made by a later Wirewatch ({_shown(head.by)}, with {what}): upgrade this one")
     return head
 
 
@@ -165,10 +170,10 @@ def _unknown(fields: Mapping[str, Sequence[str]]) -> str:
     """What this version does not know, and would lose."""
     for kind, names in fields.items():
         if kind not in KIND_OF:
-            return kind[:40]
+            return _shown(kind)
         more = set(names) - set(KIND_OF[kind].type.__struct_fields__)
         if more:
-            return f"{min(more)[:40]} of {kind}"
+            return f"{_shown(min(more))} of {kind}"
     return ""
 
 
@@ -198,9 +203,10 @@ def _read_line(packed: zstd.ZstdFile) -> BatchHead | End:
 
 def _read_batch(packed: zstd.ZstdFile, head: BatchHead) -> Batch:
     if head.batch not in KIND_OF:
-        raise BrokenArchive(f"holds {head.batch[:40]!r}, which is nothing that Wirewatch keeps: {OTHER_WAY}")
+        raise BrokenArchive(f"holds {_shown(head.batch)!r}, which is nothing that Wirewatch keeps: {OTHER_WAY}")
     if not 0 < head.bytes <= LARGEST_BATCH:
-        raise BrokenArchive(f"announces {head.bytes} bytes in one piece, of {LARGEST_BATCH} at the most: {OTHER_WAY}")
+        size = _shown(head.bytes)
+        raise BrokenArchive(f"announces {size} bytes in one piece, of {LARGEST_BATCH} at the most: {OTHER_WAY}")
     body = packed.read(head.bytes)
     if len(body) < head.bytes:
         raise EOFError
@@ -213,10 +219,10 @@ def _things(head: BatchHead, body: bytes) -> list[Any]:
     kind = KIND_OF[head.batch]
     try:
         things = [msgspec.json.decode(line, type=kind.type) for line in body.splitlines()]
-    except msgspec.DecodeError as error:
-        raise BrokenArchive(f"holds among its {head.batch} what is none ({error}): {OTHER_WAY}") from error
+    except NO_JSON as error:
+        raise BrokenArchive(f"holds among its {head.batch} what is none ({_shown(error)}): {OTHER_WAY}") from error
     if len(things) != head.things:
-        raise BrokenArchive(f"announces {head.things} {head.batch} where {len(things)} are: {OTHER_WAY}")
+        raise BrokenArchive(f"announces {_shown(head.things)} {head.batch} where {len(things)} are: {OTHER_WAY}")
     return things
 
 
@@ -224,7 +230,7 @@ def _check_end(line: End, tallies: Mapping[str, Tally], packed: zstd.ZstdFile) -
     for name, tally in tallies.items():
         said = line.end.get(name, Sum(0, Tally().digest))
         if (tally.count, tally.digest) != (said.things, said.digest):
-            raise BrokenArchive(f"holds {tally.count} {name} and says {said.things}, or others: {OTHER_WAY}")
+            raise BrokenArchive(f"holds {tally.count} {name} and says {_shown(said.things)}, or others: {OTHER_WAY}")
     if packed.read(1):
         raise BrokenArchive(f"goes on after its end: {OTHER_WAY}")
 
@@ -235,5 +241,10 @@ def _translated() -> Iterator[None]:
         yield
     except EOFError:
         raise BrokenArchive(f"is cut off: {OTHER_WAY}") from None
-    except (zstd.ZstdError, msgspec.DecodeError, OSError) as error:
-        raise BrokenArchive(f"can't be read ({error}): {OTHER_WAY}") from error
+    except (zstd.ZstdError, *NO_JSON, OSError) as error:
+        raise BrokenArchive(f"can't be read ({_shown(error)}): {OTHER_WAY}") from error
+
+
+def _shown(given: object) -> str:
+    """What an archive says, as it may stand in a line of ours."""
+    return one_line(str(given), LONGEST_SAID)
