@@ -225,6 +225,16 @@ def test_a_backup_that_fails_leaves_the_one_before(wirewatch, backed_up, tmp_pat
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_backup_replaces_nothing_that_is_no_file(wirewatch, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for target in ("pipe", "link", "data"):
+        assert f"{target} is no file: name one to be written, or - for" in said(wirewatch("backup", target, code=2))
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    assert not list(tmp_path.glob("*.part"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -55,6 +55,8 @@ def _written(file: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if Path(file).exists() and not Path(file).is_file():  # a device would be gone, for everybody
+        raise BadInput(f"{file} is no file: name one to be written, or - for standard output and its pipes")
     part = Path(f"{file}.part")
     try:
         part.unlink(missing_ok=True)
