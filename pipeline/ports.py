@@ -108,6 +108,13 @@ class Records(Copied[Thing], Protocol[Thing]):
         ...
 
 
+class Held(NamedTuple):
+    """Of what waits for its time and is due: how many a message names, and how many a worker has under its lease."""
+
+    named: int
+    taken: int
+
+
 class DueRecords(Records[Thing], Protocol):
     """Things that wait for their time: feeds in a state of `model.POLLED`, pending entries, unsent deliveries,
     subscriptions not ended.
@@ -115,6 +122,10 @@ class DueRecords(Records[Thing], Protocol):
 
     def due(self, now: datetime, limit: int) -> list[Thing]:
         """Those with `model.ready_at(thing)` <= now, longest ready first. Never late."""
+        ...
+
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`. Never late."""
         ...
 
 

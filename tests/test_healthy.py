@@ -6,9 +6,11 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline import flow
-from pipeline.flow.operations.queues import stuck, unswept
+from pipeline.flow.operations import queues as queue_rooms
+from pipeline.flow.operations.queues import queues, stuck, unswept
 from tests import builders
 
 TASKS = ("poll", "ingest", "notify", "subscribe")
@@ -29,6 +31,32 @@ def test_a_queue_is_stuck_when_something_waits_for_long_and_nobody_is_at_anythin
     until = clock.now() + timedelta(seconds=ports.settings.lease)
     ports.stores.entries.put([builders.entry("two", due_at=at, lease_until=until)])
     assert stuck(ports, "ingest") == ""  # a long queue, but it moves
+
+
+WAITING = {
+    "poll": lambda name, at: builders.feed(name, next_poll_at=at),
+    "ingest": lambda name, at: builders.entry(name, due_at=at),
+    "notify": lambda name, at: builders.delivery(name, due_at=at),
+}
+
+
+@pytest.mark.parametrize("task", WAITING)
+def test_a_queue_moves_in_which_more_wait_than_are_looked_at_before_those_that_somebody_is_at(
+    ports, clock, monkeypatch, task
+):
+    monkeypatch.setattr(queue_rooms, "MOST", 5)
+    until = clock.now() + timedelta(seconds=400 + ports.settings.lease)
+    made = [WAITING[task](f"{number}.a", clock.now()) for number in range(20)]
+    named = [replace(one, queued_until=until) for one in made[:8]]
+    taken = [replace(one, lease_until=until) for one in made[8:10]]
+    store = {"poll": ports.stores.feeds, "ingest": ports.stores.entries, "notify": ports.stores.deliveries}[task]
+    store.create([*named, *made[8:]])
+    clock.turn(400)
+    assert "no worker is at any of them" in stuck(ports, task)
+    store.put(taken)
+    assert stuck(ports, task) == ""
+    queue = next(one for one in queues(ports) if one.task == task)
+    assert (queue.waiting, queue.more, queue.named, queue.taken) == (5, True, 8, 2)
 
 
 def test_feeds_that_are_left_alone_on_purpose_are_not_stuck(ports, clock):

@@ -136,6 +136,26 @@ def test_what_is_under_way_is_what_a_message_names_or_a_worker_holds_and_not_wha
     assert every_stores.entries.under_way(NOON, later(9), backfill=False) == 1
 
 
+def test_what_messages_name_and_workers_hold_is_counted_in_every_queue(every_stores):
+    marks = {
+        "named": {"queued_until": later(7)},
+        "taken": {"lease_until": later(5)},
+        "for long": {"lease_until": later(20)},
+        "over": {"queued_until": later(-1)},
+        "free": {},
+    }
+    every_stores.entries.create([builders.entry(name, **fields) for name, fields in marks.items()])
+    every_stores.entries.create([builders.entry("old", backfill=True, lease_until=later(5))])
+    every_stores.entries.create([builders.entry("done", state=EntryState.DONE, lease_until=later(5))])
+    every_stores.feeds.create([builders.feed(name.replace(" ", "-"), **fields) for name, fields in marks.items()])
+    every_stores.deliveries.create([builders.delivery(name, **fields) for name, fields in marks.items()])
+    every_stores.subscriptions.create([builders.subscription("named", queued_until=later(7))])
+    assert every_stores.entries.held(NOON, later(9)) == (1, 2)
+    assert every_stores.feeds.held(NOON, later(9)) == every_stores.deliveries.held(NOON, later(9)) == (1, 1)
+    assert every_stores.subscriptions.held(NOON, later(9)) == (1, 0)
+    assert every_stores.entries.held(later(7), later(20)) == (0, 1)
+
+
 def test_the_disk_under_a_store_is_told(every_stores):
     disk = every_stores.disk()
     assert disk.free > 0

@@ -53,7 +53,7 @@ from pipeline.model import (
     ready_at,
     unleased_at,
 )
-from pipeline.ports import LedgerFilter, Stores
+from pipeline.ports import Held, LedgerFilter, Stores
 from pipeline.settings import Settings
 
 _PLAIN: dict[Kind, type[Any]] = {
@@ -144,6 +144,10 @@ class ElasticFeeds(ElasticRecords[Feed]):
         """Polled feeds that are ready, longest ready first."""
         return list(self.search(_due(POLLED, now), _LONGEST_READY, limit))
 
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, POLLED, now, until)
+
     def glances(self) -> Iterator[Glance]:
         """At every feed."""
         return (from_plain(hit["_source"], Glance) for hit in self.hits({"match_all": {}}, [{"id": "asc"}]))
@@ -159,6 +163,10 @@ class ElasticSubscriptions(ElasticRecords[Subscription]):
         """Those not ended that are ready, longest ready first."""
         return list(self.search(_due(ASKED, now), _LONGEST_READY, limit))
 
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, ASKED, now, until)
+
 
 class ElasticEntries(ElasticRecords[Entry]):
     """ports.EntryStore."""
@@ -169,6 +177,10 @@ class ElasticEntries(ElasticRecords[Entry]):
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Pending entries that are ready: news before backfill, of each the longest ready first."""
         return list(self.search(_due([EntryState.PENDING], now), [_NEWS_FIRST, *_LONGEST_READY], limit))
+
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, [EntryState.PENDING], now, until)
 
     def ready(self, until: datetime, *, backfill: bool) -> int:
         """How many are pending and ready by then."""
@@ -265,6 +277,10 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
         """Pending or abandoned deliveries that are ready, longest ready first."""
         return list(self.search(_due(UNSENT, now), _LONGEST_READY, limit))
 
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, UNSENT, now, until)
+
     def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
         """Those due to one recipient, longest ready first."""
         wanted = {"recipient": [recipient], "channel": [channel], "state": [str(state) for state in UNSENT]}
@@ -305,6 +321,18 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
                 aggs={"states": {"terms": {"field": "state", "size": len(DeliveryState)}}},
             )
         return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["states"]["buckets"]}
+
+
+def _held(records: ElasticRecords[Any], states: Sequence[str], now: datetime, until: datetime) -> Held:
+    """How many of those in one of `states` are named, and how many taken."""
+    records.refresh()
+    marks = {"named": "queued_until", "taken": "lease_until"}
+    counted = {name: {"filter": {"range": {field: {"gt": _moment(now)}}}} for name, field in marks.items()}
+    with translated(records.client):
+        answer = records.client.search(
+            index=records.shelf.alias, size=0, query=_due(states, until), aggs=counted, track_total_hits=False
+        )
+    return Held(*(int(answer["aggregations"][name]["doc_count"]) for name in marks))
 
 
 def _ready_at(thing: Feed | Entry | Delivery | Subscription) -> str:

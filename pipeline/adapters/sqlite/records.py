@@ -115,7 +115,7 @@ class SqliteRecords(Generic[Thing]):
         """As `all`; of each what `kind` has fields for."""
         after = ""
         while True:
-            page = self._select(kind, "WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE))
+            page = self.select_as(kind, "WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE))
             yield from page
             if len(page) < PAGE:
                 return
@@ -134,9 +134,10 @@ class SqliteRecords(Generic[Thing]):
 
     def select(self, clauses: str, values: Sequence[Any]) -> list[Thing]:
         """The things for which `clauses` (a constant of this package) hold."""
-        return self._select(self.table.kind, clauses, values)
+        return self.select_as(self.table.kind, clauses, values)
 
-    def _select(self, kind: type[Part], clauses: str, values: Sequence[Any]) -> list[Part]:
+    def select_as(self, kind: type[Part], clauses: str, values: Sequence[Any]) -> list[Part]:
+        """As `select`; of each what `kind` has fields for."""
         with self.database.read() as connection:
             rows = connection.execute(f"SELECT thing FROM {self.table.name} {clauses}", values)  # noqa: S608
             return [decode(row[0], kind) for row in rows]

@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
+from msgspec import Struct
+
 from pipeline.adapters.codec import decode
 from pipeline.adapters.sqlite.alerts import SqliteAlerts
 from pipeline.adapters.sqlite.clusters import SqliteClusters
@@ -44,12 +46,13 @@ from pipeline.model import (
     ready_at,
     unleased_at,
 )
-from pipeline.ports import LedgerFilter, Stores
+from pipeline.ports import Held, LedgerFilter, Stores
 
 _FIRST_DAY = date(1970, 1, 1)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DUE = "WHERE state = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?"
+_READY_BETWEEN = "WHERE state = ? AND ready_at > ? AND ready_at <= ?"
 
 # A page goes on after the last row of the one before: with OFFSET each would read all before it again.
 # Said so that the index on created_at leads to the place.
@@ -63,6 +66,29 @@ def _due(records: SqliteRecords[Waiting], states: Sequence[str], now: datetime, 
     """Those in one of `states` that are ready, longest ready first. A state at a time: so the index serves."""
     found = [one for state in states for one in records.select(_DUE, (state, now.timestamp(), limit))]
     return sorted(found, key=ready_at)[:limit]
+
+
+class _Marks(Struct, frozen=True):
+    """What is read of a thing to see whether a message names it, or a worker holds it."""
+
+    id: str
+    queued_until: datetime | None = None
+    lease_until: datetime | None = None
+
+
+def _held(
+    records: SqliteRecords[Waiting],
+    states: Sequence[str],
+    now: datetime,
+    until: datetime,
+    clauses: str = _READY_BETWEEN,
+) -> Held:
+    """How many of those in one of `states` are named, and how many taken. A state at a time: so the index serves."""
+    at, end = now.timestamp(), until.timestamp()
+    found = [one for state in states for one in records.select_as(_Marks, clauses, (state, at, end))]
+    return Held(
+        sum((one.queued_until or now) > now for one in found), sum((one.lease_until or now) > now for one in found)
+    )
 
 
 def _asked(where: LedgerFilter) -> tuple[str, list[object]]:
@@ -134,6 +160,10 @@ class SqliteFeeds(SqliteRecords[Feed]):
         """Polled feeds that are ready, longest ready first."""
         return _due(self, POLLED, now, limit)
 
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, POLLED, now, until)
+
     def glances(self) -> Iterator[Glance]:
         """At every feed, as they lie in the file, which takes half the time of any other order."""
         after = 0
@@ -158,6 +188,10 @@ class SqliteSubscriptions(SqliteRecords[Subscription]):
         """Those not ended that are ready, longest ready first."""
         return _due(self, ASKED, now, limit)
 
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, ASKED, now, until)
+
 
 class SqliteEntries(SqliteRecords[Entry]):
     """ports.EntryStore."""
@@ -175,6 +209,11 @@ class SqliteEntries(SqliteRecords[Entry]):
         """Pending entries that are ready: news before backfill, of each the longest ready first."""
         news = self._ready(now, limit, backfill=False)
         return [*news, *self._ready(now, limit - len(news), backfill=True)]
+
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        clauses = f"{_READY_BETWEEN} AND backfill IN (0, 1)"  # for the index: it is between state and ready_at
+        return _held(self, [EntryState.PENDING], now, until, clauses)
 
     def ready(self, until: datetime, *, backfill: bool) -> int:
         """How many are pending and ready by then."""
@@ -264,6 +303,10 @@ class SqliteDeliveries(SqliteRecords[Delivery]):
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Pending or abandoned deliveries that are ready, longest ready first."""
         return _due(self, UNSENT, now, limit)
+
+    def held(self, now: datetime, until: datetime) -> Held:
+        """How many are named or taken after `now`, and at most to `until`."""
+        return _held(self, UNSENT, now, until)
 
     def due_to(self, channel: str, recipient: str, now: datetime, limit: int) -> list[Delivery]:
         """Those due to one recipient, longest ready first."""

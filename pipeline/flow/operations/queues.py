@@ -34,9 +34,9 @@ class Queue:
 
     task: str
     waiting: int
-    named: int  # of these, how many a message in the broker names
+    named: int  # how many a message in the broker names: all of them, as those taken
     taken: int  # and how many a worker has under its lease
-    abandoned: int  # and how many a worker had whose lease has run out: it died, or was too slow
+    abandoned: int  # of those looked at, how many a worker had whose lease has run out: it died, or was too slow
     oldest: datetime | None  # since when the longest waiting one is due
     more: bool  # there are more than were looked at
 
@@ -78,14 +78,15 @@ def looked_at(ports: Ports) -> datetime | None:
 
 def _queue(ports: Ports, task: str, store: DueRecords[Waiting]) -> Queue:
     now = ports.clock.now()
-    # What is named or taken counts as ready when that ends, which is within a lease.
-    ready = store.due(now + timedelta(seconds=ports.settings.lease), MOST + 1)
+    # What is named or taken counts as ready when that ends, which is within a lease: behind all else that is due.
+    until = now + timedelta(seconds=ports.settings.lease)
+    ready, held = store.due(until, MOST + 1), store.held(now, until)
     waiting = [one for one in ready[:MOST] if _due_at(one) <= now]
     return Queue(
         task=task,
         waiting=len(waiting),
-        named=sum(_until(one.queued_until, now) for one in waiting),
-        taken=sum(_until(getattr(one, "lease_until", None), now) for one in waiting),
+        named=held.named,
+        taken=held.taken,
         abandoned=sum(_ran_out(getattr(one, "lease_until", None), now) for one in waiting),
         oldest=min(map(_due_at, waiting), default=None),
         more=len(ready) > MOST,
@@ -98,7 +99,3 @@ def _due_at(thing: Feed | Entry | Delivery | Subscription) -> datetime:
 
 def _ran_out(end: datetime | None, now: datetime) -> bool:
     return end is not None and end <= now
-
-
-def _until(end: datetime | None, now: datetime) -> bool:
-    return end is not None and end > now
