@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from pipeline import flow
+from pipeline.adapters import elastic
 from pipeline.adapters.elastic.disk import floor_of
 from pipeline.flow.beat import known_beat
 from pipeline.flow.pressure import FULL, pace
 from pipeline.flow.sweep import MOST
 from pipeline.model import EntryState
 from pipeline.ports import Disk, Ports
+from pipeline.settings import load
 from tests import builders
 
 INTERVAL = 600.0
@@ -126,6 +129,25 @@ def test_a_store_that_does_not_tell_of_its_disk_slows_nothing(ports):
 def test_the_floor_of_the_store_is_no_room(ports):
     tight = dataclasses.replace(ports.stores, disk=lambda: Disk(free=10**12, floor=10**12))
     assert pace(dataclasses.replace(ports, stores=tight)).share == 0
+
+
+def test_a_node_that_stores_nothing_has_no_say_in_how_full_the_disk_is(site):
+    """A cluster as it answers: one node with data, and one that only has a vote, on a disk of next to nothing."""
+
+    def answers(path: str, body: object) -> None:
+        site.put(path, json.dumps(body), "application/json", X_Elastic_Product="Elasticsearch")
+
+    roomy, small = (
+        {"fs": {"total": {"total_in_bytes": size, "available_in_bytes": size // 2}}} for size in (10**12, 10)
+    )
+    answers("/_cluster/settings", {"persistent": {"cluster.routing.allocation.disk.watermark.flood_stage": "1b"}})
+    answers("/_nodes/stats/fs", {"nodes": {"data": roomy, "voting": small}})
+    answers("/_nodes/data%3Atrue/stats/fs", {"nodes": {"data": roomy}})
+    stores = elastic.open_stores(load({}, store=site.base))
+    assert stores.disk() == Disk(free=5 * 10**11, floor=1)
+    answers("/_nodes/data%3Atrue/stats/fs", {})
+    assert stores.disk() is None
+    stores.close()
 
 
 TERABYTE = 10**12

@@ -46,9 +46,10 @@ def floor_of(settings: dict[str, Any], total: int) -> int:
 def _disk(client: Elasticsearch) -> Disk | None:
     wanted = f"*.{_WATERMARKS.replace('.', '*')}*"  # a dot would stand for a level, and the names are flat
     known = client.cluster.get_settings(flat_settings=True, include_defaults=True, filter_path=wanted)
-    nodes = client.nodes.stats(metric="fs", filter_path="nodes.*.fs.total")["nodes"]
+    # No others: who only coordinates, or holds a vote, stores nothing of ours, and may have next to no disk.
+    found = client.nodes.stats(node_id="data:true", metric="fs", filter_path="nodes.*.fs.total")
     settings = {**known.get("defaults", {}), **known.get("persistent", {}), **known.get("transient", {})}
-    sizes = (node["fs"]["total"] for node in nodes.values() if "total" in node.get("fs", {}))
+    sizes = (node["fs"]["total"] for node in found.get("nodes", {}).values() if "total" in node.get("fs", {}))
     disks = [Disk(one["available_in_bytes"], floor_of(settings, one["total_in_bytes"])) for one in sizes]
     return min(disks, key=lambda one: one.free - one.floor, default=None)
 
