@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from pipeline.adapters import sqlite
+from pipeline.adapters import elastic, sqlite
 from pipeline.flow.accounts.credentials import make_token
 from pipeline.model import Role, Scope
+from pipeline.ports import Ports
+from pipeline.settings import load
 from tests import scrape, web
 from tests.browser import Browser
 from tests.builders import user
@@ -23,6 +28,8 @@ from tests.fakes import Clock
 from tests.fleet import BIN, ROOT, Fleet
 from tests.scrape import scraped, value
 from tests.servers import free_port, process, wait_until
+from tests.test_backup import wirewatch_in
+from workers import bootstrap
 from workers.stock import Stock
 
 WORKER = ("worker", "-Q", "poll,ingest,backfill,notify,sweep", "-c", "2", "--without-gossip", "--without-mingle")
@@ -105,6 +112,35 @@ def test_a_store_that_does_not_answer_is_shown_and_nothing_old_in_its_place(tmp_
     stock = Stock(world(stores, tmp_path, Clock()))
     assert [(metric.name, metric.samples[0].value) for metric in stock.collect()] == [("wirewatch_store_up", 0)]
     stores.close()
+
+
+@pytest.fixture
+def silent(tmp_path, monkeypatch) -> Iterator[Ports]:
+    """Ports on an Elasticsearch that takes every connection and says nothing; who looks waits half a second."""
+    monkeypatch.setattr(bootstrap, "LOOK_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        made = world(elastic.open_stores(load({}, store=address)), tmp_path, Clock(), store=address)
+        yield made
+        made.stores.close()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def test_a_store_that_says_nothing_is_told_to_be_down_before_a_scrape_is_over(silent):
+    with within(5):
+        assert [(one.name, one.samples[0].value) for one in Stock(silent).collect()] == [("wirewatch_store_up", 0)]
+    port = free_port()
+    with console(silent, port, []), within(5):
+        assert Browser(port).get("/readyz").status == 503
+    with within(5):
+        done = wirewatch_in(Path(silent.settings.data), WIREWATCH_STORE=silent.settings.store)("status", code=1)
+    assert b"does not answer" in done.stderr
 
 
 def test_the_store_is_asked_once_for_those_who_scrape_at_once(tmp_path):

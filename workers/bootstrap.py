@@ -36,6 +36,9 @@ from workers import logs
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 5.0
+"""For which who only looks waits for an answer of the store: Prometheus waits 10 s for the whole of ours."""
+
 _chosen: list[Settings] = []
 _lock = Lock()
 
@@ -176,6 +179,17 @@ def make_stores(settings: Settings) -> Stores:
     from pipeline.adapters import elastic  # noqa: PLC0415 -- its client takes half a second to import
 
     return elastic.open_stores(settings)
+
+
+def looking(ports: Ports) -> Ports:
+    """The ports for who only looks how all is: a store that says nothing is one that does not answer, after one try."""
+    settings = ports.settings
+    if urlsplit(settings.store).scheme == "sqlite":
+        return ports
+    from pipeline.adapters import elastic  # noqa: PLC0415 -- as in make_stores
+
+    hasty = replace(settings, store_timeout=min(LOOK_SECONDS, settings.store_timeout))
+    return replace(ports, stores=elastic.open_stores(hasty, retries=0))
 
 
 def stores_at(address: str, *, new: bool = False) -> Stores:

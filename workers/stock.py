@@ -19,7 +19,7 @@ from pipeline.flow.operations.status import Status, status
 from pipeline.health import FeedHealth
 from pipeline.model import DeliveryState
 from pipeline.ports import Ports
-from workers import broker
+from workers import bootstrap, broker
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Stock(Collector):
     """Looks at most every `KEPT_SECONDS`. When the store does not answer, it shows that and nothing old."""
 
     def __init__(self, ports: Ports) -> None:
-        self._ports = ports
+        self._ports = bootstrap.looking(ports)
         self._lock = threading.Lock()
         self._shown: list[Metric] = []
         self._looked_at = -KEPT_SECONDS

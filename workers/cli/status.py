@@ -28,7 +28,7 @@ HEADINGS = ("queue", "waiting", "named", "taken", "abandoned", "since")
 @show.json_option
 def status(*, as_json: bool) -> int:
     """What a person on call asks, in one screen. Exits 1 when something needs a person."""
-    ports = bootstrap.ports()
+    ports = bootstrap.looking(bootstrap.ports())
     found = look(ports)
     broker = _broker(ports.settings)
     needed = [*troubles(found), *_of_broker(broker)]

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from pipeline.errors import WirewatchError
 from pipeline.ports import Ports
+from workers import bootstrap
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 def make_router(ports: Ports) -> APIRouter:
     """The two addresses."""
     router = APIRouter()
+    stores = bootstrap.looking(ports).stores
 
     @router.get("/healthz")
     def health() -> dict[str, str]:
@@ -26,7 +28,7 @@ def make_router(ports: Ports) -> APIRouter:
     def ready() -> JSONResponse:
         """Whether its store answers too: 200, else 503."""
         try:
-            ports.stores.users.count()
+            stores.users.count()
         except WirewatchError as error:
             log.warning("not ready: %s", error)
             return JSONResponse({"status": "the store does not answer"}, 503, {"Retry-After": "30"})

@@ -19,7 +19,7 @@ PASSING = frozenset({429, 502, 503, 504})
 RETRIES = 3
 
 
-def connect(settings: Settings) -> Elasticsearch:
+def connect(settings: Settings, retries: int = RETRIES) -> Elasticsearch:
     """A client; nothing is sent yet. A write that is sent again after a timeout is harmless: ids are deterministic
     and updates carry if_seq_no.
     """
@@ -35,7 +35,7 @@ def connect(settings: Settings) -> Elasticsearch:
         basic_auth=(user, password) if password and not key else None,
         **(_trust(settings) if parts.scheme == "https" else {}),
         request_timeout=settings.store_timeout,
-        max_retries=RETRIES,
+        max_retries=retries,
         retry_on_timeout=True,
         retry_on_status=tuple(PASSING),
         http_compress=True,

@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from pipeline.adapters.codec import from_plain
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
-from pipeline.adapters.elastic.client import connect, translated
+from pipeline.adapters.elastic.client import RETRIES, connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
 from pipeline.adapters.elastic.disk import disk
@@ -80,9 +80,9 @@ _LONGEST_READY: list[Body] = [{"ready_at": "asc"}]
 _NEWS_FIRST: Body = {"backfill": {"order": "asc", "missing": "_first"}}
 
 
-def open_stores(settings: Settings) -> Stores:
-    """The stores at `settings.store`; nothing is asked of it until they are used."""
-    client = connect(settings)
+def open_stores(settings: Settings, retries: int = RETRIES) -> Stores:
+    """The stores at `settings.store`, each request tried so often again; nothing is asked of it until they are used."""
+    client = connect(settings, retries)
     names = Names(settings.store_prefix)
     stories, clusters = ElasticStories(client, names), ElasticClusters(client, names)
     records: dict[Kind, ElasticRecords[Any]] = {
