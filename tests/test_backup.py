@@ -6,25 +6,29 @@ import io
 import json
 import logging
 import os
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 import pytest
 from backports import zstd
 
 from pipeline import flow
+from pipeline.adapters.elastic.client import connect
 from pipeline.flow.operations.quarantine import quarantine
 from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.stories.explain import explain
 from pipeline.model import DeliveryState
 from pipeline.ports import LedgerFilter, Ports
+from pipeline.settings import load
 from tests import web
 from tests.conftest import BACKENDS, opened
 from tests.contract.test_copying import archived, moved, new_sqlite, restored
@@ -238,7 +242,6 @@ def test_a_backup_replaces_nothing_that_is_no_file(wirewatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--data", "empty", "backup", "x.zst"), "there is nothing in"),
         (("backup", "nowhere/x.zst"), "can't be written: No such file"),
         (("restore", "nowhere.zst"), "can't be read: No such file"),
         (("restore", "data"), "data is a folder"),
@@ -249,6 +252,37 @@ def test_a_backup_replaces_nothing_that_is_no_file(wirewatch, tmp_path):
 )
 def test_what_can_not_be_done_is_said_in_a_line(wirewatch, backed_up, arguments, reason):
     assert reason in said(wirewatch(*arguments, code=2))
+
+
+def test_of_a_store_that_holds_nothing_there_is_no_backup(wirewatch):
+    line = said(wirewatch("--data", "empty", "backup", "x.zst", code=1))
+    assert "is not set up: run `wirewatch setup`; or is another store meant? See WIREWATCH_STORE and --data" in line
+    wirewatch("--data", "empty", "setup")
+    assert "there is nothing in" in said(wirewatch("--data", "empty", "backup", "x.zst", code=2))
+
+
+def test_a_file_of_an_earlier_version_is_not_brought_up_to_date_by_being_copied(wirewatch, tmp_path):
+    file = tmp_path / "data" / "wirewatch.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 9")
+    move = ("migrate", "--from", f"sqlite://{file}", "--to", f"sqlite://{tmp_path}/new.db")
+    for command in (("backup", "it.zst"), move):
+        assert "has schema 9, and this Wirewatch wants" in said(wirewatch(*command, code=1))
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (9,)
+    assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.elasticsearch
+def test_nothing_is_made_in_an_elasticsearch_that_is_to_be_read(elasticsearch_url, tmp_path):
+    prefix = f"test-{uuid4().hex[:8]}"
+    run = wirewatch_in(tmp_path, WIREWATCH_STORE_PREFIX=prefix)
+    line = said(run("migrate", "--from", elasticsearch_url, "--to", f"sqlite://{tmp_path}/new.db", code=1))
+    assert f"{prefix}-feeds" in line
+    assert "or is another store meant? See --from and WIREWATCH_STORE_PREFIX" in line
+    with connect(load({}, store=elasticsearch_url)) as client:
+        assert not client.indices.get(index=f"{prefix}-*").body
+        assert not client.indices.exists_index_template(name=prefix)
 
 
 def test_a_move_may_be_done_again_and_says_that_nothing_was_left_to_do(wirewatch, backed_up, tmp_path):

@@ -34,7 +34,7 @@ def backup(file: str, *, as_json: bool) -> None:
     if file == STANDARD and (as_json or sys.stdout.isatty()):
         raise click.UsageError("standard output takes the archive: no --json then, and no terminal")
     ports = bootstrap.ports()
-    ports.stores.prepare()
+    _check_source(ports.stores, "WIREWATCH_STORE and --data")
     with copying.contents(ports.stores) as found, _written(file) as out:
         if not any(found.at_most.values()):
             raise BadInput(f"there is nothing in {ports.settings.store}: see WIREWATCH_STORE and --data")
@@ -46,6 +46,14 @@ def backup(file: str, *, as_json: bool) -> None:
         show.as_json({"file": file, "bytes": Path(file).stat().st_size, "things": counts})
         return
     show.note(f"{sum(counts.values())} things are in {'the archive' if file == STANDARD else file}")
+
+
+def _check_source(stores: Stores, told_by: str) -> None:
+    """Raise StoreError unless they are there as this version wants them: what is carried elsewhere stays as it is."""
+    try:
+        stores.check()
+    except StoreError as error:
+        raise StoreError(f"{error}; or is another store meant? See {told_by}") from error
 
 
 @contextmanager
@@ -161,10 +169,10 @@ def migrate(source: str, target: str, *, as_json: bool) -> None:
     if source == target:
         raise BadInput("--from and --to are one store")
     report = copying.Report()
-    stores = bootstrap.stores_at(source), bootstrap.stores_at(target, new=True)
-    for one in stores:
-        one.prepare()
-    _move(*stores, report)
+    old, new = bootstrap.stores_at(source), bootstrap.stores_at(target, new=True)
+    _check_source(old, "--from and WIREWATCH_STORE_PREFIX")
+    new.prepare()
+    _move(old, new, report)
     _tell_report(as_json, report)
 
 
