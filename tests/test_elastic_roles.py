@@ -21,6 +21,7 @@ from tests.conftest import world
 from tests.fakes import Clock
 from tests.fleet import ROOT
 from tests.servers import wait_until
+from tests.test_backup import Run, wirewatch_in
 
 pytestmark = [pytest.mark.elasticsearch, pytest.mark.timeout(300)]
 
@@ -68,6 +69,8 @@ def test_one_role_sets_up_and_the_other_does_the_work_and_may_do_no_more(url: st
     assert worker.disk() is not None
     assert worker.sizes()
 
+    commands_work(wirewatch_in(tmp_path, WIREWATCH_STORE=of(url, "wirewatch").store, WIREWATCH_STORE_PASSWORD=PASSWORD))
+
     with connect(of(url, "wirewatch")) as client:
         for forbidden in (
             lambda: client.indices.delete(index="wirewatch-feeds-v1"),
@@ -79,3 +82,23 @@ def test_one_role_sets_up_and_the_other_does_the_work_and_may_do_no_more(url: st
                 forbidden()
     for stores in (worker, preparer):
         stores.close()
+
+
+def commands_work(wirewatch: Run) -> None:
+    """What people do from a shell that has the key of the workers."""
+    wirewatch("users", "add", "ana@example.org", "--role", "operator")
+    wirewatch("users", "token", "ana@example.org", "--name", "wall")
+    wirewatch("feeds", "add", f"http://127.0.0.1:{servers.free_port()}/feed", "--force")
+    wirewatch("groups", "set", "desk", "analyst@example.org")
+    wirewatch("recipients", "set", "analyst@example.org", "--zone", "Europe/Kyiv")
+    wirewatch("alerts", "add", "kursk", "kursk", "--to", "@desk")
+    wirewatch("alerts", "test", "kursk")
+    for looked in ("users", "feeds", "alerts", "lists", "recipients", "groups", "subscriptions", "quarantine"):
+        wirewatch(looked, "list")
+    wirewatch("search", "kursk")
+    wirewatch("ledger", "--reconcile")
+    wirewatch("prune", "--older-than", "90d")
+    wirewatch("backup", "it.zst")
+    wirewatch("restore", "it.zst", "--into-existing")
+    wirewatch("alerts", "remove", "kursk")
+    wirewatch("status")
