@@ -18,6 +18,7 @@
         ParseError            not a feed
         ExtractError          a page out of which no article comes
       StoreError              the store answered, and not as it should (a mapping, a query it can't run)
+        StoreNotReady         it is not set up, or does not let us in, whatever it is asked
 
 Adapters translate the errors of their libraries into these, in one place each.
 """
@@ -190,3 +191,7 @@ class ExtractError(Refused):
 
 class StoreError(WirewatchError):
     """The store answered, and not as it should."""
+
+
+class StoreNotReady(StoreError):
+    """The store, or a part of it, is not set up or does not let us in: no fault of what it was asked to do."""

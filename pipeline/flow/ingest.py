@@ -23,6 +23,7 @@ from pipeline.errors import (
     FetchUnavailable,
     HostBusy,
     StoreError,
+    StoreNotReady,
     StoreUnavailable,
     WirewatchError,
 )
@@ -51,8 +52,8 @@ YOUNG = timedelta(days=1)
 PATIENCE = timedelta(minutes=10)
 """For so long a story waits for a host that has more pages to give than it may be asked for."""
 BLAMELESS = timedelta(days=3)
-"""For so long, which is more than a weekend, a store that is not to be had counts against no entry. Beyond, it may be
-the entry that the store can't bear, and it is to come to an end."""
+"""For so long, which is more than a weekend, a store that can't be worked with counts against no entry. Beyond, it may
+be the entry that the store can't bear, and it is to come to an end."""
 STORE = "store"
 """What stands as the stage of entries at which the store failed; no stage of theirs did."""
 ROBOTS_NOTE = "its page says X-Robots-Tag: "
@@ -115,12 +116,12 @@ def _excused(
 ) -> Entry | None:
     """The entry after the store failed at work on it. It comes back alone (sweep.py): it may be what the store refuses.
 
-    A store that is not to be had is tried again after the lease. What it refused in company is tried at once.
+    A store that can't be worked with is tried again after the lease. What it refused in company is tried at once.
     """
     if entry.state is not EntryState.PENDING or entry.lease_until != until:
         return None
     noted = replace(entry, error=str(error), failed_stage=STORE)
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreUnavailable | StoreNotReady):
         return noted if now - entry.due_at > BLAMELESS else _given_back(noted)
     return noted if alone else replace(_given_back(noted), lease_until=None)
 

@@ -11,7 +11,7 @@ from pipeline.adapters.elastic import alerts as alerts_of_elastic
 from pipeline.adapters.elastic import indices, records
 from pipeline.adapters.elastic.client import connect, of_status
 from pipeline.adapters.elastic.records import ElasticRecords
-from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
 from pipeline.query.document import Document
 from pipeline.settings import load
 from tests import builders
@@ -142,7 +142,8 @@ def test_a_disk_that_is_nearly_full_is_said_with_the_cure_and_what_is_there_can_
         (429, "cluster_block_exception: disk usage exceeded flood-stage watermark", StoreUnavailable, "KEEP_SIZE"),
         (403, "cluster_block_exception: FORBIDDEN/8/index write (api)", StoreUnavailable, "wirewatch reindex"),
         (503, "unavailable_shards_exception: primary shard is not active", StoreUnavailable, "is asked again"),
-        (403, "security_exception: action is unauthorized", StoreError, "WIREWATCH_STORE_PASSWORD"),
+        (403, "security_exception: action is unauthorized", StoreNotReady, "WIREWATCH_STORE_PASSWORD"),
+        (404, "index_not_found_exception: no such index [wirewatch-feeds]", StoreNotReady, "wirewatch setup"),
         (400, "mapper_parsing_exception: failed", StoreError, "mapper_parsing_exception"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import flow
 from pipeline.adapters import elastic, sqlite
-from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
 from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.ingest import BLAMELESS
@@ -104,11 +104,21 @@ def told(ports: Ports, mails) -> list[str]:
 ALL = [f"[kursk] Report {number}" for number in range(STORIES)]
 
 
+def failing(error: StoreError | StoreUnavailable):
+    def asked(*_: object, **__: object) -> None:
+        raise error
+
+    return asked
+
+
+@pytest.mark.parametrize("error", [AWAY, StoreNotReady("it refuses us, or an index is not there")])
 @pytest.mark.parametrize(("part", "method"), [("alerts", "narrow"), ("matches", "create"), ("stories", "resolve")])
-def test_an_outage_of_a_part_of_the_store_counts_against_no_entry(ports, site, mails, clock, monkeypatch, part, method):
+def test_an_outage_of_a_part_of_the_store_counts_against_no_entry(
+    ports, site, mails, clock, monkeypatch, part, method, error
+):
     publish(ports, site)
     with monkeypatch.context() as fault:
-        fault.setattr(getattr(ports.stores, part), method, failing)
+        fault.setattr(getattr(ports.stores, part), method, failing(error))
         work(ports, clock, rounds=ports.settings.attempts + 3)
         assert [entry.attempts for entry in ports.stores.entries.all()] == [0] * STORIES
         assert mails() == []
@@ -116,13 +126,9 @@ def test_an_outage_of_a_part_of_the_store_counts_against_no_entry(ports, site, m
     assert told(ports, mails) == ALL
 
 
-def failing(*_: object, **__: object) -> None:
-    raise AWAY
-
-
 def test_what_waits_for_a_part_of_the_store_says_so(ports, site, clock, monkeypatch):
     publish(ports, site, count=1)
-    monkeypatch.setattr(ports.stores.stories, "resolve", failing)
+    monkeypatch.setattr(ports.stores.stories, "resolve", failing(AWAY))
     work(ports, clock, rounds=1)
     said = [step.said for step in explain(ports, f"{site.base}/0", "kursk")]
     assert f"waits for the store: {AWAY}" in said

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from pipeline.errors import SettingError, StoreError, StoreUnavailable, WirewatchError
+from pipeline.errors import SettingError, StoreError, StoreNotReady, StoreUnavailable, WirewatchError
 from pipeline.settings import Settings
 
 PASSING = frozenset({429, 502, 503, 504})
@@ -89,12 +89,12 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
     if status in PASSING:
         return StoreUnavailable(f"{where} has more to do than it can take, and is asked again: {status} {reason}")
     if status in (401, 403):
-        return StoreError(
+        return StoreNotReady(
             f"{where} refuses us ({status}): set WIREWATCH_STORE_API_KEY, or WIREWATCH_STORE_PASSWORD and the user in "
             f"WIREWATCH_STORE; docs/elasticsearch.md says what they must be allowed"
         )
     if "index_not_found" in reason or "is not an alias" in reason:
-        return StoreError(f"{where} is not set up: run `wirewatch setup`")
+        return StoreNotReady(f"{where} is not set up: run `wirewatch setup`")
     return StoreError(f"{where}: {status} {reason}")
 
 

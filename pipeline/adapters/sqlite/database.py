@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
 from pipeline.ports import Disk
 from pipeline.query.document import Field
 
@@ -291,7 +291,7 @@ class Database:
             yield
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
-                raise StoreError(f"{self.path} is not set up: run `wirewatch setup`") from error
+                raise StoreNotReady(f"{self.path} is not set up: run `wirewatch setup`") from error
             raise StoreUnavailable(
                 f"{self.path}: {error}: see whether the disk is full or another program locks it"
             ) from error
