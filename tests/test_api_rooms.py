@@ -82,6 +82,27 @@ def test_a_key_that_was_used_for_one_thing_does_nothing_to_another(api):
     assert api.ask("POST", f"/alerts/{one.id}/resume", key="k1").status == 422
 
 
+def test_the_secret_of_a_chat_is_in_no_answer_kept_or_not_and_stays_when_an_alert_is_sent_back(api, site):
+    chat = f"slack+{site.base}/services/T0/B0/verysecret0123"
+    answer = api.ask("POST", "/alerts", {"name": "kursk", "query": "kursk", "recipients": [chat, ANA]}, key="k1")
+    path, recipients = f"/alerts/{answer.body['id']}", answer.body["recipients"]
+    assert (recipients[0].startswith("slack+"), recipients[1]) == (True, ANA)
+    told = [answer.body, api.ask("GET", path).body, api.ask("GET", "/alerts").body]
+    assert "verysecret" not in repr([*told, *api.ports.stores.replies.all()])
+    back = api.ask("PUT", path, {"query": "kursk AND pact", "recipients": recipients})
+    assert (back.status, back.body["recipients"]) == (200, recipients)
+    (kept,) = api.ports.stores.alerts.all()
+    assert (kept.query, kept.recipients) == ("kursk AND pact", (chat, ANA))
+
+
+def test_what_is_shown_of_a_chat_names_none_that_the_alert_did_not_have(api, site):
+    alert = put_alert(api.ports, NewAlert(name="kursk", query="kursk", recipients=(ANA,)))
+    shown = "slack+https://hooks.slack.com/…0123"
+    for method, path, name in (("PUT", f"/alerts/{alert.id}", {}), ("POST", "/alerts", {"name": "pact"})):
+        assert api.ask(method, path, name | {"query": "pact", "recipients": [shown]}).problem == "bad-input"
+    assert [one.recipients for one in api.ports.stores.alerts.all()] == [(ANA,)]
+
+
 def test_the_address_of_an_alerts_feed_is_made_and_withdrawn_and_is_in_no_kept_answer(api):
     alert = put_alert(api.ports, NewAlert(name="kursk", query="kursk"))
     address = api.ask("POST", f"/alerts/{alert.id}/feed", key="k1").body["address"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import NotFound
+from pipeline.deliver.channel import shown
+from pipeline.errors import BadInput, NotFound
 from pipeline.flow.alerts import syndicate
 from pipeline.flow.alerts.manage import MOST_THROTTLE, NewAlert
 from pipeline.flow.deeds import alerts as deeds
@@ -21,6 +23,8 @@ from workers.console.api.callers import Caller, Oneself, Reader, Writer
 from workers.console.api.replies import IdempotencyKey, Nothing, made_once
 
 Text = Annotated[str, Field(max_length=10_000)]
+_MASK = "/…"
+"""What `shown` leaves in place of a secret, and no address has."""
 
 
 class AlertBody(BaseModel):
@@ -46,7 +50,7 @@ class NewAlertBody(AlertBody):
 
 
 class AlertOut(NewAlertBody):
-    """An alert as it is kept."""
+    """An alert as it is kept; of a chat's address what is no secret. Sent back so, it stands for the kept one."""
 
     name: str
     query: str
@@ -100,7 +104,7 @@ def make_router(ports: Ports) -> APIRouter:
     def add_alert(body: NewAlertBody, caller: Writer, key: IdempotencyKey = "") -> Response:
         def make() -> AlertOut:
             _refuse_team(caller, body.team)
-            return _out(deeds.save_alert(ports, caller.who, _new(body.name, body)))
+            return _out(deeds.save_alert(ports, caller.who, _new(body.name, body, ())))
 
         return made_once(ports, caller, key, body, make)
 
@@ -117,7 +121,8 @@ def make_router(ports: Ports) -> APIRouter:
     def change_alert(alert_id: str, body: AlertBody, caller: Writer) -> AlertOut:
         before = _seen(ports, caller, alert_id)
         _refuse_team(caller, body.team)
-        return _out(deeds.save_alert(ports, caller.who, _new(before.name, body), replace_existing=True))
+        new = _new(before.name, body, before.recipients)
+        return _out(deeds.save_alert(ports, caller.who, new, replace_existing=True))
 
     @router.delete("/{alert_id}", status_code=204)
     def delete_alert(alert_id: str, caller: Writer) -> None:
@@ -177,12 +182,22 @@ def _refuse_team(caller: Caller, team: str) -> None:
         raise HTTPException(403, "You are not in that team")
 
 
-def _new(name: str, body: AlertBody) -> NewAlert:
+def _new(name: str, body: AlertBody, kept: Sequence[str]) -> NewAlert:
     said = body.model_dump(exclude={"name", "recipients"})
-    return NewAlert(name=name, recipients=tuple(body.recipients), **said)
+    return NewAlert(name=name, recipients=_unmasked(body.recipients, kept), **said)
+
+
+def _unmasked(named: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
+    """The recipients that are named; one as `_out` shows it is the `kept` one that looks so. Raises BadInput."""
+    alike = {mask: [one for one in kept if shown(one) == mask] for mask in named if _MASK in mask}
+    for mask, meant in alike.items():
+        if len(meant) != named.count(mask):
+            raise BadInput(f"{mask} is how {len(meant)} recipients of this alert are shown: give the whole address")
+    return tuple(alike[one].pop(0) if one in alike else one for one in named)
 
 
 def _out(alert: Alert) -> AlertOut:
     # Built without looking again: what is kept was checked when it was saved, under the bounds of its time.
     facts = {name: getattr(alert, name) for name in AlertOut.model_fields}
-    return AlertOut.model_construct(**facts | {"recipients": list(alert.recipients)})
+    # An answer may be kept for an Idempotency-Key, and is read by viewers.
+    return AlertOut.model_construct(**facts | {"recipients": list(map(shown, alert.recipients))})
