@@ -146,6 +146,21 @@ def test_the_only_administrator_can_be_neither_removed_nor_demoted(ports):
             change()
 
 
+def test_who_was_invited_and_chose_no_password_is_no_administrator_to_leave_alone(ports):
+    administrator(ports)
+    ana = invite(ports, ROOT, ANA, role=Role.ADMINISTRATOR)
+    for change in (
+        lambda: remove_user(ports, ROOT, ROOT),
+        lambda: change_user(ports, ROOT, ROOT, disabled=True),
+    ):
+        with pytest.raises(BadInput, match="only administrator who can sign in"):
+            change()
+    other = invite(ports, ROOT, "slip@example.org", role=Role.ADMINISTRATOR)
+    assert remove_user(ports, ROOT, other.address) == other
+    use_link(ports, secret_of(link_for(ports, ROOT, ana)), GOOD)
+    assert remove_user(ports, ROOT, ROOT).address == ROOT
+
+
 def test_a_removed_user_leaves_nothing_that_lets_anybody_in(ports):
     administrator(ports)
     ana = invite(ports, ROOT, ANA)

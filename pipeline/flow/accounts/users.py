@@ -214,9 +214,13 @@ def _checked_user(address: str, name: str, role: Role, teams: Sequence[str]) -> 
 
 
 def _refuse_last(ports: Ports, user: User) -> None:
-    others = (one for one in ports.stores.users.all() if one.id != user.id)
-    if user.role is Role.ADMINISTRATOR and not any(map(_administers, others)):
-        raise BadInput(f"{user.address} is the only administrator: make another one first")
+    """Who was invited and has not chosen a password may never do so: they are nobody to leave the others to."""
+    others = [one for one in ports.stores.users.all() if one.id != user.id and _administers(one)]
+    signs_in = [one for one in others if one.password]
+    if not _administers(user) or signs_in or (others and not user.password):
+        return
+    cure = "make another one first, who chooses a password"
+    raise BadInput(f"{user.address} is the only administrator who can sign in: {cure}")
 
 
 def _administers(user: User) -> bool:
