@@ -11,10 +11,11 @@ import pytest
 from pipeline.deliver.policy import most_a_day
 from pipeline.errors import BadInput
 from pipeline.flow.accounts.audit import audits
+from pipeline.flow.alerts.language import put_list, remove_list
 from pipeline.flow.alerts.manage import NewAlert, alert_id, find_alert, put_alert
 from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed
-from pipeline.flow.readers.people import NewGroup, put_group
+from pipeline.flow.readers.people import NewGroup, put_group, remove_group
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
 from tests.browser import Desk, browsing
@@ -222,6 +223,33 @@ def test_a_name_that_is_in_use_again_is_not_put_back_over_it(desk):
     saved(desk, query="pact")
     assert desk.post(f"/alerts/{alert.id}/restore", {}).status == 422
     assert [one.query for one in desk.ports.stores.alerts.all()] == ["pact"]
+
+
+def test_an_alert_that_is_put_back_means_what_its_lists_mean_today(desk):
+    put_list(desk.ports, "places", ["Kursk"])
+    alert = saved(desk, query="@places")
+    desk.post(f"/alerts/{alert.id}/delete", {})
+    put_list(desk.ports, "places", ["Belgorod"])
+    assert desk.post(f"/alerts/{alert.id}/restore", {}).status == 303
+    (again,) = desk.ports.stores.alerts.all()
+    assert (again.id, "belgorod" in again.meaning.lower(), "kursk" in again.meaning.lower()) == (alert.id, True, False)
+
+
+def test_an_alert_whose_list_or_group_is_gone_is_not_put_back_to_find_or_tell_nothing(desk):
+    put_list(desk.ports, "places", ["Kursk"])
+    put_group(desk.ports, NewGroup(name="desk", members=("ana@example.org",)))
+    alerts = [saved(desk, name="listed", query="@places"), saved(desk, name="grouped", recipients=("@desk",))]
+    for alert in alerts:
+        desk.post(f"/alerts/{alert.id}/delete", {})
+    remove_list(desk.ports, "places")
+    remove_group(desk.ports, "desk")
+    listed, grouped = (desk.post(f"/alerts/{alert.id}/restore", {}) for alert in alerts)
+    assert (listed.status, grouped.status) == (422, 422)
+    assert "Alert 'listed' can't be put back as it was: there is no list @places" in listed.words
+    assert "Alert 'grouped' can't be put back as it was: there is no group @desk: make it first" in grouped.words
+    assert (desk.ports.stores.alerts.count(), desk.ports.stores.removed_alerts.count()) == (0, 2)
+    put_group(desk.ports, NewGroup(name="desk", members=("opa@example.org",)))
+    assert desk.post(f"/alerts/{alerts[1].id}/restore", {}).status == 303
 
 
 # -- the list

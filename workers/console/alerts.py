@@ -39,7 +39,7 @@ DONE = {
     "saved": "Saved. It fires on what is ingested from now on.",
     "paused": "Paused: it is not matched until you resume it.",
     "removed": "Deleted. What it has sent stays in the ledger; below it can be put back for a week.",
-    "restored": "Put back as it was.",
+    "restored": "Put back, with its lists and groups as they are now.",
     "withdrawn": "Withdrawn: the address of its feed leads nowhere any more.",
     "resumed": "Resumed. It fires on what is ingested from now on.",
 }

@@ -10,8 +10,10 @@ from pipeline.errors import BadInput, NotFound
 from pipeline.flow.accounts.audit import record
 from pipeline.flow.accounts.credentials import end_feeds_of
 from pipeline.flow.alerts import manage
+from pipeline.flow.alerts.language import understood
 from pipeline.flow.alerts.manage import NewAlert
 from pipeline.flow.lookback import look_back
+from pipeline.flow.readers.people import checked_recipients
 from pipeline.model import Alert, AlertState, RemovedAlert
 from pipeline.ports import Ports
 
@@ -56,17 +58,30 @@ def removed_alerts(ports: Ports) -> list[RemovedAlert]:
 
 
 def restore_alert(ports: Ports, who: str, alert_id: str) -> Alert:
-    """Put a removed alert back as it was, under its id. Raises NotFound, BadInput where its name is in use again."""
+    """Put a removed alert back under its id: the query and recipients it had, as they are understood today.
+
+    Raises NotFound, and BadInput where its name is in use again, or a list or a group that it names is gone.
+    """
     kept = next((one for one in removed_alerts(ports) if one.id == alert_id), None)
     if kept is None:
         raise NotFound("removed alert", alert_id)
-    after = replace(kept.alert, updated_at=ports.clock.now())
+    after = replace(_as_today(ports, kept.alert), updated_at=ports.clock.now())
     if not ports.stores.alerts.create([after])[0]:
         raise BadInput(f"there is an alert {after.name!r} again: remove or keep that one")
     ports.stores.removed_alerts.delete([alert_id])
     look_back(ports, [after])
     record(ports, who, "put back alert", after.name, None, after)
     return after
+
+
+def _as_today(ports: Ports, alert: Alert) -> Alert:
+    """Lists and groups were changed or removed without regard to it since it was removed itself."""
+    try:
+        meaning = understood(ports, alert.query, variants=alert.variants).text
+        recipients = checked_recipients(ports, alert.recipients)
+    except BadInput as error:
+        raise BadInput(f"alert {alert.name!r} can't be put back as it was: {error}") from None
+    return replace(alert, meaning=meaning, recipients=recipients, health="")
 
 
 def forget_removed(ports: Ports) -> int:
