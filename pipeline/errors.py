@@ -4,6 +4,7 @@
       SettingError            a setting that can't be used
       BadInput                something a person gave: a file, a line, a name, an address
         BrokenArchive         a backup that is cut off, altered, or none
+        Superseded            an edit of what somebody has changed since it was read
         QueryError            an alert query that is refused; has `position`, `reason`, `cure`
       NotFound                no such feed, alert, story, entry
       Unavailable             may pass next time: retried
@@ -61,6 +62,10 @@ class BadInput(WirewatchError):
 
 class BrokenArchive(BadInput):
     """An archive that can't be restored; the message begins with a verb, for the name of the file to stand before."""
+
+
+class Superseded(BadInput):
+    """An edit of a thing that somebody else has changed since it was read; nothing was written."""
 
 
 class QueryError(BadInput):

@@ -113,6 +113,18 @@ def test_an_alert_is_made_read_changed_and_removed_and_the_audit_log_says_so(api
     assert log["change alert"].after["query"] == "kursk AND pact"
 
 
+def test_a_change_of_what_somebody_else_has_changed_is_412_where_it_says_of_which_state_it_is(api):
+    path = f"/alerts/{api.ask('POST', '/alerts', KURSK).body['id']}"
+    tag = api.ask("GET", path).headers["ETag"]
+    changed = api.ask("PUT", path, {"query": "pact"}, match=tag)
+    assert (changed.status, changed.headers["ETag"] == tag) == (200, False)
+    late = api.ask("PUT", path, {"query": "belgorod"}, match=tag)
+    assert (late.status, late.problem) == (412, "superseded")
+    assert api.ask("GET", path).body["query"] == "pact"
+    for match in (f'"another", {changed.headers["ETag"]}', "*", ""):
+        assert api.ask("PUT", path, {"query": "pact"}, match=match).status == 200
+
+
 def test_a_refused_query_says_where_and_what_to_do(api):
     answer = api.ask("POST", "/alerts", KURSK | {"query": "kursk AND (pact"})
     assert (answer.status, answer.problem) == (422, "query")

@@ -18,7 +18,7 @@ from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed
 from pipeline.flow.readers.people import NewGroup, put_group, remove_group
 from pipeline.model import Alert, AlertState, Feedback, Role
 from tests import builders
-from tests.browser import Desk, browsing
+from tests.browser import Desk, Page, browsing
 
 
 @pytest.fixture
@@ -51,6 +51,15 @@ def form(**fields: str) -> dict[str, str]:
 
 def saved(desk: Desk, **fields: object) -> Alert:
     return put_alert(desk.ports, NewAlert(**({"name": "kursk", "query": "kursk"} | fields)))  # type: ignore[arg-type]
+
+
+def edited(desk: Desk, alert: Alert) -> dict[str, str]:
+    """What the editor of an alert would send as it stands."""
+    return typed(desk.get(f"/alerts/{alert.id}"))
+
+
+def typed(page: Page) -> dict[str, str]:
+    return dict(page.tree.get_element_by_id("editor").form_values())
 
 
 # -- the preview
@@ -182,6 +191,31 @@ def test_an_alert_is_edited_paused_and_resumed(desk):
     assert "Resume" in desk.get(path).words
     desk.post(f"{path}/resume", {})
     assert next(iter(desk.ports.stores.alerts.all())).state is AlertState.ACTIVE
+
+
+def test_who_saves_what_somebody_else_has_changed_is_shown_that_and_overwrites_it_only_knowingly(desk):
+    alert = saved(desk, recipients=("ana@example.org",))
+    first, second = edited(desk, alert), edited(desk, alert)
+    assert desk.post(f"/alerts/{alert.id}", first | {"query": "belgorod", "policy": "hourly"}).status == 303
+    refused = desk.post(f"/alerts/{alert.id}", second | {"query": "pact"})
+    assert refused.status == 409
+    assert "somebody else has changed it meanwhile. Saved now, where it is not as below:" in refused.words
+    assert "Query: belgorod When: hourly" in refused.words
+    assert ">pact</textarea>" in refused.text
+    assert find_alert(desk.ports, "kursk").query == "belgorod"
+    looked = typed(desk.post(f"/alerts/{alert.id}", second | {"query": "pact", "look": "1"}))
+    assert desk.post(f"/alerts/{alert.id}", looked).status == 409
+    assert desk.post(f"/alerts/{alert.id}", typed(refused)).status == 303
+    assert find_alert(desk.ports, "kursk").query == "pact"
+
+
+def test_an_alert_that_was_only_paused_meanwhile_is_saved_and_stays_paused(desk):
+    alert = saved(desk)
+    before = edited(desk, alert)
+    desk.post(f"/alerts/{alert.id}/pause", {})
+    assert desk.post(f"/alerts/{alert.id}", before | {"query": "pact"}).status == 303
+    known = find_alert(desk.ports, "kursk")
+    assert (known.query, known.state) == ("pact", AlertState.PAUSED)
 
 
 def test_a_duplicate_is_a_new_alert_with_the_same_fields(desk):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from pipeline.deliver.channel import shown as shown_address
-from pipeline.errors import BadInput, NotFound, QueryError
+from pipeline.errors import BadInput, NotFound, QueryError, Superseded
 from pipeline.flow.alerts import manage, syndicate
 from pipeline.flow.alerts.history import EXAMPLES
 from pipeline.flow.alerts.language import lexicon
@@ -43,6 +43,19 @@ DONE = {
     "withdrawn": "Withdrawn: the address of its feed leads nowhere any more.",
     "resumed": "Resumed. It fires on what is ingested from now on.",
 }
+
+SAID = {
+    "query": "Query",
+    "variants": "Other spellings too",
+    "recipients": "Who gets it",
+    "team": "Team that sees it",
+    "policy": "When",
+    "throttle": "Mails an hour at the most",
+    "urgent": "Urgent",
+    "copies": "Every copy",
+    "updates": "Edits",
+}
+"""What an editor says of an alert that is saved, and how that is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,22 +192,41 @@ def _page_link(find: str, number: int) -> str:
 
 def _saved(ports: Ports, request: Request, user: User, form: Fields, saved: Alert | None) -> Response:
     """Save what the form says, or show it again: with what is wrong, a spelling switched off, or only a look at it."""
-    draft = _draft(form, user, saved)
+    draft, edited = _draft(form, user, saved), form.text("edition")
     if form.flag("spelling"):
-        return _editor(ports, request, user, _without_spelling(ports, draft, form.text("spelling")), saved, look=True)
+        less = _without_spelling(ports, draft, form.text("spelling"))
+        return _editor(ports, request, user, less, saved, look=True, edition=edited)
     if form.flag("look"):
-        return _editor(ports, request, user, draft, saved, look=True)
+        return _editor(ports, request, user, draft, saved, look=True, edition=edited)
     wrong: Mapping[str, BadInput] = manage.faults(ports, draft)
     if draft.team and draft.team not in _teams(ports, user, saved):
         wrong = {"team": BadInput(f"you are not of team {draft.team}: choose another, or none")}
     if not wrong:
         try:
-            alert = deeds.save_alert(ports, user.address, draft, replace_existing=saved is not None)
+            alert = deeds.save_alert(ports, user.address, draft, replace_existing=saved is not None, edited=edited)
+        except Superseded:
+            now = visible_alert(ports, user, draft.name)
+            return _editor(ports, request, user, draft, now, 409, look=True, differs=_differing(draft, now))
         except BadInput as error:
             wrong = {"name": error}
         else:
             return seen(request, f"/alerts/{alert.id}", "saved")
-    return _editor(ports, request, user, draft, saved, wrong=wrong, look=True)
+    return _editor(ports, request, user, draft, saved, 422, look=True, wrong=wrong, edition=edited)
+
+
+def _differing(draft: NewAlert, saved: Alert) -> dict[str, str]:
+    """What is saved where it is not as in the draft, by what it is called."""
+    return {
+        called: _in_words(getattr(saved, name))
+        for name, called in SAID.items()
+        if getattr(saved, name) != getattr(draft, name)
+    }
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _editor(
@@ -203,19 +235,20 @@ def _editor(
     user: User,
     draft: NewAlert,
     saved: Alert | None = None,
+    status: int = 200,
     *,
-    wrong: Mapping[str, BadInput] | None = None,
     look: bool = False,
-    done: str = "",
+    **came: object,
 ) -> Response:
+    """The editor of a draft; `came` is what came of saving it, and the edition that it was made of."""
     facts = _preview_facts(ports, user, draft, saved) if look else {"shown": None, "draft": draft}
+    nothing: dict[str, object] = {"wrong": {}, "differs": None, "done": ""}
+    nothing["edition"] = manage.edition(saved) if saved else ""
     return page(
         request,
         "alerts_editor.html",
-        422 if wrong else 200,
+        status,
         saved=saved,
-        wrong=wrong or {},
-        done=done,
         policies=POLICIES,
         teams=_teams(ports, user, saved),
         # The address of a chat holds its secret: whoever can't change it need not see it.
@@ -223,6 +256,7 @@ def _editor(
         may_edit=user.may("analyst"),
         has_feed=saved is not None and syndicate.has_address(ports, user, saved),
         **facts,
+        **nothing | came,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import msgspec
 from msgspec.structs import replace
 
-from pipeline.errors import BadInput, NotFound
+from pipeline.errors import BadInput, NotFound, Superseded
 from pipeline.flow.alerts.language import lexicon, recheck_lists, understood
 from pipeline.flow.lookback import look_back
 from pipeline.flow.readers.people import checked_policy, checked_recipients, checked_team
@@ -38,6 +40,12 @@ class NewAlert:
 def alert_id(name: str) -> str:
     """The id of the alert called `name`."""
     return identify("alert", name.strip())
+
+
+def edition(alert: Alert) -> str:
+    """What tells an alert from the same before somebody edited it; pausing it and what engines note is no edit."""
+    said = [getattr(alert, one.name) for one in fields(NewAlert) if one.name != "state"]
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:16]
 
 
 def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = (), words: Lexicon | None = None) -> Alert:
@@ -102,8 +110,11 @@ def faults(ports: Ports, new: NewAlert) -> dict[str, BadInput]:
     return found
 
 
-def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) -> Alert:
-    """Save an alert. Raises BadInput when the name is taken and `replace_existing` is not set."""
+def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False, edited: str = "") -> Alert:
+    """Save an alert. Raises BadInput when the name is taken and `replace_existing` is not set.
+
+    `edited` is the `edition` that `new` was made of: raises Superseded where there is another by now.
+    """
     alert = checked_alert(ports, new)
     _check_freed(ports, alert)
     if ports.stores.alerts.create([alert])[0]:
@@ -111,9 +122,13 @@ def put_alert(ports: Ports, new: NewAlert, *, replace_existing: bool = False) ->
         return recheck_lists(ports, alert)
     if not replace_existing:
         raise BadInput(f"there is an alert {alert.name!r} already: choose another name, or remove it first")
-    changed = ports.stores.alerts.update(
-        [alert.id], lambda known: replace(alert, created_at=known.created_at, state=known.state)
-    )
+
+    def replaced(known: Alert) -> Alert:
+        if edited and edition(known) != edited:
+            raise Superseded(f"alert {known.name!r} was changed meanwhile: look at what it is now, and save again")
+        return replace(alert, created_at=known.created_at, state=known.state)
+
+    changed = ports.stores.alerts.update([alert.id], replaced)
     if not changed:  # somebody removed it in between
         return put_alert(ports, new)
     look_back(ports, changed)

@@ -23,11 +23,14 @@ REMOVED_FOR = timedelta(days=7)
 """How long an alert that was removed may be put back."""
 
 
-def save_alert(ports: Ports, who: str, new: NewAlert, *, replace_existing: bool = False) -> Alert:
-    """Save an alert. Raises BadInput, also when the name is taken and `replace_existing` is not set."""
+def save_alert(ports: Ports, who: str, new: NewAlert, *, replace_existing: bool = False, edited: str = "") -> Alert:
+    """Save an alert. Raises BadInput, also when the name is taken and `replace_existing` is not set.
+
+    Raises Superseded where it is another than the `edited` one by now (manage.edition), if that is said.
+    """
     key = manage.alert_id(new.name)
     before = ports.stores.alerts.get([key]).get(key) if replace_existing else None
-    after = manage.put_alert(ports, new, replace_existing=replace_existing)
+    after = manage.put_alert(ports, new, replace_existing=replace_existing, edited=edited)
     record(ports, who, "change alert" if before else "add alert", after.name, before, after)
     return after
 

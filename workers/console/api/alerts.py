@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.deliver.channel import shown
-from pipeline.errors import BadInput, NotFound
+from pipeline.errors import BadInput, NotFound, Superseded
 from pipeline.flow.alerts import syndicate
-from pipeline.flow.alerts.manage import MOST_THROTTLE, NewAlert
+from pipeline.flow.alerts.manage import MOST_THROTTLE, NewAlert, edition
 from pipeline.flow.deeds import alerts as deeds
 from pipeline.model import Alert, AlertState
 from pipeline.ports import Ports
@@ -25,6 +25,11 @@ from workers.console.api.replies import IdempotencyKey, Nothing, made_once
 Text = Annotated[str, Field(max_length=10_000)]
 _MASK = "/…"
 """What `shown` leaves in place of a secret, and no address has."""
+
+
+IfMatch = Annotated[
+    str, Header(alias="If-Match", max_length=200, description="The ETag of the answer that was edited: 412 if it aged")
+]
 
 
 class AlertBody(BaseModel):
@@ -114,15 +119,17 @@ def make_router(ports: Ports) -> APIRouter:
         return RemovedAlerts(alerts=[Removed(id=one.id, name=one.alert.name, by=one.by, at=one.at) for one in found])
 
     @router.get("/{alert_id}")
-    def get_alert(alert_id: str, caller: Reader) -> AlertOut:
-        return _out(_seen(ports, caller, alert_id))
+    def get_alert(alert_id: str, caller: Reader, response: Response) -> AlertOut:
+        return _tagged(response, _seen(ports, caller, alert_id))
 
     @router.put("/{alert_id}")
-    def change_alert(alert_id: str, body: AlertBody, caller: Writer) -> AlertOut:
+    def change_alert(
+        alert_id: str, body: AlertBody, caller: Writer, response: Response, match: IfMatch = ""
+    ) -> AlertOut:
         before = _seen(ports, caller, alert_id)
         _refuse_team(caller, body.team)
-        new = _new(before.name, body, before.recipients)
-        return _out(deeds.save_alert(ports, caller.who, new, replace_existing=True))
+        new, edited = _new(before.name, body, before.recipients), _edited(match, before)
+        return _tagged(response, deeds.save_alert(ports, caller.who, new, replace_existing=True, edited=edited))
 
     @router.delete("/{alert_id}", status_code=204)
     def delete_alert(alert_id: str, caller: Writer) -> None:
@@ -194,6 +201,25 @@ def _unmasked(named: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
         if len(meant) != named.count(mask):
             raise BadInput(f"{mask} is how {len(meant)} recipients of this alert are shown: give the whole address")
     return tuple(alike[one].pop(0) if one in alike else one for one in named)
+
+
+def _edited(match: str, known: Alert) -> str:
+    """The edition that a change is of, where If-Match says one (RFC 9110, 13.1.1). Raises Superseded."""
+    tags = [one.strip() for one in match.split(",")]
+    if not match or tags == ["*"]:
+        return ""
+    if _tag(known) not in tags:
+        raise Superseded(f"alert {known.name!r} was changed meanwhile: read it again, and send the change once more")
+    return edition(known)
+
+
+def _tagged(response: Response, alert: Alert) -> AlertOut:
+    response.headers["ETag"] = _tag(alert)
+    return _out(alert)
+
+
+def _tag(alert: Alert) -> str:
+    return f'"{edition(alert)}"'
 
 
 def _out(alert: Alert) -> AlertOut:

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from pipeline.errors import BadInput, NotFound, QueryError, Unavailable, WirewatchError
+from pipeline.errors import BadInput, NotFound, QueryError, Superseded, Unavailable, WirewatchError
 from workers.metrics.timing import count_error
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     404: _described("There is no such thing, or it is another team's"),
     405: _described("Not a method of this address"),
     409: _described("A request under the same Idempotency-Key is under way"),
+    412: _described("It was changed since the answer whose ETag If-Match has"),
     422: _described("What was sent can't be used"),
     429: _described("Too many requests"),
     503: _described("The store does not answer"),
@@ -83,6 +84,8 @@ def _of_tree(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, QueryError):
         facts: dict[str, Any] = {"detail": error.reason, "position": error.position, "cure": error.cure}
         return _problem(422, "The query is refused", name="query", **facts)
+    if isinstance(error, Superseded):
+        return _problem(412, "It was changed meanwhile", name="superseded", detail=str(error))
     if isinstance(error, BadInput):
         return _problem(422, "What was sent can't be used", name="bad-input", detail=str(error))
     if isinstance(error, NotFound):
