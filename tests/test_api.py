@@ -96,6 +96,12 @@ def test_an_alert_is_given_to_a_team_by_its_members_alone(api):
     assert moved.status == 403
 
 
+def test_a_teams_alert_stays_the_teams_unless_a_change_says_otherwise(api):
+    path = f"/alerts/{api.ask('POST', '/alerts', KURSK | {'team': 'world'}).body['id']}"
+    assert api.ask("PUT", path, {"query": "pact"}).body["team"] == "world"
+    assert api.ask("PUT", path, {"query": "pact", "team": ""}).body["team"] == ""
+
+
 # -- alerts
 
 

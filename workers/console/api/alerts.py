@@ -45,7 +45,7 @@ class AlertBody(BaseModel):
     policy: Annotated[str, Field(max_length=200)] = "immediate"
     throttle: Annotated[int, Field(ge=0, le=MOST_THROTTLE)] = 0
     urgent: bool = False
-    team: Annotated[str, Field(max_length=61)] = ""
+    team: Annotated[str | None, Field(max_length=61, description="null: none, or on a change the one it has")] = None
 
 
 class NewAlertBody(AlertBody):
@@ -61,6 +61,7 @@ class AlertOut(NewAlertBody):
     query: str
     id: str
     meaning: str = Field(description="The query in full: lists and spellings written out")
+    team: str
     state: AlertState
     health: str
     created_at: datetime
@@ -109,7 +110,7 @@ def make_router(ports: Ports) -> APIRouter:
     def add_alert(body: NewAlertBody, caller: Writer, key: IdempotencyKey = "") -> Response:
         def make() -> AlertOut:
             _refuse_team(caller, body.team)
-            return _out(deeds.save_alert(ports, caller.who, _new(body.name, body, ())))
+            return _out(deeds.save_alert(ports, caller.who, _new(body.name, body)))
 
         return made_once(ports, caller, key, body, make)
 
@@ -128,7 +129,7 @@ def make_router(ports: Ports) -> APIRouter:
     ) -> AlertOut:
         before = _seen(ports, caller, alert_id)
         _refuse_team(caller, body.team)
-        new, edited = _new(before.name, body, before.recipients), _edited(match, before)
+        new, edited = _new(before.name, body, before), _edited(match, before)
         return _tagged(response, deeds.save_alert(ports, caller.who, new, replace_existing=True, edited=edited))
 
     @router.delete("/{alert_id}", status_code=204)
@@ -184,14 +185,16 @@ def _seen(ports: Ports, caller: Caller, alert_id: str) -> Alert:
     return found
 
 
-def _refuse_team(caller: Caller, team: str) -> None:
-    if not caller.may_own(team.strip().lower()):
+def _refuse_team(caller: Caller, team: str | None) -> None:
+    if team is not None and not caller.may_own(team.strip().lower()):
         raise HTTPException(403, "You are not in that team")
 
 
-def _new(name: str, body: AlertBody, kept: Sequence[str]) -> NewAlert:
-    said = body.model_dump(exclude={"name", "recipients"})
-    return NewAlert(name=name, recipients=_unmasked(body.recipients, kept), **said)
+def _new(name: str, body: AlertBody, before: Alert | None = None) -> NewAlert:
+    said = body.model_dump(exclude={"name", "recipients", "team"})
+    recipients = _unmasked(body.recipients, before.recipients if before else ())
+    team = body.team if body.team is not None else before.team if before else ""
+    return NewAlert(name=name, recipients=recipients, team=team, **said)
 
 
 def _unmasked(named: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
