@@ -175,6 +175,20 @@ def test_all_that_is_wrong_with_an_alert_is_told_in_its_place(desk):
     assert desk.ports.stores.alerts.count() == 0
 
 
+@pytest.mark.parametrize("name", ["x" * 201, "a\r\nb", "a\x00b", "kursk\u202egpj", "a\u2028b"])
+def test_a_name_that_no_line_can_hold_is_refused_with_the_cure(ports, name):
+    with pytest.raises(BadInput, match=r"(at the most|leave out line breaks)") as refused:
+        put_alert(ports, NewAlert(name=name, query="kursk"))
+    assert (ports.stores.alerts.count(), str(refused.value).isprintable()) == (0, True)
+
+
+def test_a_name_in_any_script_is_taken_and_an_alert_keeps_the_one_it_has(ports):
+    ports.stores.alerts.create([builders.alert("x", "of old\nversions", id=alert_id("of old\nversions"))])
+    for name in ("خبرهای می\u200cشود", "x" * 200, "of old\nversions"):
+        put_alert(ports, NewAlert(name=name, query="kursk"), replace_existing=True)
+    assert {one.query for one in ports.stores.alerts.all()} == {"kursk"}
+
+
 def test_a_name_that_is_taken_is_refused_and_nothing_is_overwritten(desk):
     saved(desk)
     seen = desk.post("/alerts/new", form(query="belgorod"))

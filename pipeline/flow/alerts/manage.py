@@ -18,6 +18,9 @@ from pipeline.ports import Ports
 from pipeline.query.meaning import Lexicon, understand
 
 MOST_THROTTLE = 1_000
+LONGEST_NAME = 200
+_JOINERS = str.maketrans("", "", "\u200c\u200d")
+"""Characters that are not seen and belong to words, in Persian for one, and to emoji."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = (), wo
 
     Raises QueryError, or BadInput for a name, a recipient, a policy, a throttle or a team that can't be.
     """
-    _check_name(new)
+    _check_name(ports, new)
     meaning = understand(new.query, words or lexicon(ports), variants=new.variants).text
     try:
         recipients, policy = checked_recipients(ports, new.recipients, also=groups), checked_policy(new.policy)
@@ -81,9 +84,18 @@ def checked_alert(ports: Ports, new: NewAlert, *, groups: Sequence[str] = (), wo
     )
 
 
-def _check_name(new: NewAlert) -> None:
-    if not new.name.strip():
+def _check_name(ports: Ports, new: NewAlert) -> None:
+    """One that is there already keeps its name, whatever was taken for one in its time."""
+    name = new.name.strip()
+    if not name:
         raise BadInput("an alert needs a name: give a short one")
+    if len(name) <= LONGEST_NAME and name.translate(_JOINERS).isprintable():
+        return
+    if ports.stores.alerts.get([alert_id(name)]):
+        return
+    if len(name) > LONGEST_NAME:
+        raise BadInput(f"a name of {len(name):,} letters: give one of {LONGEST_NAME} at the most")
+    raise BadInput(f"{name!r} is no name: leave out line breaks, control characters and unusual blanks")
 
 
 def _check_throttle(new: NewAlert) -> None:
@@ -94,7 +106,7 @@ def _check_throttle(new: NewAlert) -> None:
 def faults(ports: Ports, new: NewAlert) -> dict[str, BadInput]:
     """All for which `checked_alert` would refuse an alert, by field: for a form, which tells it in its place."""
     checks: dict[str, Callable[[], object]] = {
-        "name": lambda: _check_name(new),
+        "name": lambda: _check_name(ports, new),
         "query": lambda: understood(ports, new.query, variants=new.variants),
         "recipients": lambda: checked_recipients(ports, new.recipients),
         "policy": lambda: checked_policy(new.policy),
