@@ -46,13 +46,13 @@ class Api:
     queued: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: object = None, **said: str) -> Answer:
-        """`said` are the token, a key, the ETag to match, or parameters of the query."""
+        """`said` are the token, a key, the ETag to match, or parameters of the query; bytes are sent as they are."""
         token, key, match = said.pop("token", self.token), said.pop("key", ""), said.pop("match", "")
         headers = {"Content-Type": "application/json"}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         headers |= {"Idempotency-Key": key} if key else {}
         headers |= {"If-Match": match} if match else {}
-        data = None if body is None else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         address = f"http://127.0.0.1:{self.port}/api/v1{path}" + (f"?{urlencode(said)}" if said else "")
         request = urllib.request.Request(address, data, headers, method=method)
         try:

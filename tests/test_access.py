@@ -22,8 +22,9 @@ from tests.browser import Browser
 from tests.conftest import world
 from tests.consoles import console
 from tests.servers import free_port
-from workers.console import MOST_BYTES, throttle
+from workers.console import throttle
 from workers.console.access import sees
+from workers.console.api.bodies import MOST_BYTES
 from workers.console.sessions import local
 
 ROOT, ANA, NOBODY = "root@example.org", "ana@example.org", "nob@example.org"

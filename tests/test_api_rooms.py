@@ -18,6 +18,7 @@ from tests import builders, web
 from tests.apis import ROOT, Api, asking
 from tests.builders import later
 from tests.servers import free_port
+from workers.console.api import bodies
 
 ANA = "ana@example.org"
 
@@ -148,6 +149,22 @@ def test_feeds_go_out_as_opml_and_come_in_again(api):
     assert (taken["added"], len(taken["refused"])) == (1, 1)
     assert api.ask("POST", "/opml", {"opml": "<html/>"}).problem == "bad-input"
     assert "https://a.example/f" in api.read("/opml")
+
+
+def test_a_list_of_feeds_may_be_larger_than_all_else_and_what_is_too_large_is_a_problem(api):
+    outline = f'<outline type="rss" xmlUrl="https://a.example/f"/><!--{"x" * bodies.MOST_BYTES}-->'
+    document = f'<opml version="2.0"><body>{outline}</body></opml>'
+    assert api.ask("POST", "/opml", {"opml": document}).body["added"] == 1
+    large = api.ask("POST", "/alerts", {"name": "kursk", "query": "x" * bodies.MOST_BYTES})
+    assert (large.status, large.problem) == (413, "blank")
+    assert large.body["title"] == "More than 2,000,000 bytes: send less at once"
+    assert large.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("body", "status"), [(b'{"name": ', 422), (b'{"name": "\xff"}', 400), (b"[" * 100_000, 400)])
+def test_a_body_that_is_no_json_is_a_problem(api, body, status):
+    answer = api.ask("POST", "/alerts", body)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
 
 
 def test_the_feeds_of_a_site_are_named_before_they_are_added_and_listed_by_health(api, site):

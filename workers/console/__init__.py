@@ -30,13 +30,11 @@ from workers.console import (
     users,
     websub,
 )
+from workers.console.api.bodies import MOST_BYTES
 from workers.console.forms import checked_form
 from workers.console.root import Under
 from workers.console.throttle import Throttle
 from workers.console.windows import Windows
-
-MOST_BYTES = 2_000_000
-"""Of a form, or of what the API is sent."""
 
 
 def make_app(

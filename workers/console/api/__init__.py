@@ -1,6 +1,7 @@
 """/api/v1: the API. An application of its own inside the console: tokens for sessions, problems for pages.
 
 callers.py   who asks: tokens, scopes, how often
+bodies.py    how much may be sent
 problems.py  every error as problem+json (RFC 9457)
 replies.py   Idempotency-Key: a POST that is sent twice is done once
 paging.py    cursors
@@ -20,6 +21,7 @@ from fastapi import FastAPI
 from pipeline.ports import Ports
 from workers.console.api import (
     alerts,
+    bodies,
     callers,
     channels,
     explain,
@@ -73,12 +75,14 @@ def make_api(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) -> Fa
         openapi_url="/openapi.json",
         docs_url=None,  # these pages load scripts from another host
         redoc_url=None,
+        max_body_size=opml.MOST_BYTES,  # of all that it is sent the most; other rooms have less
     )
     api.state.ports = ports
     api.state.budget = callers.Budget(Windows(ports.settings))
+    api.middleware("http")(bodies.within_bounds)
     api.middleware("http")(callers.with_budget)
     problems.install(api)
-    for room in _ROOMS:
-        api.include_router(room.make_router(ports), responses=problems.RESPONSES)
-    api.include_router(feeds.make_router(ports, queue_entries), responses=problems.RESPONSES)
+    routers = [*(room.make_router(ports) for room in _ROOMS), feeds.make_router(ports, queue_entries)]
+    for router in routers:
+        api.include_router(router, responses=problems.RESPONSES, max_body_size=bodies.MOST_BYTES)
     return api

@@ -15,6 +15,8 @@ from workers.console.api.replies import IdempotencyKey, made_once
 
 MOST_LETTERS = 20_000_000
 """As much as the console takes."""
+MOST_BYTES = 2 * MOST_LETTERS
+"""Of the JSON around them, which has more of some letters."""
 MEDIA_TYPE = "text/x-opml"
 
 
@@ -43,7 +45,7 @@ def make_router(ports: Ports) -> APIRouter:
     def export_feeds(_: Reader) -> Response:
         return Response(opml.write(ports.stores.feeds.all()), media_type=MEDIA_TYPE)
 
-    @router.post("", status_code=201, response_model=ImportOut)
+    @router.post("", status_code=201, response_model=ImportOut, max_body_size=MOST_BYTES)
     def import_feeds(body: OpmlBody, caller: Operator, key: IdempotencyKey = "") -> Response:
         def make() -> ImportOut:
             content = body.opml.encode("utf-8", "replace")

@@ -48,12 +48,14 @@ def _described(what: str) -> dict[str, Any]:
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: _described("The body can't be read"),
     401: _described("No token, or one that has ended"),
     403: _described("The token or its user may not do this"),
     404: _described("There is no such thing, or it is another team's"),
     405: _described("Not a method of this address"),
     409: _described("A request under the same Idempotency-Key is under way"),
     412: _described("It was changed since the answer whose ETag If-Match has"),
+    413: _described("More than is taken at once"),
     422: _described("What was sent can't be used"),
     429: _described("Too many requests"),
     503: _described("The store does not answer"),
