@@ -12,8 +12,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from pipeline.errors import StoreUnavailable
 from pipeline.flow.accounts.users import first_link, user_id
 from pipeline.flow.alerts.manage import all_alerts
 from pipeline.model import DeliveryState, EntryState, Role, User
@@ -92,6 +93,10 @@ def something_of_everything(ports: Ports) -> None:
     )
 
 
+def unavailable(*_: object, **__: object) -> object:
+    raise StoreUnavailable("the store does not answer")
+
+
 def user(role: Role) -> User:
     address = f"{role}@example.org"
     return User(id=user_id(address), address=address, role=role)
@@ -114,6 +119,42 @@ def test_the_first_link_leads_through_a_password_to_the_next_steps(visit, ports)
         seen.page.get_by_label("Password").fill(PASSWORD)
         seen.button("Sign in").click()
         seen.shows("Wirewatch")
+
+
+def test_a_preview_that_can_not_be_had_says_why_and_is_never_of_the_query_before(visit, stocked, ports, monkeypatch):
+    with visit(user(Role.ANALYST)) as seen:
+        seen.go("/alerts/new")
+        query, preview = seen.page.get_by_label("Query"), seen.page.locator("#preview")
+        query.fill("kursk")
+        expect(preview.locator(".plot svg rect")).to_have_count(31)
+        with monkeypatch.context() as away:
+            away.setattr(ports.stores.stories, "narrow", unavailable)
+            query.fill("defense")
+            expect(preview.get_by_role("alert")).to_contain_text("Not now")
+            expect(preview.get_by_role("alert")).to_contain_text("Try again in half a minute")
+            expect(preview.locator(".plot")).to_have_count(0)
+            seen.holds()
+        query.fill("kursk")
+        expect(preview.locator(".plot svg rect")).to_have_count(31)
+        seen.page.context.set_offline(True)
+        query.fill("defense")
+        expect(preview.get_by_role("alert")).to_contain_text("The console does not answer.")
+        expect(preview.locator(".plot")).to_have_count(0)
+        seen.complaints.clear()  # htmx logs each
+
+
+def test_a_preview_that_is_being_looked_up_again_says_so(visit, stocked):
+    with visit(user(Role.ANALYST)) as seen:
+        seen.go("/alerts/new")
+        query, preview = seen.page.get_by_label("Query"), seen.page.locator("#preview")
+        query.fill("kursk")
+        expect(preview.locator(".plot svg rect")).to_have_count(31)
+        waiting: list[Route] = []
+        seen.page.route("**/alerts/preview", lambda route: waiting.append(route))  # noqa: PLW0108 -- it takes no built-in
+        query.fill("defense")
+        expect(preview).to_have_class("htmx-request")
+        waiting[0].continue_()
+        expect(preview).not_to_have_class("htmx-request")
 
 
 def test_an_analyst_tries_a_query_while_typing_saves_pauses_deletes_and_restores_it(visit, stocked, ports):

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _SAID = {
     403: ("You may not do this", "Ask an administrator for another role."),
     404: ("There is no such page", "It was removed, or the address is incomplete."),
+    413: ("This is too much", "Send less of it at once."),
     405: ("This page takes no such request", "Go back and try again."),
 }
 

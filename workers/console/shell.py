@@ -1,6 +1,7 @@
 """What every page has: its frame, its headers and who is looking. Each page has its room beside this one.
 
-Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them again. No other host is asked.
+Pages are whole without scripts; htmx (static/htmx.min.js) fetches parts of them again, and console.js
+tells where it could not. No other host is asked.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
-_STATIC = {"htmx.min.js": "text/javascript", "console.css": "text/css"}
+_STATIC = {"htmx.min.js": "text/javascript", "console.js": "text/javascript", "console.css": "text/css"}
 _FOR_LONG = {"Cache-Control": "max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -85,7 +86,7 @@ def seen(request: Request, path: str, done: str = "", count: int | None = None) 
 
 
 def make_static_router() -> APIRouter:
-    """/static/: the style and the script."""
+    """/static/: the style and the scripts."""
     router = APIRouter(prefix="/static")
 
     @router.get("/{name}")
