@@ -15,6 +15,8 @@ from courlan import clean_url
 # What courlan leaves, though no site tells its articles apart by it: of the BBC, Webtrekk, HubSpot, social networks.
 _TRACKING = re.compile(r"(?:at_\w+|ns_\w+|wt_(?:mc|zmc)|_hs\w+|ttclid|igsh|srsltid|cmpid|smid|smtyp)=", re.IGNORECASE)
 
+_WEB = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+
 
 @lru_cache(maxsize=1024)
 def canonical_url(url: str) -> str:
@@ -70,3 +72,17 @@ def served_at(host: str, port: int) -> str:
     if host in ("0.0.0.0", "::", ""):  # noqa: S104 -- compared, not bound
         host = "127.0.0.1"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def without_secrets(text: str) -> str:
+    """`text` with what may be a secret left out of the addresses in it: who asks, and what is asked for with `?`."""
+    return _WEB.sub(lambda found: _without_secrets(found.group()), text)
+
+
+def _without_secrets(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "…"
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))

@@ -151,6 +151,19 @@ def test_feeds_go_out_as_opml_and_come_in_again(api):
     assert "https://a.example/f" in api.read("/opml")
 
 
+def test_who_may_not_change_feeds_sees_no_key_that_stands_in_the_address_of_one(api):
+    url = "https://user:s3cret@news.example/feed?apikey=s3cret"
+    feed = builders.feed(url=url, error=f"moved to {url}#s3cret, twice", title="News")
+    api.ports.stores.feeds.create([feed])
+    viewer = api.token_of(ANA, Role.VIEWER)
+    told = [api.ask("GET", path, token=viewer) for path in (f"/feeds/{feed.id}", "/feeds")]
+    assert told[0].body["url"] == told[1].body["feeds"][0]["url"] == "https://news.example/feed?…"
+    assert (told[0].body["id"], told[0].body["title"]) == (feed.id, "News")
+    assert "s3cret" not in repr(told)
+    assert api.ask("GET", "/opml", token=viewer).status == 403
+    assert api.ask("GET", f"/feeds/{feed.id}").body["url"] == url
+
+
 def test_a_list_of_feeds_may_be_larger_than_all_else_and_what_is_too_large_is_a_problem(api):
     outline = f'<outline type="rss" xmlUrl="https://a.example/f"/><!--{"x" * bodies.MOST_BYTES}-->'
     document = f'<opml version="2.0"><body>{outline}</body></opml>'

@@ -50,6 +50,10 @@ class Caller:
         """Their address, as the audit log has it."""
         return self.user.address
 
+    def may(self, scope: Scope) -> bool:
+        """Whether their token and their role allow what needs `scope`."""
+        return scope in self.scopes and self.user.may(ROLE_OF[scope])
+
     def may_own(self, team: str) -> bool:
         """Whether they may make an alert of this team's, or leave one to it."""
         return is_of(self.user, team)

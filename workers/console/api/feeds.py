@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.address import without_secrets
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, NotFound, ParseError
 from pipeline.flow.deeds import feeds as deeds
 from pipeline.flow.deeds.feeds import Deed
@@ -17,7 +18,7 @@ from pipeline.flow.feeds.check import cure_of, look_over, successor
 from pipeline.flow.feeds.discover import Site
 from pipeline.flow.feeds.manage import NewFeed, feed_id, find_feed, known_feeds, refuse_known
 from pipeline.health import FeedHealth, health_of
-from pipeline.model import Feed, FeedState, Pages
+from pipeline.model import Feed, FeedState, Pages, Scope
 from pipeline.polls import Polled, polls
 from pipeline.ports import Ports
 from workers.console.api import paging
@@ -25,6 +26,7 @@ from workers.console.api.callers import Caller, Operator, Reader
 from workers.console.api.replies import IdempotencyKey, Nothing, made_once
 
 Short = Annotated[str, Field(max_length=500)]
+Told = TypeVar("Told", bound=BaseModel)
 
 
 class NewFeedBody(BaseModel):
@@ -39,7 +41,7 @@ class NewFeedBody(BaseModel):
 
 
 class FeedOut(BaseModel):
-    """A feed and how it is."""
+    """A feed and how it is. In addresses, what may be a secret is for callers alone who may change feeds."""
 
     id: str
     url: str
@@ -124,12 +126,12 @@ def make_router(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) ->
 
     @router.get("")
     def list_feeds(
-        _: Reader, health: FeedHealth | None = None, cursor: paging.Cursor = "", limit: paging.Limit = 50
+        caller: Reader, health: FeedHealth | None = None, cursor: paging.Cursor = "", limit: paging.Limit = 50
     ) -> FeedPage:
         now = ports.clock.now()
         feeds = (one for one in ports.stores.feeds.all() if health in (None, health_of(one, now).state))
         found, following = paging.by_id(feeds, cursor, limit)
-        return FeedPage(feeds=[_out(one, now) for one in found], next=following)
+        return FeedPage(feeds=[_told(caller, _out(one, now)) for one in found], next=following)
 
     @router.post("", status_code=201, response_model=FeedOut)
     def add_feed(body: NewFeedBody, caller: Operator, key: IdempotencyKey = "") -> Response:
@@ -159,10 +161,10 @@ def _add_one(router: APIRouter, ports: Ports) -> None:
         return Discovered(feeds=[Discoverable(url=found.url, title=found.parsed.title)])
 
     @router.get("/{feed_id}")
-    def get_feed(feed_id: str, _: Reader) -> FeedWithPolls:
+    def get_feed(feed_id: str, caller: Reader) -> FeedWithPolls:
         feed = _feed(ports, feed_id)
-        facts = _out(feed, ports.clock.now()).model_dump()
-        return FeedWithPolls(**facts, polls=[_polled(one) for one in polls(feed.polls)])
+        facts = _told(caller, _out(feed, ports.clock.now())).model_dump()
+        return FeedWithPolls(**facts, polls=[_told(caller, _polled(one)) for one in polls(feed.polls)])
 
     @router.get("/{feed_id}/check")
     def check_feed(feed_id: str, _: Operator) -> CheckOut:
@@ -223,6 +225,14 @@ def _feed(ports: Ports, feed_id: str) -> Feed:
     if found is None:
         raise NotFound("feed", feed_id)
     return found
+
+
+def _told(caller: Caller, out: Told) -> Told:
+    """What a caller is told of a feed: keys of readers stand in addresses, and those in what went wrong there."""
+    if caller.may(Scope.OPERATE):
+        return out
+    texts = {name: without_secrets(value) for name, value in out if type(value) is str}
+    return out.model_copy(update=texts)
 
 
 def _polled(one: Polled) -> PolledOut:

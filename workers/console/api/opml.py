@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.flow.deeds.feeds import import_list
 from pipeline.flow.feeds import opml
 from pipeline.ports import Ports
-from workers.console.api.callers import Operator, Reader
+from workers.console.api.callers import Operator
 from workers.console.api.replies import IdempotencyKey, made_once
 
 MOST_LETTERS = 20_000_000
@@ -42,7 +42,7 @@ def make_router(ports: Ports) -> APIRouter:
     router = APIRouter(prefix="/opml", tags=["feeds"])
 
     @router.get("", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}})
-    def export_feeds(_: Reader) -> Response:
+    def export_feeds(_: Operator) -> Response:
         return Response(opml.write(ports.stores.feeds.all()), media_type=MEDIA_TYPE)
 
     @router.post("", status_code=201, response_model=ImportOut, max_body_size=MOST_BYTES)
