@@ -23,7 +23,8 @@ from tests import builders
 from tests.browser import Desk, browsing
 from tests.conftest import world
 from tests.fakes import BusyClock
-from tests.servers import free_port
+from tests.servers import free_port, wait_until
+from workers.console import cursors
 
 
 @pytest.fixture
@@ -135,3 +136,28 @@ def test_a_page_that_finds_too_little_in_its_time_goes_on_where_it_stopped(ports
         after, pages = page.after, pages + 1
     assert [one.story.title for one in page.found] == ["Kursk 300"]
     assert pages <= 10
+
+
+# -- what nobody foresaw
+
+
+def test_what_nobody_foresaw_is_a_page_that_tells_nothing_and_a_line_in_the_log(desk, monkeypatch, caplog):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(desk.ports.stores.alerts, "all", broken)
+    page = desk.get("/alerts")
+    assert (page.status, "Something broke here" in page.words, "secret" in page.text) == (500, True, False)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    wait_until(lambda: "ZeroDivisionError: a secret" in caplog.text, 5, "it is logged")
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59.999999+00:00", "0001-01-01T00:00:00+14:00", "2026-01-01", ""])
+def test_a_page_of_stories_that_begins_nowhere_is_refused(desk, moment):
+    page = desk.get("/stories", after=f"{moment}~x")
+    assert (page.status, "this page begins nowhere: go back to the first" in page.words) == (422, True)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59.999999+00:00", "0001-01-01T00:00:00+00:00"])
+def test_a_place_in_the_ledger_before_or_after_all_time_is_one(desk, moment):
+    assert desk.get("/inbox", after=cursors.write(f"{moment} x")).status == 200

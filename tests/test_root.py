@@ -104,3 +104,13 @@ def test_the_api_and_mails_links_answer_under_the_path(browser, before):
     assert stranger.get(f"{before}/api/v1/a%0Ab").headers["Content-Type"] == "application/problem+json"
     assert stranger.post(f"{before}/preferences/x/unsubscribe").status == 403
     assert stranger.get(f"{before}/healthz").status == 200
+
+
+def test_what_nobody_foresaw_is_a_page_that_stays_under_the_path_too(browser, before, monkeypatch):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("workers.console.alerts.visible", broken)
+    page = browser.get(f"{before}/alerts")
+    leads = [lead for lead in map(str, page.tree.xpath(LEADS)) if lead.startswith("/")]
+    assert (page.status, [lead for lead in leads if not lead.startswith(f"{BASE}/")]) == (500, [])

@@ -14,6 +14,8 @@ from pipeline.model import Delivery
 
 Thing = TypeVar("Thing")
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Elasticsearch keeps no moment of the ledger before or after (`date_nanos`), and refuses to be asked for one."""
 _NONE_OF_OURS = "this cursor is none of ours: begin without one"
 
 
@@ -47,6 +49,11 @@ def behind(cursor: str) -> tuple[datetime, str] | None:
         return None
     moment, _, delivery_id = read(cursor).partition(" ")
     try:
-        return datetime.fromisoformat(moment).astimezone(UTC), delivery_id
+        return within(datetime.fromisoformat(moment).astimezone(UTC)), delivery_id
     except (ValueError, OverflowError):
         raise BadInput(_NONE_OF_OURS) from None
+
+
+def within(moment: datetime) -> datetime:
+    """A moment of the ledger that every store can be asked about; beyond these bounds there is no row."""
+    return min(max(moment, EARLIEST), LATEST)

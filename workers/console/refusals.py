@@ -25,8 +25,15 @@ _SAID = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Have the errors of the tree and of the framework answered by pages."""
+def install(app: FastAPI, root: str = "") -> None:
+    """Have the errors of the tree, of the framework and those that nobody foresaw answered by pages under `root`."""
+
+    def unforeseen(request: Request, _error: Exception) -> Response:
+        # Outside of all that is said of the request. uvicorn logs the error, with its traceback.
+        under = Request({**request.scope, "root_path": root})
+        return refusal(under, 500, "Something broke here", "It is in the console's log. Go back and try again.")
+
+    app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(AnyHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(BadInput, _bad)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipeline.deliver.excerpt import Excerpt, excerpts, headline
 from pipeline.errors import BadInput, NotFound
@@ -183,7 +183,8 @@ def _place(after: str) -> tuple[datetime, str]:
     moment, _, story_id = after.partition("~")
     try:
         read = datetime.fromisoformat(moment)
-    except ValueError:
+        _ = read.astimezone(UTC) + TICK  # which a page of ours allows
+    except (ValueError, OverflowError):
         read = None
     if read is None or read.tzinfo is None or not story_id:
         raise BadInput("this page begins nowhere: go back to the first")

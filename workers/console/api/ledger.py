@@ -89,7 +89,7 @@ class Asked(BaseModel):
             recipient=one_spelling(self.recipient),
             story_id=self.story_id,
             state=self.state or "",
-            since=since,
+            since=cursors.within(since) if since else None,
             after=cursors.behind(self.cursor),
         )
 
