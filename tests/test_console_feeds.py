@@ -155,6 +155,20 @@ def test_several_feeds_are_paused_resumed_and_removed_at_once(browser, ports):
     assert "Nothing was chosen" in browser.post("/feeds/bulk", {"deed": "remove"}).words
 
 
+def test_what_is_done_to_several_feeds_leads_back_to_where_they_were_chosen(browser, ports):
+    feeds = [builders.feed(f"f{number:02}", polled_at=builders.NOON, tags=("world",)) for number in range(60)]
+    ports.stores.feeds.create([*feeds, builders.feed("other")])
+    second = browser.get("/feeds", text="world", start="50")
+    (form,) = second.tree.xpath("//form[contains(@action, '/feeds/bulk')]/@action")
+    chosen = [("feed_ids", one) for one in second.tree.xpath("//tbody//input/@value")]
+    page = browser.post(form, [("deed", "poll"), chosen[0]])
+    assert "60 found, 51–60 shown" in page.words
+    page = browser.post(form, [("deed", "remove"), *chosen])
+    assert "Removed: 10." in page.words
+    assert "50 found, 1–50 shown" in page.words
+    assert "Nothing was chosen" in browser.post("/feeds/bulk", {"deed": "poll"}).words
+
+
 def test_the_audit_log_says_who_changed_which_feeds_from_what_to_what(browser, ports, site):
     url = site.put("/feed", web.rss(("One", f"{site.base}/one")), web.RSS)
     other = builders.feed()

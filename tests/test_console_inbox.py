@@ -81,6 +81,19 @@ def test_a_story_is_called_not_relevant_and_relevant_again(browser, ports):
     assert irrelevant_counts(ports) == {}
 
 
+def test_who_says_what_is_relevant_stays_on_the_page_where_they_say_it(browser, ports):
+    ports.stores.alerts.create([KURSK])
+    known = {"recipient": ANA, "alert_id": KURSK.id, "state": DeliveryState.SENT}
+    rows = [builders.delivery(str(n), created_at=NOON - timedelta(minutes=n), **known) for n in range(60)]
+    ports.stores.deliveries.create(rows)
+    (older,) = browser.get("/inbox", state="sent").tree.xpath("//a[@rel='next']/@href")
+    (button,) = browser.get(older).tree.xpath("//article[1]/form/@action")
+    page = browser.post(button)
+    assert "You called it not relevant." in page.words
+    assert len(page.tree.xpath("//article")) == 10
+    assert page.url.startswith(older)
+
+
 def test_another_s_delivery_is_not_there_for_the_visitor(browser, ports):
     row = builders.delivery("sent", recipient=BOB)
     ports.stores.deliveries.create([row])

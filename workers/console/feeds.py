@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from pipeline.flow.feeds.check import cure_of, look_over, successor
 from pipeline.flow.feeds.discover import Site, completed
 from pipeline.flow.feeds.imports import Imported
 from pipeline.flow.feeds.manage import find_feed
-from pipeline.flow.feeds.overview import page_by_urgency
+from pipeline.flow.feeds.overview import Page, page_by_urgency
 from pipeline.flow.poll import PollReport
 from pipeline.health import FeedHealth, Health, health_of
 from pipeline.model import Feed, User
@@ -75,7 +75,13 @@ class Asked:
     def page(self, ahead: int) -> str:
         """The address of the page so many feeds ahead."""
         asked = {"health": self.state or "", "text": self.text, "start": max(0, self.first + ahead)}
-        return f"/feeds?{urlencode({name: value for name, value in asked.items() if value})}"
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return f"/feeds?{query}" if query else "/feeds"
+
+    @property
+    def bulk(self) -> str:
+        """Where the form of this page is sent, which leads back to it."""
+        return self.page(0).replace("/feeds", "/feeds/bulk", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,10 @@ def make_router(ports: Ports, queue_entries: Queue) -> APIRouter:
 def _add_lists(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     @router.get("")
     def listed(request: Request, who: Operator, asked: Annotated[Asked, Depends()], done: Finished) -> Response:
-        found = page_by_urgency(ports, state=asked.state, text=asked.text.strip(), start=asked.first, size=PAGE)
+        found = _page(ports, asked)
+        if not found.rows and found.found:  # those that stood there were removed
+            asked = replace(asked, start=(found.found - 1) // PAGE * PAGE)
+            found = _page(ports, asked)
         facts = {"rows": [_row(*one) for one in found.rows], "found": found.found, "counts": found.counts}
         where = {"asked": asked, "size": PAGE, "states": list(FeedHealth)}
         return page(request, "feeds.html", 200, **facts, **where, times=times_of(ports, who), done=done.said(DONE))
@@ -108,15 +117,17 @@ def _add_lists(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     def bulk(
         request: Request,
         who: Operator,
+        asked: Annotated[Asked, Depends()],
         deed: Annotated[Deed | Literal["poll"], Form()],
         feed_ids: Annotated[list[str] | None, Form()] = None,
     ) -> Response:
+        here = asked.page(0)
         if not feed_ids:
-            return seen(request, "/feeds", "nothing")
+            return seen(request, here, "nothing")
         feeds = ports.stores.feeds.get(feed_ids)
         if deed == "poll":
-            return seen(request, "/feeds", deed, len(_polled(ports, who, feeds, queue_entries).entry_ids))
-        return seen(request, "/feeds", deed, len(deeds.change_feeds(ports, who.address, deed, feeds)))
+            return seen(request, here, deed, len(_polled(ports, who, feeds, queue_entries).entry_ids))
+        return seen(request, here, deed, len(deeds.change_feeds(ports, who.address, deed, feeds)))
 
     @router.get("/export.opml")
     def export(_: Operator) -> Response:
@@ -195,6 +206,10 @@ def _add_one(router: APIRouter, ports: Ports, queue_entries: Queue) -> None:
     def do(request: Request, who: Operator, feed_id: str, deed: Deed) -> Response:
         feed = deeds.change_feed(ports, who.address, deed, feed_id)
         return seen(request, "/feeds" if deed is Deed.REMOVE else f"/feeds/{feed.id}", deed, 1)
+
+
+def _page(ports: Ports, asked: Asked) -> Page:
+    return page_by_urgency(ports, state=asked.state, text=asked.text.strip(), start=asked.first, size=PAGE)
 
 
 def _imported(ports: Ports, who: User, file: UploadFile) -> Imported:

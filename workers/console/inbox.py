@@ -62,7 +62,12 @@ class Asked:
 
     def page(self, after: str = "") -> str:
         """The address of the first page, or of the one after a place."""
-        return f"/inbox?{urlencode({'state': self.kind} | ({'after': after} if after else {}))}"
+        return f"/inbox?{_query(self.kind, after)}"
+
+    @property
+    def query(self) -> str:
+        """What the address of this very page asks, for forms to lead back to it."""
+        return _query(self.kind, self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,10 @@ class Mine:
     alert: Alert
     unsubscribed: bool
     muted_until: str  # empty when it is not muted
+
+
+def _query(kind: str, after: str) -> str:
+    return urlencode({"state": kind} | ({"after": after} if after else {}))
 
 
 def make_router(ports: Ports) -> APIRouter:
@@ -125,9 +134,11 @@ def _add_deeds(router: APIRouter, ports: Ports) -> None:
         return seen(request, "/inbox/preferences", "saved")
 
     @router.post("/deliveries/{delivery_id}/{action}")
-    def call(request: Request, who: Viewer, delivery_id: str, action: Action) -> Response:
+    def call(
+        request: Request, who: Viewer, delivery_id: str, action: Action, asked: Annotated[Asked, Depends()]
+    ) -> Response:
         call_story(ports, own_delivery(ports, who, delivery_id), action)
-        return seen(request, "/inbox", action)
+        return seen(request, asked.page(asked.after), action)
 
     @router.post("/alerts/{alert_id}/{action}")
     def change(request: Request, who: Viewer, alert_id: str, action: Action) -> Response:

@@ -81,7 +81,7 @@ Finished = Annotated[Done, Depends()]
 def seen(request: Request, path: str, done: str = "", count: int | None = None) -> Response:
     """What a POST answers: go and look at `path`, which says that this is done (and to how many)."""
     told = {"done": done} | ({} if count is None else {"count": count})
-    query = f"?{urlencode(told)}" if done else ""
+    query = f"{'&' if '?' in path else '?'}{urlencode(told)}" if done else ""
     return RedirectResponse(f"{root_of(request)}{path}{query}", 303, HEADERS)
 
 
