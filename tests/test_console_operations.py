@@ -14,7 +14,7 @@ from pipeline.flow.beat import swept
 from pipeline.flow.operations.queues import queues
 from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.sweep import sweep
-from pipeline.model import DeliveryState, EntryState, Event, Role
+from pipeline.model import DeliveryState, Discard, EntryState, Event, Role
 from pipeline.settings import in_force, load
 from tests import builders
 from tests.browser import Browser
@@ -78,6 +78,21 @@ def test_discarding_keeps_the_entry_the_reason_and_who_said_so(browser, ports):
     kept = ports.stores.entries.get([builders.entry("a").id])[builders.entry("a").id]
     assert (kept.state, kept.error) == (EntryState.QUARANTINED, "the page killed its extractor")
     assert (kept.discarded.reason, kept.discarded.at) == (f"a login page {HOSTILE}", NOON)
+
+
+def test_what_was_discarded_long_ago_is_reached_page_by_page(browser, ports):
+    said = Discard(by="ana@example.org", reason="a login page", at=NOON)
+    ports.stores.entries.create([quarantined(f"e{n}", title=f"Entry {n}", discarded=said) for n in range(120)])
+    path, found = "/operations/quarantine", []
+    while path:
+        page = browser.get(path)
+        found += page.tree.xpath("//input[@name='entry_ids']/@value")
+        path = next(iter(page.tree.xpath("//a[@rel='next']/@href")), "")
+    assert (len(found), len(set(found))) == (120, 120)
+    (form,) = page.tree.xpath("//main//form/@action")
+    replayed = browser.post(form, {"deed": "replay", "entry_ids": found[-1]})
+    assert "1 will be tried again." in replayed.words
+    assert "101–119 of 119" in replayed.words
 
 
 def test_discarding_without_a_reason_is_refused_and_what_was_ticked_stays_so(browser, ports):

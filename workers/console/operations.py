@@ -134,8 +134,8 @@ def _add_overview(router: APIRouter, ports: Ports) -> None:
 
 def _add_quarantine(router: APIRouter, ports: Ports) -> None:
     @router.get("/quarantine")
-    def look(request: Request, who: Operator, done: Finished) -> Response:
-        return _quarantine_page(request, ports, who, done=done.said(DONE))
+    def look(request: Request, who: Operator, done: Finished, start: int = 0) -> Response:
+        return _quarantine_page(request, ports, who, start=start, done=done.said(DONE))
 
     @router.post("/quarantine")
     def do(
@@ -144,14 +144,16 @@ def _add_quarantine(router: APIRouter, ports: Ports) -> None:
         deed: Annotated[Deed, Form()],
         entry_ids: Annotated[list[str] | None, Form()] = None,
         reason: Annotated[str, Form()] = "",
+        start: int = 0,
     ) -> Response:
+        here = f"/operations/quarantine?start={start}" if start else "/operations/quarantine"
         if not entry_ids:
-            return seen(request, "/operations/quarantine", "nothing")
+            return seen(request, here, "nothing")
         try:
             count = _do(ports, who, deed, entry_ids, reason)
         except BadInput as error:
-            return _quarantine_page(request, ports, who, 422, error=str(error), chosen=entry_ids)
-        return seen(request, "/operations/quarantine", deed, count)
+            return _quarantine_page(request, ports, who, 422, start=start, error=str(error), chosen=entry_ids)
+        return seen(request, here, deed, count)
 
 
 def _do(ports: Ports, who: User, deed: Deed, entry_ids: Sequence[str], reason: str) -> int:
@@ -167,13 +169,17 @@ def _quarantine_page(
     who: Operator,
     status: int = 200,
     *,
+    start: int = 0,
     done: str = "",
     error: str = "",
     chosen: Sequence[str] = (),
 ) -> Response:
+    """What waits, and what was discarded from place `start` on."""
     found = quarantine(ports)
+    start = max(0, min(start, (len(found.discarded) - 1) // MOST_SHOWN * MOST_SHOWN))
     facts = {"waiting": found.waiting[:MOST_SHOWN], "number": len(found.waiting), "chosen": chosen}
-    gone = {"discarded": found.discarded[:MOST_SHOWN], "number_discarded": len(found.discarded)}
+    gone = {"discarded": found.discarded[start : start + MOST_SHOWN], "number_discarded": len(found.discarded)}
+    gone |= {"start": start, "size": MOST_SHOWN}
     said = {"done": done, "error": error, "times": times_of(ports, who)}
     return page(request, "operations_quarantine.html", status, **facts, **gone, **said)
 

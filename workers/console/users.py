@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -15,9 +14,10 @@ from pipeline.model import ROLES, Role
 from pipeline.ports import Ports
 from workers.console import shell
 from workers.console.access import Administrator
+from workers.console.api.paging import by_id
 
 SHOWN = 200
-"""Entries of the audit log on its page, the latest."""
+"""Entries of the audit log on a page."""
 
 Text = Annotated[str, Form()]
 
@@ -42,8 +42,9 @@ def make_router(ports: Ports) -> APIRouter:
         return _link(ports, request, who.address, made.address)
 
     @router.get("/audit")
-    def log(request: Request, _: Administrator) -> Response:
-        return shell.page(request, "users-audit.html", audits=list(islice(audits(ports), SHOWN)), shown=SHOWN)
+    def log(request: Request, _: Administrator, after: str = "") -> Response:
+        found, following = by_id(audits(ports), after, SHOWN)
+        return shell.page(request, "users-audit.html", audits=found, after=after, following=following)
 
     _add_one(router, ports)
     return router
