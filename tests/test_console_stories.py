@@ -137,6 +137,21 @@ def test_a_search_becomes_an_alert_by_one_button(desk):
     assert "kursk &#34;a b&#34; OR x</textarea>" in desk.get(link.group(1)).text
 
 
+def test_what_no_alert_can_have_is_left_out_of_the_alert_that_a_search_becomes(desk):
+    put(desk, "Kursk")
+    page = desk.get("/stories", q="kursk outlets>=1 published>=2020-01-01")
+    link = re.search(r'href="(/alerts/new[^"]+)"', page.text)
+    assert link
+    assert ">kursk</textarea>" in desk.get(link.group(1)).text
+    assert "Make an alert of this search" not in desk.get("/stories", q="published>=2020-01-01").words
+
+
+def test_a_day_on_which_nothing_is_found_is_said_to_be_of_utc(desk):
+    put(desk, "Kursk")
+    assert "Nothing found." in (page := desk.get("/stories", since="2020-01-01", until="2020-01-02")).words
+    assert "Days are of UTC." in page.words
+
+
 # -- exports
 
 

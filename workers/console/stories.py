@@ -18,6 +18,7 @@ from pipeline.flow.stories.browse import Asked, Browsed, asked, browse, everythi
 from pipeline.flow.stories.related import related
 from pipeline.flow.stories.search import Facets
 from pipeline.ports import Ports
+from pipeline.query.filters import split
 from pipeline.reading import minutes
 from workers.console.access import Viewer, sees
 from workers.console.shell import page
@@ -47,6 +48,11 @@ class Search:
         """The address of this search, with `changes`."""
         facts = {"q": self.q, "since": self.since, "until": self.until, "sort": self.sort} | changes
         return f"{path}?{urlencode({name: value for name, value in facts.items() if value})}"
+
+    @property
+    def words(self) -> str:
+        """What is typed without the filters, which no alert can have. Raises QueryError."""
+        return split(self.q)[0]
 
     def narrowed(self, more: str) -> str:
         """The address of this search with a clause more."""
