@@ -325,6 +325,22 @@ def test_a_thousand_alerts_are_listed_by_fifties(desk):
     assert (first.text.count('scope="row"'), last.text.count('scope="row"')) == (50, 20)
 
 
+def test_a_page_beyond_the_last_is_the_last(desk):
+    desk.ports.stores.alerts.create([builders.alert("x", f"alert {number:03}") for number in range(60)])
+    for number in ("3", "99", "-1"):
+        assert "60 alerts" in desk.get(f"/alerts?number={number}").words
+    assert desk.get("/alerts?number=99").text.count('scope="row"') == 10
+
+
+def test_of_many_deleted_alerts_the_latest_are_shown_and_the_others_found_by_their_names(desk):
+    for number in range(25):
+        alert = saved(desk, name=f"alert {number:02}")
+        deeds.remove_alert(desk.ports, "ana@example.org", alert.id)
+    page = desk.get("/alerts")
+    assert (page.text.count("/restore"), "5 more, removed before these" in page.words) == (20, True)
+    assert [desk.get(f"/alerts?find=alert+{number:02}").text.count("/restore") for number in range(25)] == [1] * 25
+
+
 def test_an_empty_installation_says_what_to_do(desk):
     assert "Make the first one: type a word" in desk.get("/alerts").words
 

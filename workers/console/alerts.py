@@ -32,6 +32,8 @@ from workers.console.shell import Finished, page, seen
 from workers.console.times import times_of
 
 ON_A_PAGE = 50
+MOST_REMOVED = 20
+"""Removed alerts below the list, the latest; others are found by their names."""
 LATELY = 7
 """Days, with today, whose matches are counted in the list."""
 POLICIES = ("immediate", "hourly", "daily 08:00", "weekdays 08:00", "weekly mon 08:00")
@@ -76,7 +78,9 @@ def make_router(ports: Ports) -> APIRouter:
     @router.get("")
     def listed(request: Request, user: Viewer, done: Finished, find: str = "", number: int = 1) -> Response:
         found = [one for one in visible(ports, user) if find.casefold() in f"{one.name}\n{one.query}".casefold()]
-        first = (max(1, number) - 1) * ON_A_PAGE
+        number = max(1, min(number, -(-len(found) // ON_A_PAGE)))  # the last page is as far as it goes
+        first = (number - 1) * ON_A_PAGE
+        gone = [one for one in removed(ports, user) if find.casefold() in one.alert.name.casefold()]
         shown = found[first : first + ON_A_PAGE]
         return page(
             request,
@@ -85,7 +89,8 @@ def make_router(ports: Ports) -> APIRouter:
             count=len(found),
             counts=_lately(ports, shown),
             lately=LATELY,
-            removed=removed(ports, user),
+            removed=gone[:MOST_REMOVED],
+            more_removed=len(gone[MOST_REMOVED:]),
             find=find,
             done=done.said(DONE),
             before=_page_link(find, number - 1) if first else "",
