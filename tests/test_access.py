@@ -287,6 +287,26 @@ def test_an_administrator_invites_changes_and_removes_and_the_log_says_so(office
     assert "argon2" not in log
 
 
+def test_the_audit_log_is_read_to_its_beginning(office, monkeypatch):
+    monkeypatch.setattr("workers.console.users.SHOWN", 2)
+    office.user(ROOT, Role.ADMINISTRATOR)
+    for number in range(5):
+        office.user(f"user{number}@example.org", Role.VIEWER)
+    browser, path, found = office.signed_in(ROOT), "/users/audit", []
+    while path:
+        page = browser.get(path)
+        found += page.tree.xpath("//tbody/tr/th/text()")
+        path = next(iter(page.tree.xpath("//a[@rel='next']/@href")), "")
+    assert len(found) == office.ports.stores.audits.count() > 5
+    assert found == [f"{one.did}: {one.about}" for one in audits(office.ports)]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/sign-in", "/static/console.css", "/api/v1/openapi.json", "/nowhere"])
+def test_who_asks_for_the_head_alone_gets_what_a_page_would_have(office, path):
+    whole, head = (office.stranger()._go(method, path, b"", {}) for method in ("GET", "HEAD"))
+    assert (head.status, head.text, head.headers["Content-Type"]) == (whole.status, "", whole.headers["Content-Type"])
+
+
 def test_the_last_administrator_stays_and_is_told_why(office):
     root = office.user(ROOT, Role.ADMINISTRATOR)
     browser = office.signed_in(ROOT)

@@ -32,7 +32,7 @@ from workers.console import (
 )
 from workers.console.api.bodies import MOST_BYTES
 from workers.console.forms import checked_form
-from workers.console.root import Under
+from workers.console.root import Heads, Under
 from workers.console.throttle import Throttle
 from workers.console.windows import Windows
 
@@ -52,6 +52,7 @@ def make_app(
     app.state.recognise = recognise or sessions.recogniser(ports)
     root = urlsplit(ports.settings.public_url).path.rstrip("/")
     app.add_middleware(Under, root=root)
+    app.add_middleware(Heads)
     refusals.install(app, root)
     app.include_router(health.make_router(ports))
     app.include_router(metrics.make_router(ports))

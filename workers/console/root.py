@@ -1,4 +1,4 @@
-"""Where the console stands: at the root of its host, or under the path of `public_url` behind a proxy."""
+"""Where the console stands, at the root of its host or under the path of `public_url` behind a proxy; and HEAD."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ class Under:
     def _whole(self, scope: Scope) -> Any:
         path = scope["path"]
         return path if f"{path}/".startswith(f"{self._root}/") else self._root + path
+
+
+class Heads:
+    """HEAD is answered as GET, whose body the server leaves out (RFC 9110, 9.3.2): whoever watches us asks so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
 
 
 def root_of(request: Request) -> str:
