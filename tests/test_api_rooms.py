@@ -214,6 +214,51 @@ def test_what_an_edit_of_a_query_gains_and_loses_is_told(api, clock):
     assert (found["kept"], found["number_gained"], found["lost"][0]["title"]) == (0, 1, "Kursk")
 
 
+def test_other_spellings_are_left_out_of_what_an_edit_gains_where_the_alert_has_none(api, clock):
+    api.ports.stores.stories.put([builders.story("a", title="The defence", published=clock.now())])
+    gained = {
+        variants: api.ask("GET", "/queries/difference", old="sumy", new="defense", variants=variants).body
+        for variants in ("true", "false")
+    }
+    assert {variants: one["number_gained"] for variants, one in gained.items()} == {"true": 1, "false": 0}
+
+
+def test_a_preview_says_how_many_mails_a_policy_makes_of_stories_and_their_copies(api, clock):
+    first = builders.story("a", title="Kursk", published=clock.now() - timedelta(minutes=2))
+    copy = builders.story("b", title="Kursk", copy_of=first.id, published=clock.now() - timedelta(minutes=1))
+    api.ports.stores.stories.put([first, copy])
+    for asked, mails in (({}, 1), ({"copies": "true"}, 2), ({"copies": "true", "policy": "daily 08:00"}, 1)):
+        told = api.ask("GET", "/queries/preview", q="kursk", **asked).body
+        assert (told["stories"], round(told["mails_per_day"] * 30)) == (2, mails)
+    assert api.ask("GET", "/queries/preview", q="kursk", policy="now and then").problem == "bad-input"
+
+
+def test_stories_are_counted_by_what_they_have_and_the_most_relevant_come_first(api, clock):
+    stories = [
+        builders.story("a", title="Kursk, Kursk", site="One", language="en", published=clock.now() - timedelta(days=2)),
+        builders.story("b", title="Sumy", body="Kursk.", site="Two", language="ru", published=clock.now()),
+    ]
+    api.ports.stores.stories.put(stories)
+    found = api.ask("GET", "/stories", q="kursk", sort="relevance").body
+    assert ([one["title"] for one in found["stories"]], found["next"]) == (["Kursk, Kursk", "Sumy"], "")
+    counted = api.ask("GET", "/stories/facets", q="kursk").body
+    assert (counted["outlets"], counted["languages"]) == ({"One": 1, "Two": 1}, {"en": 1, "ru": 1})
+    assert (counted["stories"], len(counted["days"]), counted["counted_since"]) == (2, 2, None)
+
+
+def test_feeds_are_found_by_a_text_and_counted_by_their_health(api):
+    secret = builders.feed("b", url="https://b.example/feed?key=s3cret", state=FeedState.PAUSED)
+    api.ports.stores.feeds.create([builders.feed("a", title="The World", tags=("Press",)), secret])
+    viewer = api.token_of(ANA, Role.VIEWER)
+
+    def found(text: str, token: str) -> int:
+        return len(api.ask("GET", "/feeds", text=text, token=token).body["feeds"])
+
+    assert [found(text, viewer) for text in ("WORLD", "press", "example", "s3cret", "nowhere")] == [1, 1, 2, 0, 0]
+    assert found("s3cret", api.token) == 1
+    assert sum(api.ask("GET", "/feeds/counts").body["health"].values()) == 2
+
+
 # -- quarantine and the ledger
 
 

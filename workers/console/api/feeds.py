@@ -17,6 +17,7 @@ from pipeline.flow.feeds.adding import found_at
 from pipeline.flow.feeds.check import cure_of, look_over, successor
 from pipeline.flow.feeds.discover import Site
 from pipeline.flow.feeds.manage import NewFeed, feed_id, find_feed, known_feeds, refuse_known
+from pipeline.flow.feeds.overview import overview
 from pipeline.health import FeedHealth, health_of
 from pipeline.model import Feed, FeedState, Pages, Scope
 from pipeline.polls import Polled, polls
@@ -62,6 +63,12 @@ class FeedPage(BaseModel):
 
     feeds: list[FeedOut]
     next: str = Field(description="The cursor of the next page; empty where this is the last")
+
+
+class Counts(BaseModel):
+    """How many feeds there are."""
+
+    health: dict[str, int] = Field(description="By how they are; none is left out")
 
 
 class PolledOut(BaseModel):
@@ -126,10 +133,18 @@ def make_router(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) ->
 
     @router.get("")
     def list_feeds(
-        caller: Reader, health: FeedHealth | None = None, cursor: paging.Cursor = "", limit: paging.Limit = 50
+        caller: Reader,
+        health: FeedHealth | None = None,
+        text: Annotated[str, Query(max_length=500, description="In the address, the title or a tag, in any case")] = "",
+        cursor: paging.Cursor = "",
+        limit: paging.Limit = 50,
     ) -> FeedPage:
         now = ports.clock.now()
-        feeds = (one for one in ports.stores.feeds.all() if health in (None, health_of(one, now).state))
+        feeds = (
+            one
+            for one in ports.stores.feeds.all()
+            if health in (None, health_of(one, now).state) and text.casefold() in _said(caller, one)
+        )
         found, following = paging.by_id(feeds, cursor, limit)
         return FeedPage(feeds=[_told(caller, _out(one, now)) for one in found], next=following)
 
@@ -149,6 +164,10 @@ def make_router(ports: Ports, queue_entries: Callable[[Sequence[str]], None]) ->
 
 
 def _add_one(router: APIRouter, ports: Ports) -> None:
+    @router.get("/counts")
+    def count_feeds(_: Reader) -> Counts:
+        return Counts(health=overview(ports).health)
+
     @router.get("/discover")
     def discover_feeds(_: Operator, url: Annotated[str, Query(max_length=2_000)]) -> Discovered:
         """The feed at an address, or those of the site there, the best first. Nothing is kept."""
@@ -233,6 +252,12 @@ def _told(caller: Caller, out: Told) -> Told:
         return out
     texts = {name: without_secrets(value) for name, value in out if type(value) is str}
     return out.model_copy(update=texts)
+
+
+def _said(caller: Caller, feed: Feed) -> str:
+    """What is looked through for a text. A key that is not told can't be guessed letter by letter either."""
+    address = feed.url if caller.may(Scope.OPERATE) else without_secrets(feed.url)
+    return "\n".join((address, feed.title, *feed.tags)).casefold()
 
 
 def _polled(one: Polled) -> PolledOut:

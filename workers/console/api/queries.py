@@ -11,16 +11,27 @@ from pydantic import BaseModel, Field
 from pipeline.deliver.render import in_text
 from pipeline.flow.alerts.history import EXAMPLES, concerns, difference, trial
 from pipeline.flow.alerts.language import understood
+from pipeline.flow.alerts.manage import MOST_THROTTLE
+from pipeline.flow.alerts.preview import preview
 from pipeline.model import Story
 from pipeline.ports import Ports
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
 from pipeline.query.syntax import leaves
 from pipeline.query.variants import spellings
-from workers.console.api.callers import Reader
+from workers.console.api.callers import Caller, Reader
+from workers.console.times import times_of
 
 QueryText = Annotated[str, Query(max_length=10_000, description="In the language of alerts (docs/query.md)")]
 WithVariants = Annotated[bool, Query(description="Look for other spellings of the words too")]
+
+
+class Mailed(BaseModel):
+    """How an alert would mail what its query finds."""
+
+    copies: bool = Field(default=False, description="Every copy of a story, not only the first")
+    policy: Annotated[str, Field(max_length=200)] = "immediate"
+    throttle: Annotated[int, Field(ge=0, le=MOST_THROTTLE)] = 0
 
 
 class Clause(BaseModel):
@@ -59,6 +70,7 @@ class Preview(BaseModel):
     per_day: float
     by_day: dict[str, int]
     by_site: dict[str, int]
+    mails_per_day: float = Field(description="For each recipient under that policy, in the caller's zone: of 30 days")
     examples: list[ExampleOut]
 
 
@@ -103,7 +115,11 @@ def make_router(ports: Ports) -> APIRouter:
 
     @router.get("/preview")
     def preview_query(
-        _: Reader, q: QueryText, variants: WithVariants = True, days: Annotated[int, Query(ge=1, le=90)] = 30
+        caller: Reader,
+        q: QueryText,
+        asked: Annotated[Mailed, Query()],
+        variants: WithVariants = True,
+        days: Annotated[int, Query(ge=1, le=90)] = 30,
     ) -> Preview:
         meant = understood(ports, q, variants=variants)
         outcome = trial(ports, meant, ports.clock.now() - timedelta(days=days))
@@ -119,6 +135,7 @@ def make_router(ports: Ports) -> APIRouter:
             per_day=outcome.per_day,
             by_day=dict(sorted(outcome.by_day.items())),
             by_site=dict(outcome.by_site.most_common()),
+            mails_per_day=_mails_a_day(ports, caller, q, asked, variants=variants),
             examples=examples,
         )
 
@@ -127,11 +144,13 @@ def make_router(ports: Ports) -> APIRouter:
         _: Reader,
         old: QueryText,
         new: QueryText,
+        variants: WithVariants = True,
         days: Annotated[int, Query(ge=1, le=90)] = 30,
     ) -> DifferenceOut:
         """What an alert would gain and lose if its query became another."""
         since = ports.clock.now() - timedelta(days=days)
-        found = difference(ports, understood(ports, old), understood(ports, new), since)
+        before, after = (understood(ports, one, variants=variants) for one in (old, new))
+        found = difference(ports, before, after, since)
         return DifferenceOut(
             kept=found.kept,
             gained=[_named(one) for one in found.added[:EXAMPLES]],
@@ -141,6 +160,12 @@ def make_router(ports: Ports) -> APIRouter:
         )
 
     return router
+
+
+def _mails_a_day(ports: Ports, caller: Caller, q: str, asked: Mailed, *, variants: bool) -> float:
+    """As the console's editor has it. Raises BadInput for a policy that can't be read."""
+    found = preview(ports, q, variants=variants, copies=asked.copies)
+    return found.mails_a_day(asked.policy, asked.throttle, times_of(ports, caller.user).zone.key)
 
 
 def _named(story: Story) -> StoryNamed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ from pipeline.errors import BadInput
 from pipeline.flow.alerts.language import understood
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.stories import export
-from pipeline.flow.stories.browse import find_story, fired_on
+from pipeline.flow.stories.browse import asked, browse, find_story, fired_on, most_relevant
 from pipeline.flow.stories.related import related
 from pipeline.flow.stories.search import evidence, search
 from pipeline.model import Alert, Delivery, DeliveryState, Revision, Story
@@ -30,6 +30,11 @@ from workers.console.api import paging
 from workers.console.api.callers import Reader
 from workers.console.api.queries import QueryText
 
+MOST_NAMES = 200
+"""Of those that the stories found name, the most frequent."""
+Since = Annotated[datetime | None, Query(description="Published at or after")]
+Until = Annotated[datetime | None, Query(description="Published before")]
+Order = Annotated[Literal["time", "relevance"], Query(description="relevance: the best 50, on one page")]
 _TICK = timedelta(milliseconds=1)
 """As finely as both engines tell moments apart: of one tick, stories come in the order of their ids."""
 
@@ -109,6 +114,17 @@ class FiredAlerts(BaseModel):
     alerts: list[FiredOut]
 
 
+class FacetsOut(BaseModel):
+    """How many of the stories found have which outlet, language, name and day (of UTC)."""
+
+    stories: int
+    outlets: dict[str, int]
+    languages: dict[str, int]
+    names: dict[str, int]
+    days: dict[str, int]
+    counted_since: datetime | None = Field(description="Only those published after it were counted; null: all")
+
+
 class StoryPage(BaseModel):
     """Stories, latest published first."""
 
@@ -124,11 +140,16 @@ def make_router(ports: Ports) -> APIRouter:
     def search_stories(
         _: Reader,
         q: QueryText,
-        since: Annotated[datetime | None, Query(description="Published at or after")] = None,
-        until: Annotated[datetime | None, Query(description="Published before")] = None,
+        since: Since = None,
+        until: Until = None,
+        sort: Order = "time",
         cursor: paging.Cursor = "",
         limit: paging.Limit = 50,
     ) -> StoryPage:
+        if sort == "relevance":
+            what = asked(ports, q, _aware(since), _aware(until))
+            best = [one.story for one in most_relevant(ports, what).found[:limit]]
+            return StoryPage(stories=[_found(what.query, one) for one in best], next="")
         typed, filters = split(q)
         meant = understood(ports, typed)
         last = _read(cursor)
@@ -139,6 +160,19 @@ def make_router(ports: Ports) -> APIRouter:
         stories = _after(search(ports, meant, where, outlets=filters.outlets), last)
         found, following = cursors.page(stories, limit, _place)
         return StoryPage(stories=[_found(meant, one) for one in found], next=following)
+
+    @router.get("/facets")
+    def count_facets(_: Reader, q: QueryText, since: Since = None, until: Until = None) -> FacetsOut:
+        browsed = browse(ports, asked(ports, q, _aware(since), _aware(until)))
+        counted = browsed.facets
+        return FacetsOut(
+            stories=counted.stories,
+            outlets=dict(counted.site.most_common()),
+            languages=dict(counted.language.most_common()),
+            names=dict(counted.entity.most_common(MOST_NAMES)),
+            days=dict(sorted(counted.day.items())),
+            counted_since=browsed.counted_since,
+        )
 
     @router.get("/{story_id}")
     def get_story(story_id: str, _: Reader) -> Whole:
