@@ -64,6 +64,8 @@ class Server:
             raise DeliveryUnavailable(address, "451 later")
         if fault == "5xx":
             raise DeliveryRefused(address, "554 no")
+        if fault == "ours":
+            raise ValueError("a fault of ours, at whatever point")
         if fault == "lost":
             raise DeliveryUnavailable(address, "connection lost", uncertain=True)
         text = message.get_body(("plain",))

@@ -33,7 +33,7 @@ RECIPIENTS = (
     {"zone": "America/New_York"},
     {"zone": "Asia/Kolkata", "policy": "hourly", "quiet": "13:00-15:00"},
 )
-LOSSES = ("lost", "taken, and lost", "dies before", "dies after")
+LOSSES = ("ours", "lost", "taken, and lost", "dies before", "dies after")
 FAULTS = (*([""] * 6), "4xx", "5xx", *LOSSES)
 """Mostly none: where nothing goes out nothing can be too much."""
 alerts = st.sampled_from([0, 1, 1, 2, 2, 3, 3, 4])  # those that are throttled twice as often

@@ -134,6 +134,40 @@ def test_what_a_server_took_for_certain_not_goes_with_what_has_come_since(desk, 
     assert len(postbox.mails) == 1
 
 
+def test_a_mail_that_meets_a_fault_of_ours_is_tried_again_by_itself_and_others_go_on_without_it(tmp_path):
+    stores = sqlite.open_stores(str(tmp_path / "store.db"))
+    stores.prepare()
+    desk = open_desk(stores, Clock().now())
+    desk.know(builders.recipient("analyst@example.org"))
+    watch(desk, "analyst@example.org")
+    desk.server.fault = "ours"
+    found = told(desk)
+    assert (found.state, found.repeated) == (DeliveryState.PENDING, True)
+    assert "ValueError: a fault of ours" in found.history[-1].note
+    desk.server.fault = ""
+    (alert,) = desk.alerts.values()
+    desk.match(alert)
+    desk.clock.turn(60)
+    desk.work()
+    assert [one.state for one in desk.rows()] == [DeliveryState.SENT] * 2
+    assert len({one.mail_id for one in desk.rows()}) == 2
+    stores.close()
+
+
+def test_a_fault_of_ours_that_lasts_for_a_day_fails_the_mail(tmp_path):
+    stores = sqlite.open_stores(str(tmp_path / "store.db"))
+    stores.prepare()
+    desk = open_desk(stores, Clock().now())
+    desk.know(builders.recipient("analyst@example.org"))
+    watch(desk, "analyst@example.org")
+    desk.server.fault = "ours"
+    assert told(desk).state is DeliveryState.PENDING
+    desk.pass_time(timedelta(hours=27), timedelta(hours=1))
+    assert row(desk).state is DeliveryState.FAILED
+    assert row(desk).reason.startswith("given up after a day: ValueError")
+    stores.close()
+
+
 def test_a_message_that_is_refused_for_good_has_failed_with_the_servers_words(desk, postbox):
     postbox.answer = "554 looks like spam"
     found = told(desk)

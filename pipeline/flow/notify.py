@@ -249,9 +249,7 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
         with ports.observer.stage(Stage.DELIVER, mail=deliveries[0].mail_id):
             taken = send(ports, items, recipient, notes)
     except DeliveryUnavailable as error:
-        now = ports.clock.now()
-        until = decide.next_try(deliveries, now)
-        return [decide.postponed(one, error.answer, now, until=until, uncertain=error.uncertain) for one in deliveries]
+        return _postponed(ports, deliveries, error.answer, uncertain=error.uncertain)
     except DeliveryRefused as error:
         turn.refusals.append(error.answer)
         bounced(ports, recipient, error.answer)
@@ -259,13 +257,21 @@ def _answered(turn: _Turn, items: Sequence[Item]) -> list[Delivery]:
     except BadInput as error:
         return [decide.failed(one, str(error), ports.clock.now()) for one in deliveries]
     except Exception as error:
-        # A template or an address that fails is this mail's own trouble: recorded, and the rest goes on.
+        # A fault of ours, which a fix or a setting may mend within the day: until then it is tried again. Nobody knows
+        # how far the mail came; as one that may have been taken it stays by itself, and the rest goes on without it.
         log.exception("deliver: a mail failed", extra={"mail": deliveries[0].mail_id})
-        return [decide.failed(one, f"{type(error).__name__}: {error}", ports.clock.now()) for one in deliveries]
+        return _postponed(ports, deliveries, f"{type(error).__name__}: {error}", uncertain=True)
     if recipient.bounces or turn.refusals:
         turn.refusals.clear()
         bounced(ports, recipient, "")
     return [decide.sent(one, taken.answer, taken.message_id, ports.clock.now()) for one in deliveries]
+
+
+def _postponed(ports: Ports, mail: Sequence[Delivery], why: str, *, uncertain: bool) -> list[Delivery]:
+    """The deliveries of one mail, to be tried again together."""
+    now = ports.clock.now()
+    until = decide.next_try(mail, now)
+    return [decide.postponed(one, why, now, until=until, uncertain=uncertain) for one in mail]
 
 
 def _notes(found: Mapping[str, Coverage], recipient: Recipient, now: datetime) -> list[str]:
