@@ -29,6 +29,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 
+def without_secrets(text: str) -> str:
+    """An address without the password in it, and without what its query says (where brokers take passwords too)."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        return text
+    place, _, query = rest.partition("?")
+    if "@" in query:  # a password with a question mark in it, for all we know
+        return f"{scheme}://…"
+    user, at, host = place.rpartition("@")
+    shown = f"{user.partition(':')[0]}:…@{host}" if at and ":" in user else place
+    return f"{scheme}://{shown}" + ("?…" if query else "")
+
+
 class WirewatchError(Exception):
     """Base of all: `str(error)` is a line for a person."""
 
@@ -49,11 +62,12 @@ class BrokerUnavailable(WirewatchError):
 
 
 class SettingError(WirewatchError):
-    """A setting that can't be used."""
+    """A setting that can't be used. Of an address it tells no password."""
 
     def __init__(self, name: str, value: str, cure: str) -> None:
-        super().__init__(f"WIREWATCH_{name.upper()}={value!r} can't be used: {cure}")
-        self.name, self.value, self.cure = name, value, cure
+        shown = without_secrets(value)
+        super().__init__(f"WIREWATCH_{name.upper()}={shown!r} can't be used: {cure}")
+        self.name, self.value, self.cure = name, shown, cure
 
 
 class BadInput(WirewatchError):

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from pipeline.errors import SettingError
+from pipeline.errors import SettingError, without_secrets
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -27,14 +27,45 @@ def _plain(text: str) -> str:
     return text.strip()
 
 
+SERVED = frozenset({"http", "https", "redis", "rediss", "smtp", "smtps"})
+"""Schemes of addresses that name a server; the others name a file or a folder, or nothing."""
+
+
 def _address_of(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if urlsplit(text).scheme not in schemes:
+        address = text.strip()
+        parts = urlsplit(address)
+        if parts.scheme not in schemes:
             wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
             raise ValueError(f"give {wanted}")
-        return text.strip()
+        if parts.scheme in SERVED:
+            _check_server(parts)
+        return address
 
     return parse
+
+
+def _check_server(parts: SplitResult) -> None:
+    """Raise ValueError where an address names no server that can be asked."""
+    if not parts.hostname:
+        raise ValueError(f"name a server: {parts.scheme}://host.example.org")
+    if not _has_usable_port(parts):
+        raise ValueError("its port must be a number from 1 to 65535; write %23, %2F, %3F for # / ? in a password")
+    if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"(/[0-9]*)?", parts.path):
+        raise ValueError(f"give the database by its number: {parts.scheme}://host:6379/0")
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:  # no number, or none of a port
+        return False
+
+
+def _index_prefix(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,99}", text.strip()):
+        raise ValueError("give lower-case letters and digits, with - _ . between, as Elasticsearch names its indices")
+    return text.strip()
 
 
 def _callback(text: str) -> str:
@@ -174,7 +205,7 @@ class Settings:
     store_ca: str = _setting(
         "", _plain, "file of the authority that vouches for https://… of Elasticsearch; empty for the public ones"
     )
-    store_prefix: str = _setting("wirewatch", _plain, "what the names of Elasticsearch indices begin with")
+    store_prefix: str = _setting("wirewatch", _index_prefix, "what the names of Elasticsearch indices begin with")
     store_shards: int = _setting(
         "1",
         _count(1, 1024),
@@ -345,9 +376,29 @@ def load(environment: Mapping[str, str] | None = None, config: Path | None = Non
     for name in secrets:
         _take_from_file(name, given)
     for name in given.keys() - names:
-        raise SettingError(name, given[name], "there is no such setting: see docs/settings.md")
+        # A secret may stand under a name that was mistyped.
+        raise SettingError(name, "…", "there is no such setting: see docs/settings.md")
     data = given.get("data", "data")
-    return Settings(**{item.name: _parse(item, given, data) for item in fields(Settings)})
+    made = Settings(**{item.name: _parse(item, given, data) for item in fields(Settings)})
+    _check_together(made)
+    return made
+
+
+TASK_PART = 0.9
+"""Of a lease, after which the process of a task is ended, so that no lease runs out under work that goes on."""
+
+
+def _check_together(made: Settings) -> None:
+    """Raise SettingError for what can be used alone, and not beside the others."""
+    if made.poll_floor > made.poll_ceiling:
+        cure = f"give no more than WIREWATCH_POLL_CEILING, which is {made.poll_ceiling:g}, or set that too"
+        raise SettingError("poll_floor", f"{made.poll_floor:g}", cure)
+    if made.lease * TASK_PART <= made.extract_timeout:
+        cure = (
+            f"a task is ended at {TASK_PART:g} of it, and one page may take WIREWATCH_EXTRACT_TIMEOUT, "
+            f"{made.extract_timeout:g} s: give more than {made.extract_timeout / TASK_PART:.0f}, better 120"
+        )
+        raise SettingError("lease", f"{made.lease:g}", cure)
 
 
 def changed(settings: Settings, **given: str) -> Settings:
@@ -429,18 +480,7 @@ def _in_force(item: Any, value: object, data: str) -> InForce:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return _without_secrets(f"{value:g}" if isinstance(value, float) else str(value))
-
-
-def _without_secrets(text: str) -> str:
-    """An address without the password in it, and without what its query says (where brokers take passwords too)."""
-    scheme, found, rest = text.partition("://")
-    if not found:
-        return text
-    place, _, query = rest.partition("?")
-    user, at, host = place.rpartition("@")
-    shown = f"{user.partition(':')[0]}:…@{host}" if at and ":" in user else place
-    return f"{scheme}://{shown}" + ("?…" if query else "")
+    return without_secrets(f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def table() -> str:

@@ -117,6 +117,31 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(wirewatch):
     assert "no such setting" in said(wirewatch("status", code=2, leese="1"))
 
 
+NOWHERE = [
+    (("status",), {"store": "http://h:abc"}, "WIREWATCH_STORE='http://h:abc'"),
+    (("migrate", "--from", "http://h:abc", "--to", "http://i"), {}, "WIREWATCH_STORE='http://h:abc'"),
+    (("once",), {"broker": "redis://h/xx"}, "WIREWATCH_BROKER='redis://h/xx'"),
+    (("--data", "/etc/passwd", "setup"), {}, "set WIREWATCH_DATA"),
+    (("--data", "/proc/nothing", "up"), {"console_port": "0"}, "set WIREWATCH_DATA"),
+    (("setup",), {"mail": "maildir:////etc/passwd/mail"}, "WIREWATCH_MAIL="),
+    (("console",), {"console_host": "nobody.invalid"}, "WIREWATCH_CONSOLE_HOST='nobody.invalid'"),
+    (("up",), {"console_host": "192.0.2.1"}, "WIREWATCH_CONSOLE_HOST='192.0.2.1'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "settings", "reason"), NOWHERE)
+def test_an_address_or_a_folder_that_cant_be_used_is_one_line_and_exit_code_2(wirewatch, arguments, settings, reason):
+    if "console" in arguments:
+        wirewatch("setup")
+    assert reason in said(wirewatch(*arguments, code=2, **settings))
+
+
+def test_no_command_prints_the_password_of_an_address(wirewatch):
+    done = wirewatch("backup", "all.wwb", code=2, store="http://me:hunter2@127.0.0.1:x")
+    assert "me:…@127.0.0.1" in said(done)
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 def test_a_store_that_is_not_there_is_one_line_and_exit_code_1(wirewatch):
     line = said(wirewatch("status", code=1, store="http://127.0.0.1:9"))
     assert "127.0.0.1:9 does not answer" in line

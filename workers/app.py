@@ -6,7 +6,9 @@ that harmless, and the sweep names again what no message names any more. The bou
 - a task is ended after nine tenths of `lease`, so a lease never runs out under work that is still going on
   (the threads pool has no time limits: there the extractor, the fetcher and the mailer have their own);
 - work of a killed worker is taken up again after at most `lease` + `sweep_every` seconds;
-- Redis hands an unacknowledged message out again after `lease` + 60 seconds, later than any task lasts.
+- Redis hands an unacknowledged message out again after `lease` + 60 seconds, later than these tasks last;
+- a watchdog alone may look for an hour (`tasks.WATCH_SECONDS`), under a lease as long: who gets its message a second
+  time meanwhile finds by that lease that somebody is at it, and leaves it.
 """
 
 from __future__ import annotations
@@ -22,15 +24,11 @@ from celery.signals import beat_init, setup_logging, task_failure, worker_init, 
 
 from pipeline.adapters.redis_address import redis_address
 from pipeline.errors import WirewatchError
-from pipeline.settings import Settings
+from pipeline.settings import TASK_PART, Settings
 from workers import bootstrap
 from workers.metrics import serve as metrics
 from workers.metrics import timing
 from workers.turns import BACKFILL
-
-LIMIT_PART = 0.9
-"""Of a lease, after which the process of a task is ended. There is no soft limit before it: Celery raises that as an
-exception wherever the task happens to be, and it was taken for an error of the page or the mail that was in hand."""
 
 IN_MEMORY = "memory://localhost/"
 """`memory://`, with a host, which kombu misses aloud."""
@@ -84,7 +82,9 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
-        "task_time_limit": settings.lease * LIMIT_PART,
+        # No soft limit before it: Celery raises that as an exception wherever the task happens to be, and it was taken
+        # for an error of the page or the mail that was in hand.
+        "task_time_limit": settings.lease * TASK_PART,
         "task_create_missing_queues": True,
         "task_default_queue": "sweep",
         "task_routes": {f"wirewatch.{task}": {"queue": queue} for task, queue in ROUTES.items()},

@@ -255,5 +255,9 @@ def _path_of(name: str, address: str) -> str:
         scheme = parts.scheme
         raise SettingError(name, address, f"give {scheme}:///FOLDER/FILE with three slashes before the path")
     path = Path("/" + parts.path.lstrip("/"))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        cure = f"{path.parent} can't be made ({error.strerror}): set WIREWATCH_DATA, or this, to a folder that can"
+        raise SettingError(name, address, cure) from None
     return str(path)

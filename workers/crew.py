@@ -23,7 +23,7 @@ from pebble import ProcessExpired, ProcessPool
 from pipeline import flow
 from pipeline.flow.ingest import IngestReport
 from pipeline.ports import Ports
-from pipeline.settings import Settings
+from pipeline.settings import TASK_PART, Settings
 from workers import bootstrap
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ WORTH_IT = 100
 """Entries that must wait for others to be started: fewer are not worth the second and the memory that they take."""
 TASKS_PER_PROCESS = 5_000
 """A process is replaced after so many batches, whatever its libraries have leaked by then."""
-PART_OF_LEASE = 0.9
-"""When a batch is ended: before others may take its entries."""
 ARENAS = 2
 """Heaps of a process whose threads poll. By itself glibc makes up to eight a core, and what one thread has freed is of
 no use to another: with two, the process held 10 MB less, as fast."""
@@ -74,7 +72,7 @@ class Crew:
                 self._waiting -= 1
 
     def _by(self, pool: ProcessPool, entry_ids: Sequence[str]) -> IngestReport:
-        limit = self._ports.settings.lease * PART_OF_LEASE
+        limit = self._ports.settings.lease * TASK_PART  # before others may take its entries
         try:
             report: IngestReport = pool.schedule(_ingest, args=(list(entry_ids),), timeout=limit).result()
         except FutureTimeout:

@@ -20,7 +20,7 @@ INGEST_BATCH = 10
 NOTIFY_BATCH = 50
 WATCH_SECONDS = LONGEST.total_seconds()
 NOTIFY_PART = 0.4
-"""Of a lease, in which mails are begun: well before its process is ended (app.LIMIT_PART) with a mail in hand."""
+"""Of a lease, in which mails are begun: well before its process is ended (settings.TASK_PART) with a mail in hand."""
 
 
 @app.task(name="wirewatch.poll", throws=(WirewatchError,))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-from pipeline.errors import DeliveryRefused, DeliveryUnavailable, SettingError
+from pipeline.errors import DeliveryRefused, DeliveryUnavailable
 from pipeline.settings import Settings
 
 PERMANENT = 500
@@ -24,8 +24,6 @@ class SmtpMailer:
 
     def __init__(self, settings: Settings) -> None:
         self._address = urlsplit(settings.mail)
-        if not self._address.hostname:
-            raise SettingError("mail", settings.mail, "name a server: smtp://mail.example.org:25")
         self._password = settings.mail_password or unquote(self._address.password or "")
         self._timeout = settings.mail_timeout
         self._lock = threading.Lock()

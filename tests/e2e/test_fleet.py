@@ -42,6 +42,7 @@ def settings(elasticsearch_url: str, redis_url: str, postbox: Postbox) -> dict[s
         "poll_ceiling": "2",
         "sweep_every": str(SWEEP),
         "lease": str(LEASE),
+        "extract_timeout": "5",
         "pages": "always",
     }
 

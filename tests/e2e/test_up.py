@@ -71,6 +71,14 @@ def test_news_that_a_hub_pushes_are_mailed_within_seconds_long_before_the_next_p
     assert not any(callback.rpartition("/")[2] in fleet.logs() for _, callback in hub.subscribers)
 
 
+def test_it_says_where_mails_go_without_the_password(fleet):
+    fleet.environment["WIREWATCH_MAIL"] = "smtp://me:hunter2@127.0.0.1:9"
+    with up(fleet):
+        wait_until(lambda: "running; stop with Ctrl-C" in fleet.logs(), 30, "it runs")
+    assert "mail    smtp://me:…@127.0.0.1:9" in fleet.logs()
+    assert "hunter2" not in fleet.logs()
+
+
 def test_a_console_port_that_is_taken_is_said_at_once(fleet):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         fleet.environment["WIREWATCH_CONSOLE_PORT"] = str(taken.getsockname()[1])
@@ -99,7 +107,7 @@ def test_a_story_becomes_a_mail_within_seconds_and_none_more_after_a_restart(fle
 
 
 def test_a_process_killed_in_the_middle_takes_its_work_up_again(fleet, site):
-    fleet.environment["WIREWATCH_LEASE"] = "3"
+    fleet.environment |= {"WIREWATCH_LEASE": "3", "WIREWATCH_EXTRACT_TIMEOUT": "2"}
     fleet.wirewatch("alerts", "add", "kursk", "kursk", "--to", "analyst@example.org")
     feed = web.put_story(site, "one", "Two villages near Kursk were left in the night.")
     page = site.answers["/one"]

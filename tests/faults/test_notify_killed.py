@@ -47,6 +47,7 @@ class Shop:
             "data": str(folder / "data"),
             "mail": postbox.url,
             "lease": LEASE,
+            "extract_timeout": "1",
             "log_level": "ERROR",
             "store": store,
             "store_prefix": f"test-{os.getpid()}-{random.randrange(10**6)}",

@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 
 from pipeline.adapters import archive
-from pipeline.errors import BadInput, BrokenArchive, StoreError, StoreUnavailable
+from pipeline.errors import BadInput, BrokenArchive, StoreError, StoreUnavailable, without_secrets
 from pipeline.flow.operations import copying
 from pipeline.kept import Contents
 from pipeline.ports import Stores
@@ -37,7 +37,9 @@ def backup(file: str, *, as_json: bool) -> None:
     _check_source(ports.stores, "WIREWATCH_STORE and --data")
     with copying.contents(ports.stores) as found, _written(file) as out:
         if not any(found.at_most.values()):
-            raise BadInput(f"there is nothing in {ports.settings.store}: see WIREWATCH_STORE and --data")
+            raise BadInput(
+                f"there is nothing in {without_secrets(ports.settings.store)}: see WIREWATCH_STORE and --data"
+            )
         counts = dict.fromkeys(found.at_most, 0)
         progress = show.progress()
         for batch in copying.told(archive.write(out, found, ports.clock.now()), found.at_most, progress):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.adapters import watchlist
-from pipeline.errors import StoreUnavailable, WirewatchError
+from pipeline.errors import StoreUnavailable, WirewatchError, without_secrets
 from pipeline.flow.accounts.users import first_link
 from pipeline.flow.alerts import language
 from pipeline.flow.once import Round, once
@@ -148,8 +148,8 @@ def up(watch: Path | None, threads: int) -> None:
     metrics.expose(settings, Stock(ports))
     for line in made_ready(ports, watch):
         show.note(line)
-    show.note(f"store   {settings.store}")
-    show.note(f"mail    {settings.mail}")
+    show.note(f"store   {without_secrets(settings.store)}")
+    show.note(f"mail    {without_secrets(settings.mail)}")
     show.note(f"console {serve.address(listening)}")
     invite_first(ports, serve.address(listening))
     show.note("running; stop with Ctrl-C, look with `wirewatch status`")

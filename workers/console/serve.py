@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -22,6 +23,8 @@ from workers.tasks import queue_entries
 STOP_SECONDS = 10
 NICENESS = 10
 """Of the threads that make pages beside other work: where there is too little processor, news goes first."""
+NOT_HERE = frozenset({errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL})
+"""Errors of a host that this machine is not, or that nobody knows."""
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -30,6 +33,9 @@ def bound(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.console_host, settings.console_port), family=family)
     except OSError as error:
+        if error.errno in NOT_HERE:
+            cure = f"{error.strerror}: give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all it has"
+            raise SettingError("console_host", settings.console_host, cure) from None
         cure = f"{error.strerror}: choose another, or 0 for any free one"
         raise SettingError("console_port", str(settings.console_port), cure) from None
 
