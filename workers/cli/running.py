@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 watch_option = click.option(
     "--watch",
     type=click.Path(path_type=Path, file_okay=False),
-    envvar="WIREWATCH_WATCH",
     help="Folder with feeds.opml and alerts.toml to take in; what is known already is kept as it is.",
 )
 
