@@ -1,6 +1,6 @@
 # One image for every service; docker-compose.yml says which runs what.
-# To pin the base by its digest: docker-compose build --build-arg BASE=python:3.11-slim-bookworm@sha256:…
-ARG BASE=python:3.11-slim-bookworm
+# To pin the base by its digest: docker-compose build --build-arg BASE=python:3.11.15-slim-bookworm@sha256:…
+ARG BASE=python:3.11.15-slim-bookworm
 
 FROM ${BASE} AS build
 # Compiled files carry a hash in place of a time, and files one time for all: the same sources give the same bytes.
@@ -8,9 +8,11 @@ ARG SOURCE_DATE_EPOCH=1767225600
 ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 # Dependencies first: they change less often than the code, and this layer is kept when they do not.
-COPY requirements/run.txt requirements/run.txt
+# EXTRAS is empty, otel (for WIREWATCH_TRACES) or spacy (for WIREWATCH_ENTITIES=spacy:…): each has a lock of its own.
+ARG EXTRAS=
+COPY requirements/run*.txt requirements/
 RUN python -m venv --without-pip /opt/wirewatch \
- && pip --python /opt/wirewatch/bin/python install --quiet --require-hashes -r requirements/run.txt
+ && pip --python /opt/wirewatch/bin/python install --quiet --require-hashes -r "requirements/run${EXTRAS:+-$EXTRAS}.txt"
 COPY pyproject.toml README.md ./
 COPY pipeline pipeline
 COPY workers workers

@@ -58,6 +58,9 @@ format: .venv/installed-dev  ## put the code into its form
 lock: .venv/installed-dev  ## pin the newest allowed dependencies, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
+	@for extra in otel spacy; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --upgrade --extra $$extra -c requirements/run.txt pyproject.toml \
+	  requirements/build.in -o requirements/run-$$extra.txt || exit 1; done
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --upgrade --group dev -c requirements/run.txt -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

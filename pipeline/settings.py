@@ -399,6 +399,10 @@ def _check_together(made: Settings) -> None:
             f"{made.extract_timeout:g} s: give more than {made.extract_timeout / TASK_PART:.0f}, better 120"
         )
         raise SettingError("lease", f"{made.lease:g}", cure)
+    store = urlsplit(made.store)
+    if store.username and not (store.password or made.store_password or made.store_api_key):
+        cure = f"WIREWATCH_STORE names the user {store.username!r}: give their password (in .env for docker-compose: "
+        raise SettingError("store_password", "", f"{cure}copy .env.example and set ELASTIC_PASSWORD)")
 
 
 def changed(settings: Settings, **given: str) -> Settings:

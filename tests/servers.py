@@ -82,7 +82,7 @@ def redis() -> Iterator[str]:
         with redis_at(free_port()) as url:
             yield url
     else:
-        with container("redis:7-alpine", 6379) as (port, _):
+        with container("redis:7.4.11-alpine", 6379) as (port, _):
             wait_until(lambda: redis_answers(port), 30, "Redis answers")
             yield f"redis://127.0.0.1:{port}/0"
 

@@ -77,7 +77,7 @@ def test_a_password_in_an_address_that_cant_be_used_is_not_told(address):
 
 
 GOOD = [
-    ("store", "https://wire@elastic.example.org/behind/a/path"),
+    ("store", "https://elastic.example.org/behind/a/path"),
     ("store", "http://[::1]:9200"),
     ("store_prefix", "wire.watch_2-a"),
     ("broker", "redis://h"),
