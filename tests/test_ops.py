@@ -125,6 +125,24 @@ def test_promtool_takes_the_configuration_and_the_rules_fire_on_crafted_series_w
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_alarm_is_quiet_and_then_fires_in_a_test_of_promtool():
+    tests = yaml.safe_load((OPS / "alerts_test.yml").read_text())["tests"]
+    tried = [one for test in tests for one in test["alert_rule_test"]]
+    names = {rule["alert"] for rule in ALARMS}
+    assert {one["alertname"] for one in tried if one["exp_alerts"]} == names
+    assert {one["alertname"] for one in tried if not one["exp_alerts"]} == names
+
+
+def test_every_service_that_is_found_by_its_name_is_missed_when_it_is_gone():
+    (rule,) = [one for one in ALARMS if one["alert"] == "WirewatchServiceGone"]
+    (config,) = [
+        one for one in yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"] if "dns_sd_configs" in one
+    ]
+    assert [one["target_label"] for one in config["relabel_configs"]] == ["service"]
+    missed = {labels["service"] for name, labels in selectors(rule["expr"]) if name == "up"}
+    assert missed == {name for one in config["dns_sd_configs"] for name in one["names"]}
+
+
 def test_a_process_is_scraped_on_the_port_that_compose_gives_it():
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     scrapes = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
