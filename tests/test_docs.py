@@ -77,6 +77,12 @@ def test_every_command_that_the_docs_name_is_there_with_its_options(page, comman
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_test_that_the_docs_name_is_there(page):
+    for path in re.findall(r"`(tests/[^`\s:]+)", page.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), f"{page.name} names {path}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_to_a_file_of_ours_leads_to_it(page):
     for path in LINK.findall(page.read_text(encoding="utf-8")):
         if re.match(r"[a-z]+:", path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import ssl
 import sys
 from datetime import timedelta
@@ -78,6 +79,27 @@ def test_a_mail_goes_encrypted_and_with_a_login_where_the_server_asks_for_them(t
         assert postbox.encrypted
         assert postbox.logins == [("wirewatch", "secret")]
         desk.ports.mailer.close()
+
+
+def test_no_password_goes_over_the_network_to_a_server_that_offers_no_encryption(tmp_path):
+    with open_postbox(own_address()) as postbox:
+        url = postbox.url.replace("//", "//wirewatch@")
+        desk = desk_to(tmp_path, postbox, mail=url, mail_password="secret")
+        found = told(desk)
+        assert found.state is DeliveryState.PENDING
+        assert "no password is sent: use smtps://" in found.history[-1].note
+        assert postbox.logins == []
+        desk.ports.mailer.close()
+
+
+def own_address() -> str:
+    """An address of this machine by which others reach it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        try:
+            made.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            pytest.skip("this machine has no network")
+        return str(made.getsockname()[0])
 
 
 def test_a_login_that_is_refused_keeps_the_mail_for_later_and_is_not_held_against_the_recipient(tmp_path, monkeypatch):
