@@ -40,6 +40,7 @@ _ENTRY_END = re.compile(rb"</(?:\w+:)?(?:item|entry)>", re.IGNORECASE)
 _INERT = re.compile(rb"<!--|<!\[CDATA\[")
 # Of a comment the end that the first of feedparser's two parsers sees.
 _INERT_END = {b"<!--": re.compile(rb"--\s*>"), b"<![CDATA[": re.compile(rb"\]\]>")}
+_IN_WORDS = re.compile(r"[^\W\d_]{3}")
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html)", re.DOTALL | re.IGNORECASE)
 
 
@@ -205,11 +206,18 @@ def _enclosures(item: Any) -> Iterator[tuple[str, str, str]]:
 
 def _moment(item: Any, name: str) -> datetime | None:
     # Past `get`, which would give `published` where there is no `updated`.
-    return moment(str(dict.get(item, name, ""))) or _by_feedparser(dict.get(item, f"{name}_parsed"))
+    stated = str(dict.get(item, name, ""))
+    return moment(stated) or _by_feedparser(stated, dict.get(item, f"{name}_parsed"))
 
 
-def _by_feedparser(parsed: Any) -> datetime | None:
+def _by_feedparser(stated: str, parsed: Any) -> datetime | None:
+    """What feedparser makes of a date in words. Of one in figures it reads a part and makes up the rest.
+
+    It takes `2026/11/26 19:50` for 2026, and that for the first of the current month.
+    """
     if not isinstance(parsed, struct_time) or parsed.tm_year < LEAST_YEAR:
+        return None
+    if stated[:4].isdecimal() or not _IN_WORDS.search(stated) or f"{parsed.tm_year % 100:02}" not in stated:
         return None
     try:
         return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
