@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ParseError
 from pipeline.model import Enclosure
-from pipeline.parse import parse
+from pipeline.parse import parse, record
 from tests import web
 
 URL = "https://a.example/feed"
@@ -156,6 +156,15 @@ def test_enclosures_authors_and_categories_are_kept():
     assert entry.enclosures == (Enclosure(url="https://a.example/one.mp3", media_type="audio/mpeg", length=12),)
 
 
+def test_an_entry_with_a_great_many_keywords_is_read_with_the_first_of_them():
+    words = ",".join(f"word{number}" for number in range(5_000))
+    media = 'xmlns:media="http://search.yahoo.com/mrss/"'
+    item = f"<item><title>T</title><media:keywords {media}><![CDATA[{words}]]></media:keywords></item>"
+    (entry,) = parse(URL, rss(item), "").entries
+    assert entry.tags[:2] == ("word0", "word1")
+    assert len(entry.tags) == record.MAX_TAGS
+
+
 GOOGLE = "https://news.google.com/rss/articles/"
 
 
@@ -216,6 +225,16 @@ HOSTILE = {
     "deep and closed": b"<a>" * MEGA + b"</a>" * MEGA,
     "of one entry's categories": b"<item>" + b"<category>%d</category>" * 100_000 + b"</item>",
     "of one entry's keywords": b"<item><keywords>" + b"a," * MEGA + b"</keywords></item>",
+    "of keywords in a CDATA section": b"<item><media:keywords><![CDATA["
+    + b",".join(b"%d" % number for number in range(MEGA // 5))
+    + b"]]></media:keywords></item>",
+    "of keywords between references": b"<item><itunes:keywords>"
+    + b"&#44;".join(b"%d" % number for number in range(MEGA // 10))
+    + b"</itunes:keywords></item>",
+    "of entries with thousands of keywords": (
+        b"<item><media:keywords>" + b",".join(b"%d" % number for number in range(2_000)) + b"</media:keywords></item>"
+    )
+    * 200,
     "of open brackets": b"<" * 8 * MEGA,
     "of ampersands": b"&" * 8 * MEGA,
     "of doctypes": b"<!DOCTYPE " * MEGA,
@@ -340,7 +359,7 @@ import gzip, json, re, sys, time
 from contextlib import suppress
 from pathlib import Path
 from pipeline.errors import ParseError
-from pipeline.parse import parse
+from pipeline.parse import parse, record
 slowest = 0.0
 for name, expected in json.loads(Path(sys.argv[1], "expected.json").read_text()).items():
     body = Path(sys.argv[1], name).read_bytes()

@@ -110,6 +110,13 @@ def test_the_language_of_an_rss_1_document_is_that_of_its_entries_only():
     assert (quick.language, quick.entries[0].language) == ("", "de-CH")
 
 
+def test_categories_that_get_their_terms_from_a_text_are_compared_as_they_are_by_then():
+    labels = b'<category label="l"/><category label="l">Kursk</category><category label="l">Kursk</category>'
+    quick, thorough = both(URL, RSS.replace(b"<category>War</category>", labels))
+    assert quick == thorough
+    assert quick.entries[0].tags == ("Kursk",)
+
+
 @given(feedwriter.feeds())
 def test_a_document_is_read_as_the_parser_of_record_reads_it_or_handed_over(document):
     quick, thorough = both(URL, document)
