@@ -280,6 +280,32 @@ def test_a_text_about_entities_is_a_text():
     assert parse(URL, body, "").entries[0].title == "A"
 
 
+WIDE = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "utf-7", "cp037", "iso-2022-jp"]
+
+
+def in_encoding(name: str, text: bytes) -> bytes:
+    return f'<?xml version="1.0" encoding="{name}"?>{text.decode()}'.encode(name)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_document_is_guarded_in_whatever_encoding_it_comes(name):
+    bomb = '<!DOCTYPE rss [<!ENTITY a "bomb">]>' + rss("<item><title>one &a;</title></item>").decode()
+    parsed = parse(URL, in_encoding(name, bomb.encode()), "")
+    assert "bomb" not in parsed.entries[0].title
+    assert any("entities" in note for note in parsed.notes)
+    deep = rss("<item>" + "<a>" * 20_000 + "</a>" * 20_000 + "</item>")
+    with pytest.raises(ParseError, match="deep"):
+        parse(URL, in_encoding(name, deep), "")
+
+
+def test_a_large_feed_in_utf_16_is_read_whole_and_left_alone_when_it_asks_for_it():
+    item = "<item><title>Story</title><guid>%d</guid><description>" + "x" * 1_000 + "</description></item>"
+    hours = "<skipHours><hour>7</hour></skipHours>"
+    body = rss(hours + "".join(item % number for number in range(600)))
+    parsed = parse(URL, in_encoding("utf-16", body), "")
+    assert (len(parsed.entries), parsed.skip_hours, parsed.notes) == (600, (7,), ())
+
+
 def test_json_feed_is_read():
     body = json.dumps(
         {

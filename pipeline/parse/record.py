@@ -18,6 +18,7 @@ from pipeline.errors import ParseError
 from pipeline.model import ParsedFeed
 from pipeline.parse import restraint
 from pipeline.parse.dates import LEAST_YEAR, moment
+from pipeline.parse.encoding import guessed_utf8
 from pipeline.parse.identity import RawEntry, settled
 from pipeline.parse.texts import absolute, hardened, plain, text_of
 
@@ -67,14 +68,13 @@ StrictFeedParser._add_tag = LooseFeedParser._add_tag = _add_tag
 
 def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> ParsedFeed:
     """Read RSS or Atom; `utf8` is `body` where its encoding is known, else feedparser finds it. Raises ParseError."""
-    if utf8 is not None:
-        body, content_type = utf8, "application/xml; charset=utf-8"
+    body, odd = (utf8, "") if utf8 is not None else guessed_utf8(body, content_type)
     body, cut = _bounded(feed_url, body)
     # Entities of a document's own are never needed in a feed, and are how bombs and leaks are made.
     body, defused = _without_own_entities(body)
     if b"<!ENTITY" in _bare(body).upper():
         raise ParseError(feed_url, "not read: it defines entities of its own where no feed does")
-    found = _parsed(feed_url, body, content_type)
+    found = _parsed(feed_url, body)
     if not found.get("version") and not found.entries:
         raise ParseError(feed_url, _what_it_is(body))
     feed = found.feed
@@ -90,14 +90,12 @@ def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> P
         skip_hours=restraint.skip_hours(body),
         skip_days=restraint.skip_days(body),
         entries=settled(feed_url, [_raw(item) for item in found.entries[:MAX_ENTRIES]]),
-        notes=tuple(filter(None, (cut or _malformed(found), "its own entities were left out" if defused else ""))),
+        notes=tuple(filter(None, (cut or _malformed(found, odd), "its own entities were left out" if defused else ""))),
     )
 
 
-def _parsed(feed_url: str, body: bytes, content_type: str) -> Any:
-    headers = {"content-location": feed_url}
-    if content_type:
-        headers["content-type"] = content_type
+def _parsed(feed_url: str, body: bytes) -> Any:
+    headers = {"content-location": feed_url, "content-type": "application/xml; charset=utf-8"}
     try:
         # Markup stays as given: extract cleans what is shown, and the page has the links.
         # As a file: bytes it would take for the name of one, and open that.
@@ -174,11 +172,10 @@ def _what_it_is(body: bytes) -> str:
     return "what came is no feed"
 
 
-def _malformed(found: Any) -> str:
-    error = found.get("bozo_exception")
-    if not found.bozo or error is None or isinstance(error, feedparser.NonXMLContentType):
-        return ""
-    return f"malformed: {' '.join(str(error).split())[:200]}"
+def _malformed(found: Any, odd: str) -> str:
+    error = found.get("bozo_exception") if found.bozo else None
+    said = odd if error is None else " ".join(str(error).split())
+    return f"malformed: {said[:200]}" if said else ""
 
 
 def _linked(feed: Any, rel: str) -> str:
