@@ -17,6 +17,11 @@ _TRACKING = re.compile(r"(?:at_\w+|ns_\w+|wt_(?:mc|zmc)|_hs\w+|ttclid|igsh|srslt
 
 _WEB = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
+# Fragments that name no post on a page: tracking, text to be marked, edits that are counted, and what every page has.
+_NO_ANCHOR = re.compile(
+    r"!.*|.*[=:].*|\d{1,3}|rss|atom|feed|top|main|content|comments?|respond|disqus_thread", re.IGNORECASE | re.DOTALL
+)
+
 
 @lru_cache(maxsize=1024)
 def canonical_url(url: str) -> str:
@@ -44,6 +49,12 @@ def address_key(url: str) -> str:
     fragment = f"#{parts.fragment}" if parts.fragment else ""
     query = f"?{parts.query}" if parts.query else ""
     return f"{host}{parts.path.rstrip('/')}{query}{fragment}"
+
+
+def anchor(url: str) -> str:
+    """The fragment of `url` where it names one of several things that stand at its address, as posts do; else empty."""
+    fragment = url.partition("#")[2].strip()
+    return "" if _NO_ANCHOR.fullmatch(fragment) else fragment
 
 
 def is_web(url: str) -> bool:

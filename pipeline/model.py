@@ -232,6 +232,7 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     published: datetime | None = None
     updated: datetime | None = None
     enclosures: tuple[Enclosure, ...] = ()
+    shares_address: bool = False  # as ParsedEntry's
     content_hash: str = ""  # changes when what the feed says changes
     first_seen_at: datetime
     arrival: Arrival = Arrival.NEWS
@@ -720,6 +721,7 @@ class ParsedEntry(Struct, frozen=True, kw_only=True, gc=False):
     published: datetime | None = None
     updated: datetime | None = None
     enclosures: tuple[Enclosure, ...] = ()
+    shares_address: bool = False  # its document has other entries there, with other titles: it is one of several posts
     content_hash: str = ""
     notes: tuple[str, ...] = ()
 

@@ -103,6 +103,31 @@ def test_a_long_text_again_on_the_same_site_is_the_same_story_whatever_its_addre
     assert not met(of_page("one", "Talks end", text=short), of_page("two", "Ship aground", text=short))
 
 
+def post(name: str, url: str, title: str, **fields) -> tuple[str, ...]:
+    return identity_keys(builders.entry(name, url=url, title=title, **fields), None)
+
+
+def test_a_post_is_known_by_itself_by_its_anchor_and_by_its_title_on_its_page():
+    live = "https://a.example/live"
+    one = post("one", f"{live}#p1", "Blast in Kursk")
+    assert not met(one, post("two", f"{live}#p2", "Fire in Belgorod"))
+    assert met(one, post("one", f"{live}#p1", "Great blast in Kursk"))  # edited
+    assert met(one, post("two", f"{live}#p1", "Great blast in Kursk"))  # under another guid
+    assert met(one, post("two", f"{live}?utm_source=rss", "Blast in Kursk"))  # of a feed without anchors
+    shared = post("one", live, "Blast in Kursk", shares_address=True)
+    assert not met(shared, post("two", live, "Fire in Belgorod", shares_address=True))
+    assert met(shared, post("two", live, "Blast in Kursk", shares_address=True))
+
+
+@pytest.mark.parametrize("fragment", ["comments", "rss", "xtor=RSS-1", ":~:text=Kursk", "2"])
+def test_a_fragment_that_names_no_post_makes_no_other_story(fragment):
+    assert keys(f"{ONE}#{fragment}") == keys(ONE)
+
+
+def test_the_address_of_a_post_keeps_its_anchor():
+    assert story_url(builders.entry(url="https://a.example/live?utm_source=x#p1"), None) == "https://a.example/live#p1"
+
+
 @given(st.text())
 def test_any_text_is_an_address_or_none_without_a_crash(url):
     assert keys(url)

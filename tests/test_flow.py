@@ -284,6 +284,83 @@ def test_a_guid_that_changes_with_the_headline_alerts_nobody_twice(ports, site, 
     assert len(mails()) == 1
 
 
+# -- several entries at one address
+
+
+def posts(*items: tuple[str, str, str]) -> str:
+    """A feed of (guid, title, link)."""
+    feed = web.rss(*[(title, link) for _, title, link in items])
+    for guid, _, link in items:
+        feed = feed.replace(f"'false'>{link}</guid>", f"'false'>{guid}</guid>", 1)
+    return feed
+
+
+def headlines(ports: Ports) -> list[str]:
+    return sorted(story.title for story in ports.stores.stories.all())
+
+
+@pytest.mark.parametrize("body", ["", web.page("Ticker", *web.article("The news of the day.", "ticker"))])
+def test_entries_that_all_link_to_one_page_are_stories_of_their_own(ports, site, mails, body):
+    link = site.put("/ticker", body, status=200 if body else 403)
+    ticker = [("1", "Blast in Kursk", link), ("2", "Fire in Belgorod", link), ("3", "Kursk again", link)]
+    watch(ports, site.put("/feed", posts(*ticker), web.RSS), query="belgorod")
+    one_round(ports)
+    assert headlines(ports) == ["Blast in Kursk", "Fire in Belgorod", "Kursk again"]
+    assert "Fire in Belgorod" in only(mails())["Subject"]
+
+
+def test_a_story_that_its_feed_lists_twice_has_the_text_of_its_page_all_the_same(ports, site, mails):
+    link = site.put("/one", web.page("Talks end in Geneva", *web.article(NEAR_KURSK, "one")))
+    listed = posts(("1", "Talks end in Geneva", link), ("2", "What we know so far", link))
+    watch(ports, site.put("/feed", listed, web.RSS))
+    one_round(ports)
+    assert headlines(ports) == ["Talks end in Geneva", "What we know so far"]
+    assert "Talks end in Geneva" in only(mails())["Subject"]
+
+
+@pytest.mark.parametrize("rolling", [False, True])  # whether those before have left the feed
+def test_posts_that_come_one_by_one_alert_each(ports, site, mails, clock, rolling):
+    site.put("/live", "no", status=403)
+    ticker = [(f"g{n}", f"Kursk, part {n}", f"{site.base}/live#p{n}") for n in (1, 2, 3)]
+    watch(ports, site.put("/feed", posts(ticker[0]), web.RSS))
+    one_round(ports)
+    for last in (2, 3):
+        site.put("/feed", posts(*ticker[last - 1 if rolling else 0 : last]), web.RSS)
+        clock.turn(60)
+        one_round(ports)
+    assert headlines(ports) == ["Kursk, part 1", "Kursk, part 2", "Kursk, part 3"]
+    assert len(mails()) == 3
+    assert any("entry g2" in step.said for step in explain(ports, f"{site.base}/live#p2", ""))
+
+
+def test_a_post_without_an_anchor_that_joins_another_in_its_feed_is_a_story_of_its_own(ports, site, mails, clock):
+    link = site.put("/ticker", "no", status=403)
+    watch(ports, site.put("/feed", posts(("1", "Blast in Kursk", link)), web.RSS))
+    one_round(ports)
+    site.put("/feed", posts(("2", "Kursk again", link), ("1", "Blast in Kursk", link)), web.RSS)
+    clock.turn(60)
+    one_round(ports)
+    site.put("/feed", posts(("2", "Kursk again", link), ("1", "Great blast in Kursk", link)), web.RSS)
+    clock.turn(60)
+    one_round(ports)
+    assert headlines(ports) == ["Great blast in Kursk", "Kursk again"]  # the first was edited
+    assert len(mails()) == 2
+
+
+def test_a_post_in_two_feeds_or_under_another_guid_or_edited_is_one_story_and_one_mail(ports, site, mails, clock):
+    site.put("/live", "no", status=403)
+    one, two = f"{site.base}/live#p1", f"{site.base}/live#p2"
+    site.put("/other", posts(("x", "Kursk", f"{site.base}/live"), ("y", "Rain", f"{site.base}/live")), web.RSS)
+    watch(ports, site.put("/feed", posts(("1", "Kursk", one), ("2", "Rain", two)), web.RSS), f"{site.base}/other")
+    one_round(ports)
+    for guid, title in (("new", "Kursk"), ("new", "Kursk, and more")):
+        site.put("/feed", posts((guid, title, one), ("2", "Rain", two)), web.RSS)
+        clock.turn(60)
+        one_round(ports)
+    assert headlines(ports) == ["Kursk, and more", "Rain"]
+    assert len(mails()) == 1
+
+
 def test_an_entry_dated_ahead_is_noted_and_its_story_is_of_when_it_was_seen(ports, site, clock):
     link = site.put("/one", "no", status=403)
     ahead = clock.now() + timedelta(days=3)

@@ -213,6 +213,21 @@ def test_entries_on_one_page_keep_their_own_guids():
     assert identities((f"{page}#a", page, "A"), (f"{page}#b", page, "B")) == [f"{page}#a", f"{page}#b"]
 
 
+def test_entries_of_other_titles_on_one_page_are_marked_as_sharing_it():
+    live = "https://a.example/live"
+
+    def shared(*items: tuple[str, str]) -> list[bool]:
+        made = "".join(
+            f"<item><guid isPermaLink='false'>{number}</guid><link>{link}</link><title>{title}</title></item>"
+            for number, (link, title) in enumerate(items)
+        )
+        return [entry.shares_address for entry in parse(URL, rss(made), "").entries]
+
+    elsewhere = ("https://a.example/3", "C")
+    assert shared((live, "A"), (f"{live}#b", "B"), elsewhere, ("", "D"), ("", "E")) == [True, True, False, False, False]
+    assert shared((live, "A"), (live, "A")) == [False, False]
+
+
 @pytest.mark.parametrize("name", ["links", "authors", "tags", "content", "title_detail", "published_parsed", "entries"])
 def test_an_element_named_as_feedparser_names_its_own_is_no_trouble(name):
     body = rss(f"<{name}>x</{name}><item><title>T</title><{name}>x</{name}></item>")

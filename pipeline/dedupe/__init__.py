@@ -7,7 +7,7 @@ clusters.py   copies of one text, led by the first seen
 """
 
 from pipeline.dedupe.clusters import COPIED_WITHIN, originals
-from pipeline.dedupe.identity import LEAST_WORDS, address_keys, identity_keys, settle, story_id, story_url
+from pipeline.dedupe.identity import LEAST_WORDS, address_keys, identity_keys, is_page_of, settle, story_id, story_url
 from pipeline.dedupe.sketch import BANDS_SHARED, bands, is_copy, sketch
 from pipeline.dedupe.versions import changes, content_hash, merge
 
@@ -21,6 +21,7 @@ __all__ = [
     "content_hash",
     "identity_keys",
     "is_copy",
+    "is_page_of",
     "merge",
     "originals",
     "settle",

@@ -5,6 +5,9 @@ page may name its section, on every article alike. So where a redirect led is be
 the entry, and what a page calls its address, when that is another, only together with its title. The same text on the
 same site is the same story, whatever its address, where a page gave it and it is long enough to be no phrase of the
 site's. All else that is alike is for clusters to tell.
+
+What several entries link to, as the posts of a live blog do, is the address of none of them: such an entry is known by
+itself, by its anchor there, and by its title there; and the page is its own only where it has its title.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from pipeline.address import address_key, canonical_url, site_host
+from pipeline.address import address_key, anchor, canonical_url, site_host
 from pipeline.model import Article, Entry, identify
 from pipeline.ports import Claim
 from pipeline.text import words
@@ -27,12 +30,19 @@ def identity_keys(entry: Entry, article: Article | None) -> tuple[str, ...]:
 
 
 def address_keys(url: str) -> tuple[str, ...]:
-    """By what the story at an address is known; none for the home page of a site."""
-    return () if not url or _is_home(url) else (f"url:{address_key(url)}",)
+    """By what the story at an address is known, an anchor's first; none for the home page of a site."""
+    if not url or _is_home(url):
+        return ()
+    key, part = f"url:{address_key(url)}", anchor(url)
+    return (f"{key}#{part}", key) if part else (key,)
 
 
 def _keys(entry: Entry, article: Article | None) -> Iterator[str]:
+    if _is_post(entry):
+        yield from _keys_of_post(entry)
+        return
     found = address_key(article.url) if article and _leads_to_it(entry, article) else ""
+    yield from _titled(entry.url, entry.title)
     if article and found:
         yield from address_keys(article.url)
     yield from address_keys(entry.url)
@@ -40,10 +50,35 @@ def _keys(entry: Entry, article: Article | None) -> Iterator[str]:
         yield from _page_keys(article)
 
 
+def is_page_of(entry: Entry, article: Article) -> bool:
+    """Whether the page of an entry tells of it: of one of several at an address, where it has its title."""
+    if not _is_post(entry):
+        return True
+    one, other = set(words(entry.title)), set(words(article.title))
+    return bool(one) and 2 * len(one & other) >= max(len(one), len(other))
+
+
+def _is_post(entry: Entry) -> bool:
+    """Whether an entry is one of several things at its address."""
+    return entry.shares_address or bool(anchor(entry.url))
+
+
+def _keys_of_post(entry: Entry) -> Iterator[str]:
+    """By what one of several entries at an address is known: never by the address alone."""
+    yield f"entry:{entry.id}"
+    if anchor(entry.url):
+        yield from address_keys(entry.url)[:1]
+    yield from _titled(entry.url, entry.title)
+
+
+def _titled(url: str, title: str) -> Iterator[str]:
+    if url and title and not _is_home(url):
+        yield f"titled:{address_key(url)} {_read(title)}"
+
+
 def _page_keys(article: Article) -> Iterator[str]:
     own = article.canonical_url or article.url
-    if article.title and not _is_home(own):
-        yield f"titled:{address_key(own)} {_read(article.title)}"
+    yield from _titled(own, article.title)
     text = " ".join(article.paragraphs)
     if len(words(text)) >= LEAST_WORDS:
         yield f"text:{site_host(article.url)} {_read(text)}"
@@ -75,7 +110,9 @@ def settle(claims: Sequence[Claim], known: Mapping[str, str]) -> tuple[list[str]
 
 
 def story_url(entry: Entry, article: Article | None) -> str:
-    """The address of the story that readers are sent to."""
+    """The address of the story that readers are sent to: of a post, its anchor."""
+    if anchor(entry.url):
+        return f"{canonical_url(entry.url)}#{anchor(entry.url)}"
     candidates = [article.canonical_url, article.url, entry.url] if article else [entry.url]
     usable = [address for address in candidates if address and not _is_home(address)]
     return canonical_url(usable[0]) if usable else entry.url

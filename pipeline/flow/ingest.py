@@ -222,8 +222,12 @@ def _extract(ports: Ports, item: _Item, page: FetchResponse) -> None:
     item.robots_tag = robots.tag(page)
     try:
         with ports.observer.stage(Stage.EXTRACT, entry=item.entry.id):
-            item.article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
-        item.compared = extract.compare(item.entry, item.article)
+            article = ports.extractor.extract(page.body, page.url, page.headers.get("content-type", ""))
+        if not dedupe.is_page_of(item.entry, article):
+            item.needs_page, item.text_reason = False, "its page has other entries of its feed on it"
+            return
+        item.article = article
+        item.compared = extract.compare(item.entry, article)
     except ExtractError as error:
         item.text_reason = _why(error.reason, page)
 

@@ -225,6 +225,7 @@ def _entry(feed: Feed, item: ParsedEntry, parsed: ParsedFeed, now: datetime, que
         published=item.published,
         updated=item.updated,
         enclosures=item.enclosures,
+        shares_address=item.shares_address,
         content_hash=item.content_hash,
         first_seen_at=now,
         arrival=freshness.arrival(feed),

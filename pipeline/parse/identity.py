@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from pipeline.model import Enclosure, ParsedEntry, identify
 from pipeline.parse.aggregator import publishers_address
 from pipeline.parse.texts import absolute, letters_of, plain
@@ -50,7 +52,25 @@ def settled(feed_url: str, found: Sequence[RawEntry]) -> tuple[ParsedEntry, ...]
         identity = guid or _of_link(url, title, alone) or _of_date(raw.published, title)
         if identity not in entries:
             entries[identity] = _entry(feed_url, raw, identity, url, title)
-    return tuple(entries.values())
+    return _marked(tuple(entries.values()))
+
+
+def _marked(entries: tuple[ParsedEntry, ...]) -> tuple[ParsedEntry, ...]:
+    """The entries, those marked that share the page they link to with others of other titles, as posts do."""
+    titles: dict[str, set[str]] = {}
+    for entry in entries:
+        titles.setdefault(_page(entry.url), set()).add(entry.title)
+    if all(len(there) == 1 for there in titles.values()):
+        return entries
+    return tuple(
+        replace(entry, shares_address=True) if entry.url and len(titles[_page(entry.url)]) > 1 else entry
+        for entry in entries
+    )
+
+
+def _page(url: str) -> str:
+    """The page at an address: of one that a script reads behind `#!`, the whole of it."""
+    return url if "#!" in url else url.partition("#")[0]
 
 
 def absolute_link(feed_url: str, raw: RawEntry) -> str:

@@ -132,7 +132,7 @@ PROPERTIES: dict[Kind, Properties] = {
         "enclosures": _KEPT_OBJECT,
         "discarded": _KEPT_OBJECT,
         **_named("looks attempts", _COUNT),
-        "backfill": _FLAG,
+        **_named("backfill shares_address", _FLAG),
         "ready_at": _EXACT_MOMENT,
     },
     Kind.STORIES: {
