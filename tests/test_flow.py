@@ -284,6 +284,31 @@ def test_a_guid_that_changes_with_the_headline_alerts_nobody_twice(ports, site, 
     assert len(mails()) == 1
 
 
+def test_a_guid_that_a_feed_gives_whatever_it_has_is_no_identity(ports, site, mails, clock):
+    watch(ports, site.put("/feed", posts(("same", "Kursk one", site.put("/1", "no", status=403))), web.RSS))
+    one_round(ports)
+    second = site.put("/2", "no", status=403)
+    for title in ("Another story, of Kursk", "Another story, of Kursk", "Another long story, of Kursk"):
+        site.put("/feed", posts(("same", title, second)), web.RSS)
+        clock.turn(60)
+        one_round(ports)
+    assert headlines(ports) == ["Another long story, of Kursk", "Kursk one"]  # the second was edited
+    assert len(mails()) == 2
+    assert len(list(ports.stores.entries.all())) == 2
+
+
+def test_a_link_that_changes_with_the_headline_alerts_nobody_twice(ports, site, mails, clock):
+    link = site.put("/kursk-blast", "no", status=403)
+    watch(ports, site.put("/feed", posts(("1", "Kursk blast", link)), web.RSS))
+    one_round(ports)
+    moved = site.put("/kursk-blast-kills-two", "no", status=403)
+    site.put("/feed", posts(("1", "Kursk blast kills two", moved)), web.RSS)
+    clock.turn(60)
+    one_round(ports)
+    assert headlines(ports) == ["Kursk blast kills two"]
+    assert len(mails()) == 1
+
+
 # -- several entries at one address
 
 

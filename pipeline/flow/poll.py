@@ -179,10 +179,8 @@ def _write_entries(
         if one
         for item in one.entries
     ]
-    created = ports.stores.entries.create(entries)
+    entries, created, changed = _stored(ports, entries)
     reissued = _mark_reissued(ports, feeds, entries, created)
-    known = {entry.id: entry for entry, new in zip(entries, created, strict=True) if not new}
-    changed = ports.stores.entries.update(list(known), lambda old: _changed(old, known[old.id]))
     _log_entries("new", [entry for entry, new in zip(entries, created, strict=True) if new])
     _log_entries("changed", changed)
     report.entry_ids += [entry.id for entry, new in zip(entries, created, strict=True) if new]
@@ -195,6 +193,40 @@ def _write_entries(
     for owner, new in zip(owners, created, strict=True):
         counts[owner] += new
     return counts
+
+
+def _stored(ports: Ports, entries: Sequence[Entry]) -> tuple[list[Entry], list[bool], list[Entry]]:
+    """Write the entries; each under the identity that it is kept under, whether it is new, and which had changed.
+
+    Of those that carry the guid of quite another entry, each is known by its link, as entries without a guid are.
+    """
+    created = ports.stores.entries.create(entries)
+    changed, others = _updated(ports, [entry for entry, new in zip(entries, created, strict=True) if not new])
+    if not others:
+        return list(entries), created, changed
+    of_link = {one: _known_by_link(entry) for one, entry in others.items()}
+    new = dict(zip(of_link, ports.stores.entries.create(list(of_link.values())), strict=True))
+    changed += _updated(ports, [of_link[one] for one in of_link if not new[one]])[0]
+    settled = [of_link.get(entry.id, entry) for entry in entries]
+    return settled, [new.get(entry.id, known) for entry, known in zip(entries, created, strict=True)], changed
+
+
+def _updated(ports: Ports, entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Entry]]:
+    """Of entries that are known: those that had changed, and those that are others than what their ids stand for."""
+    now = {entry.id: entry for entry in entries}
+    others: dict[str, Entry] = {}
+
+    def change(old: Entry) -> Entry | None:
+        if not parse.is_another(old, now[old.id]):
+            return _changed(old, now[old.id])
+        others[old.id] = now[old.id]
+        return None
+
+    return ports.stores.entries.update(list(now), change), others
+
+
+def _known_by_link(entry: Entry) -> Entry:
+    return replace(entry, id=identify("entry", entry.feed_id, entry.url), identity=entry.url)
 
 
 def _log_entries(how: str, entries: Sequence[Entry]) -> None:

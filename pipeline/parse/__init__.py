@@ -11,8 +11,9 @@ from pipeline.errors import ParseError
 from pipeline.model import ParsedFeed
 from pipeline.parse import fast, jsonfeed, record
 from pipeline.parse.encoding import as_utf8
+from pipeline.parse.identity import is_another
 
-__all__ = ["parse"]
+__all__ = ["is_another", "parse"]
 
 
 def parse(feed_url: str, body: bytes, content_type: str) -> ParsedFeed:

@@ -10,9 +10,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from pipeline.model import Enclosure, ParsedEntry, identify
+from pipeline.address import address_key
+from pipeline.model import Enclosure, Entry, ParsedEntry, identify
 from pipeline.parse.aggregator import publishers_address
 from pipeline.parse.texts import absolute, letters_of, plain
+from pipeline.text import words
 
 
 @dataclass(slots=True)
@@ -71,6 +73,17 @@ def _marked(entries: tuple[ParsedEntry, ...]) -> tuple[ParsedEntry, ...]:
 def _page(url: str) -> str:
     """The page at an address: of one that a script reads behind `#!`, the whole of it."""
     return url if "#!" in url else url.partition("#")[0]
+
+
+def is_another(known: Entry, now: Entry) -> bool:
+    """Whether what comes under an entry's identity is another: link and headline both differ, as under a constant guid.
+
+    A link that is made of the headline changes with it: so half of the words in common are an edit.
+    """
+    if not known.url or not now.url or address_key(known.url) == address_key(now.url):
+        return False
+    before, after = set(words(known.title)), set(words(now.title))
+    return bool(before and after) and 2 * len(before & after) < max(len(before), len(after))
 
 
 def absolute_link(feed_url: str, raw: RawEntry) -> str:
