@@ -343,6 +343,18 @@ def test_a_story_that_its_feed_lists_twice_has_the_text_of_its_page_all_the_same
     assert "Talks end in Geneva" in only(mails())["Subject"]
 
 
+def test_entries_of_one_link_and_title_without_guids_alert_each_for_its_text(ports, site, mails, clock):
+    link = site.put("/briefing", "no", status=403)
+    head = f"<title>Briefing</title><link>{link}</link><pubDate>{clock.now():%Y-%m-%dT%H:%M:%SZ}</pubDate>"
+    item = f"<item>{head}<description>{{}}</description></item>"
+    feed = item.format("A blast in Kursk.") + item.format("Rain at last.")
+    watch(ports, site.put("/feed", f"<rss version='2.0'><channel>{feed}</channel></rss>", web.RSS))
+    put_alert(ports, NewAlert(name="rain", query="rain", recipients=("analyst@example.org",)))
+    one_round(ports)
+    assert len(mails()) == 2
+    assert sorted(story.body for story in ports.stores.stories.all()) == ["A blast in Kursk.", "Rain at last."]
+
+
 @pytest.mark.parametrize("rolling", [False, True])  # whether those before have left the feed
 def test_posts_that_come_one_by_one_alert_each(ports, site, mails, clock, rolling):
     site.put("/live", "no", status=403)

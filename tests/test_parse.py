@@ -213,6 +213,45 @@ def test_entries_on_one_page_keep_their_own_guids():
     assert identities((f"{page}#a", page, "A"), (f"{page}#b", page, "B")) == [f"{page}#a", f"{page}#b"]
 
 
+def items_of(*items: str) -> tuple[list[str], tuple[str, ...]]:
+    """The summaries of the entries that come of these items, and the notes of both readers."""
+    body = rss("".join(f"<item>{item}</item>" for item in items))
+    parsed = parse(URL, body, "")
+    assert record.read(URL, body, "", body) == parsed
+    assert len({entry.identity for entry in parsed.entries}) == len(parsed.entries)
+    return [entry.summary for entry in parsed.entries], parsed.notes
+
+
+def test_entries_without_a_guid_are_told_apart_by_their_dates_or_texts():
+    page = "<title>Briefing</title><link>https://a.example/briefing</link>"
+    date = "<pubDate>Sun, 0{} Mar 2026 13:00:00 GMT</pubDate>"
+    text = "<description>{}</description>"
+    dated = [page + date.format(day) + text.format(day) for day in (2, 1)]
+    assert items_of(*dated, dated[1]) == (["2", "1"], ())  # what is there twice is there once
+    assert items_of(page + text.format("A"), page + text.format("B")) == (["A", "B"], ())
+    assert items_of(text.format("A"), text.format("B"), text.format("A")) == (["A", "B"], ())
+    assert items_of(date.format(1) + text.format("A"), date.format(1) + text.format("B")) == (["A", "B"], ())
+
+
+def test_a_text_that_a_feed_corrects_keeps_its_date_for_identity():
+    def briefings(*texts: str) -> list[str]:
+        made = "".join(
+            f"<item><title>Briefing</title><link>https://a.example/briefing</link><description>{text}</description>"
+            f"<pubDate>Sun, 0{day} Mar 2026 13:00:00 GMT</pubDate></item>"
+            for day, text in enumerate(texts, 1)
+        )
+        return [entry.identity for entry in parse(URL, rss(made), "").entries]
+
+    assert briefings("A", "B") == briefings("A", "B, corrected")
+
+
+def test_what_is_left_out_for_its_guid_is_noted():
+    same = "<title>T</title><guid isPermaLink='false'>g</guid><description>{}</description>"
+    summaries, notes = items_of(same.format("A"), same.format("B"), same.format("B"))
+    assert (summaries, len(notes)) == (["A"], 1)
+    assert "1 left out" in notes[0]
+
+
 def test_entries_of_other_titles_on_one_page_are_marked_as_sharing_it():
     live = "https://a.example/live"
 

@@ -66,6 +66,8 @@ def _is_post(entry: Entry) -> bool:
 def _keys_of_post(entry: Entry) -> Iterator[str]:
     """By what one of several entries at an address is known: never by the address alone."""
     yield f"entry:{entry.id}"
+    if entry.identity.startswith(f"{entry.url} {entry.title} "):
+        return  # its link and title are those of others there, from which only its date or text tells it
     if anchor(entry.url):
         yield from address_keys(entry.url)[:1]
     yield from _titled(entry.url, entry.title)

@@ -34,27 +34,52 @@ class RawEntry:
     enclosures: list[tuple[str, str, str]] = field(default_factory=list)  # address, media type, length
 
 
-def settled(feed_url: str, found: Sequence[RawEntry]) -> tuple[ParsedEntry, ...]:
-    """The entries with their identities: guid, else link, else a hash of title and date; repeats and blanks dropped.
+def settled(feed_url: str, found: Sequence[RawEntry]) -> tuple[tuple[ParsedEntry, ...], str]:
+    """The entries with their identities, repeats and blanks dropped; and a note where others were dropped for theirs.
 
-    A guid says nothing, and is passed over, when entries with different links or titles carry it, and when it is the
-    headline itself, or the link with a fragment that counts the edits: then the link is the identity.
+    An identity is the guid, else the link, else a hash of title and date. A guid says nothing, and is passed over, when
+    entries with different links or titles carry it, and when it is the headline itself, or the link with a fragment
+    that counts the edits: then the link is the identity. Where entries without a guid have the same link and title,
+    their dates tell them apart, else their texts.
     """
     named = [(raw, absolute_link(feed_url, raw), plain(raw.title)) for raw in found]
     bearers: dict[str, set[tuple[str, str]]] = {}
     for raw, url, title in named:
         bearers.setdefault(raw.guid, set()).add((url, title))
     links = Counter(url for _, url, _ in named)
-    entries: dict[str, ParsedEntry] = {}
+    entries: dict[str, list[ParsedEntry]] = {}
+    by_guid: set[str] = set()
     for raw, url, title in named:
         if not (title or url or raw.summary or any(raw.contents)):
             continue
         alone = links[url] == 1
         guid = raw.guid if len(bearers[raw.guid]) == 1 and not (alone and _follows_edits(raw.guid, url, title)) else ""
-        identity = guid or _of_link(url, title, alone) or _of_date(raw.published, title)
-        if identity not in entries:
-            entries[identity] = _entry(feed_url, raw, identity, url, title)
-    return _marked(tuple(entries.values()))
+        identity = guid or _of_link(url, title, alone) or _of_date(raw, title)
+        by_guid |= {guid} - {""}
+        entries.setdefault(identity, []).append(_entry(feed_url, raw, identity, url, title))
+    kept: dict[str, ParsedEntry] = {}
+    lost = 0
+    for identity, ones in entries.items():
+        told = ones[:1] if identity in by_guid else _apart(ones)
+        lost += len({one.content_hash for one in ones}) - len(told)
+        for one in told:
+            kept.setdefault(one.identity, one)
+    note = f"of entries with one guid, link and title the first was taken: {lost} left out" if lost else ""
+    return _marked(tuple(kept.values())), note
+
+
+def _apart(alike: Sequence[ParsedEntry]) -> list[ParsedEntry]:
+    """Entries that have one identity but no guid, each with one of its own where their texts differ."""
+    different = list({one.content_hash: one for one in reversed(alike)}.values())[::-1]
+    if len(different) == 1:
+        return different
+    dates = Counter(one.published for one in different)
+    return [_told_by(one, one.published if dates[one.published] == 1 else None) for one in different]
+
+
+def _told_by(entry: ParsedEntry, date: datetime | None) -> ParsedEntry:
+    told = f"{entry.url} {entry.title} {date.isoformat() if date else entry.content_hash}"
+    return replace(entry, identity=told, shares_address=bool(entry.url))
 
 
 def _marked(entries: tuple[ParsedEntry, ...]) -> tuple[ParsedEntry, ...]:
@@ -102,8 +127,11 @@ def _of_link(url: str, title: str, alone: bool) -> str:
     return url if alone or not url or not title else f"{url} {title}"
 
 
-def _of_date(published: datetime | None, title: str) -> str:
-    return identify("undated" if published is None else published.isoformat(), title)
+def _of_date(raw: RawEntry, title: str) -> str:
+    """Of what has neither guid nor link. What has neither title nor date says only what it is by its text."""
+    if not title and raw.published is None:
+        return identify("text", raw.summary, *raw.contents)
+    return identify("undated" if raw.published is None else raw.published.isoformat(), title)
 
 
 def _entry(feed_url: str, raw: RawEntry, identity: str, url: str, title: str) -> ParsedEntry:

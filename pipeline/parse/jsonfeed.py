@@ -27,13 +27,16 @@ def read(feed_url: str, body: bytes) -> ParsedFeed:
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise ParseError(feed_url, "what came is no feed: JSON without items")
     hubs = [text_of(hub.get("url")) for hub in _list(document, "hubs") if isinstance(hub, dict)]
+    items = [item for item in document["items"][:MAX_ENTRIES] if isinstance(item, dict)]
+    entries, note = settled(feed_url, [_raw(item) for item in items])
     return ParsedFeed(
         title=plain(document.get("title")),
         site_url=absolute(feed_url, document.get("home_page_url")),
         language=text_of(document.get("language")),
         hub=next((hub for hub in hubs if hub), ""),
         topic=absolute(feed_url, document.get("feed_url")),
-        entries=settled(feed_url, [_raw(item) for item in document["items"][:MAX_ENTRIES] if isinstance(item, dict)]),
+        entries=entries,
+        notes=(note,) if note else (),
     )
 
 

@@ -78,6 +78,7 @@ def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> P
     if not found.get("version") and not found.entries:
         raise ParseError(feed_url, _what_it_is(body))
     feed = found.feed
+    entries, note = settled(feed_url, [_raw(item) for item in found.entries[:MAX_ENTRIES]])
     return ParsedFeed(
         title=plain(feed.get("title", "")),
         site_url=absolute(feed_url, feed.get("link", "")),
@@ -89,8 +90,10 @@ def read(feed_url: str, body: bytes, content_type: str, utf8: bytes | None) -> P
         ),
         skip_hours=restraint.skip_hours(body),
         skip_days=restraint.skip_days(body),
-        entries=settled(feed_url, [_raw(item) for item in found.entries[:MAX_ENTRIES]]),
-        notes=tuple(filter(None, (cut or _malformed(found, odd), "its own entities were left out" if defused else ""))),
+        entries=entries,
+        notes=tuple(
+            filter(None, (cut or _malformed(found, odd), "its own entities were left out" if defused else "", note))
+        ),
     )
 
 

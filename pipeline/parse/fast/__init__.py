@@ -49,6 +49,7 @@ def _feed(feed_url: str, document: bytes, root: Any) -> ParsedFeed:
     if not items:
         raise HandOver
     kept = feed.kept
+    entries, note = settled(feed_url, items)
     return ParsedFeed(
         title=plain(feed.title),
         site_url=absolute(feed_url, feed.link),
@@ -61,7 +62,8 @@ def _feed(feed_url: str, document: bytes, root: Any) -> ParsedFeed:
         ),
         skip_hours=restraint.skip_hours(document),
         skip_days=restraint.skip_days(document),
-        entries=settled(feed_url, items),
+        entries=entries,
+        notes=(note,) if note else (),
     )
 
 
