@@ -29,6 +29,7 @@ WORDS = st.sampled_from(
         "A &amp; B",
         "<b>bold</b>",
         "1 < 2",
+        "if a<b and c>d then <Kursk> holds",
         "Größe",
         "cafÃ©",
         "\x92quoted\x93",

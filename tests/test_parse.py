@@ -10,12 +10,14 @@ import time
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import UTC, datetime
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ParseError
+from pipeline.extract import feed_text
 from pipeline.model import Enclosure
 from pipeline.parse import parse, record
 from tests import web
@@ -385,6 +387,32 @@ def test_a_json_feed_says_where_it_is_its_hub_and_its_attachments():
     assert (parsed.topic, parsed.hub) == ("https://a.example/own", "https://hub.example/")
     assert parsed.entries == ()  # nothing to read in it
     assert parse(URL, body.replace('"id"', '"title": "T", "id"').encode(), "").entries[0].enclosures[0].length == 3
+
+
+CONDITION = "if a<b and c>d then <Kursk> holds"
+ATOM_ENTRY = (
+    "<feed xmlns='http://www.w3.org/2005/Atom'><title>T</title><entry><id>1</id><title>One</title>{}</entry></feed>"
+)
+
+
+@pytest.mark.parametrize("texts", ["<summary{}>{}</summary>", "<content{}>{}</content>"])
+@pytest.mark.parametrize("stated", [" type='text'", ""])
+def test_what_stands_between_angle_brackets_in_a_plain_text_is_text(texts, stated):
+    body = ATOM_ENTRY.format(texts.format(stated, escape(CONDITION))).encode()
+    for reader in (parse(URL, body, ""), record.read(URL, body, "", body)):
+        (entry,) = reader.entries
+        assert feed_text(entry.content or entry.summary, URL) == (CONDITION,)
+
+
+def test_what_a_feed_calls_plain_though_it_is_html_is_html():
+    body = ATOM_ENTRY.format(f"<summary>{escape('<p>Near <b>Kursk</b></p>')}</summary>").encode()
+    assert feed_text(parse(URL, body, "").entries[0].summary, URL) == ("Near Kursk",)
+
+
+def test_the_plain_text_of_a_json_feed_is_text():
+    body = json.dumps({"items": [{"id": "1", "summary": CONDITION, "content_text": f"{CONDITION}."}]}).encode()
+    (entry,) = parse(URL, body, "").entries
+    assert [feed_text(text, URL) for text in (entry.summary, entry.content)] == [(CONDITION,), (f"{CONDITION}.",)]
 
 
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=300).map(lambda text: rss(f"<item>{text}</item>"))))

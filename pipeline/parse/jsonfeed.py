@@ -10,7 +10,7 @@ from pipeline.model import ParsedFeed
 from pipeline.parse.dates import moment
 from pipeline.parse.identity import RawEntry, settled
 from pipeline.parse.record import MAX_ENTRIES
-from pipeline.parse.texts import absolute, plain, text_of
+from pipeline.parse.texts import absolute, as_html, plain, text_of
 
 
 def looks_like_json(body: bytes) -> bool:
@@ -48,8 +48,8 @@ def _raw(item: dict[str, Any]) -> RawEntry:
         guid=text_of(item.get("id")).strip(),
         link=text_of(item.get("url") or item.get("external_url")),
         title=text_of(item.get("title")),
-        summary=text_of(item.get("summary")),
-        contents=[text_of(item.get("content_html") or item.get("content_text"))],
+        summary=as_html(text_of(item.get("summary"))),
+        contents=[text_of(item.get("content_html")) or as_html(text_of(item.get("content_text")))],
         authors=[text_of(one.get("name")) for one in authors if isinstance(one, dict)],
         tags=[text_of(tag) for tag in _list(item, "tags")],
         language=text_of(item.get("language")),

@@ -20,7 +20,7 @@ from pipeline.parse import restraint
 from pipeline.parse.dates import LEAST_YEAR, moment
 from pipeline.parse.encoding import guessed_utf8
 from pipeline.parse.identity import RawEntry, settled
-from pipeline.parse.texts import absolute, hardened, plain, text_of
+from pipeline.parse.texts import absolute, as_html, hardened, plain, text_of
 
 MAX_ENTRIES = 5_000
 """Entries of one document that are read."""
@@ -196,8 +196,8 @@ def _raw(item: Any) -> RawEntry:
         guid=text_of(item.get("id", "")).strip(),
         link=text_of(item.get("link", "")),
         title=text_of(item.get("title", "")),
-        summary=text_of(item.get("summary", "")),
-        contents=[text_of(part.get("value", "")) for part in _parts(item, "content")],
+        summary=_summary(item),
+        contents=[_text(part) for part in _parts(item, "content")],
         authors=[text_of(one.get("name", "")) for one in _parts(item, "authors")],
         tags=[text_of(tag.get("term") or tag.get("label") or "") for tag in _parts(item, "tags")],
         language=_title_language(item),
@@ -205,6 +205,18 @@ def _raw(item: Any) -> RawEntry:
         updated=_moment(item, "updated"),
         enclosures=list(_enclosures(item)),
     )
+
+
+def _summary(item: Any) -> str:
+    """The summary; where it is only the first content, it is of that one's type."""
+    text = text_of(item.get("summary", ""))
+    details = [item.get("summary_detail"), *_parts(item, "content")]
+    return next((_text(one) for one in details if isinstance(one, dict) and one.get("value") == text), text)
+
+
+def _text(part: dict[str, Any]) -> str:
+    text = text_of(part.get("value", ""))
+    return as_html(text) if part.get("type") == "text/plain" else text
 
 
 def _title_language(item: Any) -> str:

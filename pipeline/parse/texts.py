@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import lxml.html
+from feedparser.api import LooseFeedParser
 from lxml import etree
 
 MAX_TITLE = 1_000
@@ -60,6 +61,14 @@ def _without_tags(text: str) -> str:
         return str(lxml.html.fromstring(f"<div>{text}</div>").text_content())
     except (etree.ParserError, ValueError):
         return unescape(_TAG.sub(" ", text))
+
+
+def as_html(text: str) -> str:
+    """Text that its feed calls plain, as the HTML that all texts are: "a<b" is no tag.
+
+    Many a feed calls plain what is HTML: what looks like it is taken for that.
+    """
+    return text if "<" not in text or LooseFeedParser.looks_like_html(text) else escape(text, quote=False)
 
 
 def letters_of(html: str) -> bytes:

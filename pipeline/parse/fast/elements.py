@@ -8,13 +8,15 @@ from typing import Any
 
 from pipeline.parse.dates import LEAST_YEAR, read_moment
 from pipeline.parse.fast.ignored import IN_MEDIA, IN_PERSON, IN_PICTURE, IN_SOURCE, ignore, ignore_children
-from pipeline.parse.fast.reading import LANG, HandOver, Reading, bare, content, keys_of, leaf, local, resolved
+from pipeline.parse.fast.reading import LANG, HandOver, Reading, bare, content, html, keys_of, leaf, local, resolved
 
 Reader = Callable[[Reading, Any], None]
 
 _HTML_TYPES = frozenset({"html", "text/html", "xhtml", "application/xhtml+xml"})
 _LINK_KEYS = frozenset({"rel", "type", "href", "hreflang", "title", "length", "count", "updated", "when"})
 _TAG_KEYS = frozenset({"term", "scheme", "label", "domain", LANG})
+_PLAIN_SUMMARIES = frozenset({"summary", "itunes_summary"})
+"""What is plain text where it states no type; a description is HTML."""
 _MAIL_AND_NAME = re.compile(r"[\w.+-]+@(?:[a-zA-Z0-9-]+\.)+[a-zA-Z]{2,4} \(([^()@<>&]+)\)", re.ASCII)
 
 
@@ -87,16 +89,16 @@ def _date(name: str) -> Reader:
 
 def _summary(reading: Reading, element: Any, depth: int = 0) -> None:
     """The first is the summary, the next one a content, and after a content it is the summary again."""
-    text = content(element)
     if reading.summary is not None and not reading.has_content:
-        reading.has_content = True
-        reading.contents.append(text)
-    elif reading.summary_depth is None or depth <= reading.summary_depth:
+        _full_content(reading, element)
+        return
+    text = html(element, "text" if reading.names[element.tag] in _PLAIN_SUMMARIES else "html")
+    if reading.summary_depth is None or depth <= reading.summary_depth:
         reading.summary, reading.summary_depth = text, depth
 
 
 def _full_content(reading: Reading, element: Any) -> None:
-    text = content(element)
+    text = html(element, "html" if reading.names[element.tag] == "content_encoded" else "text")
     reading.has_content = True
     reading.contents.append(text)
     if reading.summary is None:

@@ -11,12 +11,13 @@ from urllib.parse import urljoin
 
 from pipeline.parse.fast.names import Names
 from pipeline.parse.identity import RawEntry
-from pipeline.parse.texts import PLAIN_URL
+from pipeline.parse.texts import PLAIN_URL, as_html
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _OF_TEXTS = frozenset({"type", LANG, _BASE})
-_TEXT_TYPES = frozenset({"", "text", "plain", "text/plain", "html", "text/html"})
+_PLAIN_TYPES = frozenset({"text", "plain", "text/plain"})
+_TEXT_TYPES = _PLAIN_TYPES | {"", "html", "text/html"}
 _C1 = re.compile(r"[\x80-\x9f]")
 _SLASHES = re.compile(r"[A-Za-z][A-Za-z0-9+.,-]*:///")
 _NAMED = re.compile(r"(?:tag|urn):[^/]")
@@ -110,6 +111,12 @@ def bare(element: Any) -> str:
     if element.keys():
         raise HandOver
     return leaf(element)
+
+
+def html(element: Any, kind: str) -> str:
+    """A text that may be of a type, and is of this `kind` where it names none, as HTML."""
+    text = content(element)
+    return as_html(text) if element.get("type", kind).lower() in _PLAIN_TYPES else text
 
 
 def content(element: Any) -> str:
