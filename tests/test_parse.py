@@ -374,6 +374,29 @@ def test_json_feed_is_read():
     assert [(entry.identity, entry.title) for entry in parsed.entries] == [("1", "One")]
 
 
+JSON_ITEMS = '{"title": "J", "items": [{"id": "1", "title": "One\tof\u0007 two"}, {"id": "2", "title": "Two"}]}'
+
+
+@pytest.mark.parametrize("name", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_json_feed_is_read_in_any_unicode_with_space_before_it_and_control_characters_in_it(name):
+    parsed = parse(URL, (" \n" * 500 + JSON_ITEMS + "\n").encode(name), "application/json")
+    assert [entry.identity for entry in parsed.entries] == ["1", "2"]
+    assert parsed.entries[0].title.startswith("One of")
+    assert (parsed.title, parsed.notes) == ("J", ())
+
+
+@pytest.mark.parametrize("end", [", ]}", '], "x": 1,}', ', {"id": "3'])
+def test_a_malformed_json_feed_gives_the_items_that_are_whole_and_a_note(end):
+    parsed = parse(URL, (JSON_ITEMS.removesuffix("]}") + end).encode(), "")
+    assert [entry.identity for entry in parsed.entries] == ["1", "2"]
+    assert "malformed" in parsed.notes[0]
+
+
+def test_broken_json_without_an_item_is_no_feed():
+    with pytest.raises(ParseError, match="broken JSON"):
+        parse(URL, b'{"title": "J", "items": [{"id": ', "")
+
+
 def test_a_json_feed_says_where_it_is_its_hub_and_its_attachments():
     body = json.dumps(
         {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from typing import Any
 
 from pipeline.errors import ParseError
@@ -12,18 +14,27 @@ from pipeline.parse.identity import RawEntry, settled
 from pipeline.parse.record import MAX_ENTRIES
 from pipeline.parse.texts import absolute, as_html, plain, text_of
 
+_HEAD = 4_096
+"""Bytes at the beginning that tell what a document is."""
+_DECODER = json.JSONDecoder(strict=False)  # control characters in texts are let pass
+_ITEMS = re.compile(r'(?<!\\)"items"\s*:\s*\[')
+_BETWEEN = re.compile(r"[\s,]*")
+
 
 def looks_like_json(body: bytes) -> bool:
     """Whether `body` begins as a JSON object does."""
-    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    return _text(body[:_HEAD]).startswith("{")
 
 
 def read(feed_url: str, body: bytes) -> ParsedFeed:
-    """Read a JSON Feed. Raises ParseError."""
+    """Read a JSON Feed; of one that is malformed the items before the place. Raises ParseError."""
+    text = _text(body)
     try:
-        document = json.loads(body.decode("utf-8-sig", "replace"))
+        document, broken = _DECODER.raw_decode(text)[0], ""
     except (ValueError, RecursionError) as error:
-        raise ParseError(feed_url, f"what came is no feed: broken JSON ({type(error).__name__})") from None
+        document, broken = {"items": _whole_items(text)}, f"malformed: {error}"[:200]
+        if not document["items"]:
+            raise ParseError(feed_url, f"what came is no feed: broken JSON ({type(error).__name__})") from None
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise ParseError(feed_url, "what came is no feed: JSON without items")
     hubs = [text_of(hub.get("url")) for hub in _list(document, "hubs") if isinstance(hub, dict)]
@@ -36,8 +47,30 @@ def read(feed_url: str, body: bytes) -> ParsedFeed:
         hub=next((hub for hub in hubs if hub), ""),
         topic=absolute(feed_url, document.get("feed_url")),
         entries=entries,
-        notes=(note,) if note else (),
+        notes=tuple(filter(None, (broken, note))),
     )
+
+
+def _text(body: bytes) -> str:
+    """The text of a document, in whichever Unicode encoding its first bytes show (RFC 4627, section 3)."""
+    return body.decode(json.detect_encoding(body), "replace").strip()
+
+
+def _whole_items(text: str) -> list[Any]:
+    """The items up to the one that can't be read."""
+    found: list[Any] = []
+    opening = _ITEMS.search(text)
+    at = opening.end() if opening else len(text)
+    with suppress(ValueError, RecursionError):
+        while len(found) < MAX_ENTRIES:
+            item, at = _DECODER.raw_decode(text, _past_commas(text, at))
+            found.append(item)
+    return found
+
+
+def _past_commas(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
 
 
 def _raw(item: dict[str, Any]) -> RawEntry:
