@@ -36,11 +36,12 @@ def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: d
             unhealthy[candidate.alert_id] = str(error)
             continue
         try:
-            found = [match(candidate.alert_id, query, documents[place], now) for place in candidate.documents]
-        except Exception as error:
+            for place in candidate.documents:
+                found = match(candidate.alert_id, query, documents[place], now)
+                if found:
+                    matches.append(found)
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with one alert is kept from the others
             unhealthy[candidate.alert_id] = f"it could not be judged ({error!r}): simplify it, and report this"
-            continue
-        matches += filter(None, found)
     return Verdict(tuple(matches), unhealthy)
 
 
