@@ -40,7 +40,7 @@ def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: d
                 found = match(candidate.alert_id, query, documents[place], now)
                 if found:
                     matches.append(found)
-        except Exception as error:  # noqa: BLE001 -- whatever is wrong with one alert is kept from the others
+        except Exception as error:  # whatever is wrong with one alert is kept from the others
             unhealthy[candidate.alert_id] = f"it could not be judged ({error!r}): simplify it, and report this"
     return Verdict(tuple(matches), unhealthy)
 
