@@ -85,12 +85,12 @@ def served_at(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def without_secrets(text: str) -> str:
+def without_keys(text: str) -> str:
     """`text` with what may be a secret left out of the addresses in it: who asks, and what is asked for with `?`."""
-    return _WEB.sub(lambda found: _without_secrets(found.group()), text)
+    return _WEB.sub(lambda found: _keyless(found.group()), text)
 
 
-def _without_secrets(url: str) -> str:
+def _keyless(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:

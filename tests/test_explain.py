@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.flow.alerts.manage import NewAlert, alert_id, put_alert
+from pipeline.flow.feeds.manage import feed_id
 from pipeline.flow.stories.explain import explain
 from pipeline.model import EntryState, Recipient, identify
 from tests import web
@@ -31,6 +32,16 @@ def describe(ports, **fields):
 
 def stamp(moment):
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def test_keys_in_the_address_of_a_feed_are_not_told(ports, site):
+    feed = f"{web.put_story(site, 'one', NEAR_KURSK)}?apikey=TOPSECRET"
+    watch(ports, feed)
+    one_round(ports)
+    ports.stores.feeds.update([feed_id(feed)], lambda known: replace(known, title="", error=f"{feed}: HTTP 500"))
+    steps = said(ports, site)
+    assert "?…" in steps["poll"][0]
+    assert "TOPSECRET" not in str(steps)
 
 
 def test_a_mail_that_went_is_told_from_the_poll_to_the_servers_answer(ports, site, mails, clock):

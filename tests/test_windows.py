@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import trustme
 from limits import RateLimitItemPerMinute
 
 from pipeline.settings import load
 from tests.servers import free_port
+from tests.tls import PASSWORD, redis_over_tls
 from workers.console.windows import Windows
 
 TWO = RateLimitItemPerMinute(2)
@@ -21,6 +23,14 @@ def test_two_processes_count_together_and_forget_together(redis_url):
     assert one.left(TWO, "ben@example.org").remaining == 1
     other.forget(TWO, "ana@example.org")
     assert one.hit(TWO, "ana@example.org")
+
+
+@pytest.mark.redis
+def test_a_redis_over_tls_with_a_password_of_its_own_counts_for_all(tmp_path):
+    with redis_over_tls(trustme.CA(), tmp_path, name="localhost") as port:
+        given = {"broker_password": PASSWORD, "broker_ca": f"{tmp_path}/ca.pem"}
+        one, other = (Windows(load({}, broker=f"rediss://localhost:{port}/0", **given)) for _ in range(2))
+        assert [one.hit(TWO, "x"), other.hit(TWO, "x"), one.hit(TWO, "x")] == [True, True, False]
 
 
 @pytest.mark.redis

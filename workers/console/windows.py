@@ -17,6 +17,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from pipeline.adapters.redis_address import redis_address
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Windows:
 
     def __init__(self, settings: Settings) -> None:
         self._own = MovingWindowRateLimiter(MemoryStorage())
-        self._shared = None if settings.broker.startswith("memory") else _in_redis(settings.broker)
+        self._shared = None if settings.broker.startswith("memory") else _in_redis(redis_address(settings))
         self._ask_from = 0.0
 
     def hit(self, limit: RateLimitItem, who: str) -> bool:

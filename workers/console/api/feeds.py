@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.address import without_secrets
+from pipeline.address import without_keys
 from pipeline.errors import BadInput, FetchRefused, FetchUnavailable, NotFound, ParseError
 from pipeline.flow.deeds import feeds as deeds
 from pipeline.flow.deeds.feeds import Deed
@@ -250,13 +250,13 @@ def _told(caller: Caller, out: Told) -> Told:
     """What a caller is told of a feed: keys of readers stand in addresses, and those in what went wrong there."""
     if caller.may(Scope.OPERATE):
         return out
-    texts = {name: without_secrets(value) for name, value in out if type(value) is str}
+    texts = {name: without_keys(value) for name, value in out if type(value) is str}
     return out.model_copy(update=texts)
 
 
 def _said(caller: Caller, feed: Feed) -> str:
     """What is looked through for a text. A key that is not told can't be guessed letter by letter either."""
-    address = feed.url if caller.may(Scope.OPERATE) else without_secrets(feed.url)
+    address = feed.url if caller.may(Scope.OPERATE) else without_keys(feed.url)
     return "\n".join((address, feed.title, *feed.tags)).casefold()
 
 

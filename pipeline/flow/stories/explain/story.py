@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline import dedupe
-from pipeline.address import address_key
+from pipeline.address import address_key, without_keys
 from pipeline.errors import QueryError
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.stories.explain.step import Step, at
@@ -87,7 +87,8 @@ def _polled(entry: Entry, feed: Feed | None) -> str:
         return f"seen {at(entry.first_seen_at)} by a feed that was removed ({entry.feed_id})"
     last = f"; last polled {at(feed.polled_at)}" if feed.polled_at else ""
     wrong = f", {feed.error}" if feed.error else ""
-    return f"seen {at(entry.first_seen_at)} in {feed.title or feed.url}{last}{wrong}"
+    # Who asks may be no operator: keys in the feed's address are not theirs.
+    return without_keys(f"seen {at(entry.first_seen_at)} in {feed.title or feed.url}{last}{wrong}")
 
 
 def _found(entry: Entry) -> str:
