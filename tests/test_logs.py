@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -78,7 +79,8 @@ def test_an_error_is_one_line_of_json_with_its_traceback():
 
 def test_auto_is_text_on_a_terminal_and_json_elsewhere(monkeypatch):
     for terminal in (True, False):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
-        assert logs.is_text("auto") is terminal
-        assert logs.is_text("text")
-        assert not logs.is_text("json")
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda terminal=terminal: terminal)
+        assert logs.is_text("auto", stream) is terminal
+        assert logs.is_text("text", stream)
+        assert not logs.is_text("json", stream)

@@ -137,7 +137,7 @@ app.add_defaults(_configuration_of_this_process)
 
 @setup_logging.connect
 def _log(**_: object) -> None:
-    bootstrap.set_up_logging(bootstrap.settings().log_level)
+    bootstrap.set_up_logging(bootstrap.settings().log_level, serving=True)
 
 
 @worker_init.connect

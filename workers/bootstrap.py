@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -243,9 +244,9 @@ def close(made: Ports) -> None:
     made.stores.close()
 
 
-def set_up_logging(level: str) -> None:
-    """Log to stderr, one line an event, in the form that the settings say; stdout is for what was asked."""
-    logs.set_up(level, settings().log_format)
+def set_up_logging(level: str, *, serving: bool = False) -> None:
+    """Log one line an event, in the form that the settings say: to stdout where this process is `serving`."""
+    logs.set_up(level, settings().log_format, sys.stdout if serving else sys.stderr)
 
 
 def _path_of(name: str, address: str) -> str:

@@ -41,8 +41,9 @@ _M_ARENA_MAX = -8  # malloc.h of glibc
 class Crew:
     """Safe to share between threads, each of which waits for its own batch."""
 
-    def __init__(self, ports: Ports, processes: int | None = None) -> None:
+    def __init__(self, ports: Ports, processes: int | None = None, *, serving: bool = False) -> None:
         self._ports = ports
+        self._serving = serving  # how this process logs, and so do those beside it
         self._processes = processes or os.cpu_count() or 1
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
@@ -123,7 +124,7 @@ class Crew:
             max_workers=self._processes,
             max_tasks=TASKS_PER_PROCESS,
             initializer=_begin,
-            initargs=(self._ports.settings,),
+            initargs=(self._ports.settings, self._serving),
             context=context,
         )
 
@@ -159,12 +160,12 @@ def _bound_arenas() -> None:
         mallopt(_M_ARENA_MAX, ARENAS)
 
 
-def _begin(settings: Settings) -> None:
+def _begin(settings: Settings, serving: bool) -> None:
     """In the process: the settings of the one that started it, and Ctrl-C is for that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     bootstrap.choose(settings)
     bootstrap.forget()
-    bootstrap.set_up_logging(bootstrap.settings().log_level)
+    bootstrap.set_up_logging(bootstrap.settings().log_level, serving=serving)
 
 
 def _nothing() -> None:

@@ -1,4 +1,6 @@
-"""How a process logs: a line an event on stderr, as JSON for machines or as text for a person.
+"""How a process logs: a line an event, as JSON for machines or as text for a person.
+
+What serves (workers, beat, console, `up`) logs to stdout, a command to stderr: its stdout is for what was asked.
 
 What an event is about is in its `extra`: ids of feed, entry, story, alert, match, delivery and mail (docs/logs.md).
 Both forms have them, so that one search for an id finds the way of a story.
@@ -7,8 +9,8 @@ Both forms have them, so that one search for an id finds the way of a story.
 from __future__ import annotations
 
 import logging
-import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -19,18 +21,18 @@ CELERYS_OWN = ("celery.app.trace", "celery.worker.strategy", "celery.beat", "kom
 """Who says that a task came and went, which is told by what it did."""
 
 
-def set_up(level: str, form: str) -> None:
-    """Log from `level` on, in `form`: json, text, or auto for text on a terminal and else json."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(Text() if is_text(form) else as_json())
+def set_up(level: str, form: str, stream: TextIO) -> None:
+    """Log to `stream` from `level` on, in `form`: json, text, or auto for text on a terminal and else json."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Text() if is_text(form, stream) else as_json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in (*NOISY, *(CELERYS_OWN if level == "INFO" else ())):
         logging.getLogger(noisy).setLevel("ERROR")
 
 
-def is_text(form: str) -> bool:
-    """Whether this process is to write for a person."""
-    return form == "text" or (form == "auto" and sys.stderr.isatty())
+def is_text(form: str, stream: TextIO) -> bool:
+    """Whether what is written there is for a person."""
+    return form == "text" or (form == "auto" and stream.isatty())
 
 
 def as_json() -> logging.Formatter:

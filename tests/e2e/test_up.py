@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from tests import web
 from tests.browser import Browser
 from tests.fleet import BIN, Fleet
 from tests.hub import open_hub
-from tests.servers import free_port, wait_until
+from tests.servers import free_port, process, wait_until
 
 
 @pytest.fixture
@@ -77,6 +78,19 @@ def test_it_says_where_mails_go_without_the_password(fleet):
         wait_until(lambda: "running; stop with Ctrl-C" in fleet.logs(), 30, "it runs")
     assert "mail    smtp://me:…@127.0.0.1:9" in fleet.logs()
     assert "hunter2" not in fleet.logs()
+
+
+def test_it_logs_what_happens_on_stdout_and_tells_who_started_it_on_stderr(fleet, site):
+    fleet.environment |= {"WIREWATCH_LOG_FORMAT": "json"}
+    fleet.wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."))
+    out, told = fleet.folder / "out.log", fleet.folder / "told.log"
+    command = [BIN / "wirewatch", "up"]
+    with process(command, env=fleet.environment, stdout=out.open("wb"), stderr=told.open("wb")):
+        wait_until(lambda: "entry is in the story" in out.read_text(), 30, "an event is logged")
+    lines = [line for line in out.read_text().splitlines() if line and "Warm shutdown" not in line]  # Celery's own
+    assert all(json.loads(line)["message"] for line in lines)
+    assert "running; stop with Ctrl-C" in told.read_text()
+    assert "entry is in the story" not in told.read_text()
 
 
 def test_a_console_port_that_is_taken_is_said_at_once(fleet):

@@ -140,7 +140,7 @@ def up(watch: Path | None, threads: int) -> None:
     from workers.tasks import sweep  # noqa: PLC0415
 
     settings = bootstrap.settings()
-    bootstrap.set_up_logging(settings.log_level)
+    bootstrap.set_up_logging(settings.log_level, serving=True)
     listening = serve.bound(settings)
     ports = bootstrap.ports()
     bootstrap.begin_traces()
@@ -164,7 +164,7 @@ def up(watch: Path | None, threads: int) -> None:
     )
     if settings.broker.startswith("memory"):
         forget_queue(ports)
-    crew = Crew(ports)
+    crew = Crew(ports, serving=True)
     hire(crew)
     sweep.delay()  # beat's first comes only after a whole interval
     try:
@@ -192,7 +192,7 @@ def console() -> None:
     from workers.stock import Stock  # noqa: PLC0415
 
     settings = bootstrap.settings()
-    bootstrap.set_up_logging(settings.log_level)
+    bootstrap.set_up_logging(settings.log_level, serving=True)
     bootstrap.check_store()
     listening = serve.bound(settings)
     show.note(f"console {serve.address(listening)}")
