@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from elasticsearch import BadRequestError
 from msgspec.structs import replace
@@ -112,6 +114,18 @@ def test_a_story_whose_worker_died_undecided_follows_the_one_that_waited_for_it(
     assert clusters.lead([second]) == ["second"]
     assert clusters.lead([first]) == ["second"]
     assert clusters.lead([told("third", at=later(2))]) == ["second"]
+
+
+def test_of_stories_that_have_named_each_other_the_first_leads_and_is_found_by_all_later_ones(clusters):
+    """Each ran out of patience with the other, which was only slow: found by the test of twins on a busy machine."""
+    first, second, third = told("first"), told("second", at=later(1)), told("third", at=later(2))
+    assert clusters.lead([first, second]) == ["first", "first"]
+    of = {"first": "second", "second": "third", "third": "first"}
+    clusters.lead([third])
+    clusters.sketches.update(list(of), lambda one: dataclasses.replace(one, leader=of[one.id]))
+    assert clusters.lead([third]) == ["first"]
+    assert clusters.lead([second, first]) == ["first", "first"]
+    assert clusters.lead([told("fourth", at=later(3))]) == ["first"]
 
 
 def test_a_disk_that_is_nearly_full_is_said_with_the_cure_and_what_is_there_can_be_read(alerts, monkeypatch):

@@ -8,7 +8,8 @@ other. Who leads is written once, under if_seq_no, by whoever is first:
   and takes the same;
 - one that finds none seen before it names itself the leader of those seen after it that are undecided, then its own.
 
-So nobody leads while his twin does, and whoever was too late reads what was decided.
+So nobody leads while his twin does, and whoever was too late reads what was decided. Where patience ends over a worker
+that was only slow, two may have named each other: whoever finds such a circle has the first of it lead.
 """
 
 from __future__ import annotations
@@ -146,11 +147,18 @@ class ElasticClusters:
 
     def _end(self, story_id: str, own: str) -> str:
         """The leader of leaders: one that was named may itself follow another by now."""
-        seen: set[str] = set()
-        while story_id not in seen and story_id != own and (leader := self._awaited(story_id)):
-            seen.add(story_id)
-            story_id = leader
-        return story_id
+        way = [own]
+        while story_id not in way:
+            way.append(story_id)
+            story_id = self._awaited(story_id) or story_id
+        circle = way[way.index(story_id) :]
+        return story_id if len(circle) == 1 else self._out_of(circle)
+
+    def _out_of(self, circle: Sequence[str]) -> str:
+        """The first of stories that follow each other, which leads them from now on; the same for all who ask."""
+        first = min((one.sketched for one in self.sketches.get(circle).values()), key=in_order).story_id
+        self.sketches.update([first], lambda one: replace(one, leader=one.id))
+        return first
 
 
 def _search(one: Sketched) -> Body:
