@@ -15,14 +15,17 @@ from pipeline.adapters.elastic.client import connect
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.lock import alone
 from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.flow.alerts.manage import NewAlert, put_alert
+from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.model import AlertState, identify
 from pipeline.ports import Claim, Stores, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
 from pipeline.settings import Settings
-from tests import builders
+from tests import builders, web
 from tests.conftest import opened
 from tests.spares import Spares
+from tests.test_flow import one_round
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -130,6 +133,26 @@ def test_all_that_was_written_read_changed_and_deleted_meanwhile_is_right_afterw
         builders.alert(query).id for query in ("kursk", "sudzha")
     }
     assert len(written) > 10
+
+
+def test_news_that_come_while_every_kind_moves_are_stories_and_mailed_once_each(stores, ports, site, mails):
+    told: list[tuple[str, str]] = []
+
+    def news(turn: int) -> None:
+        told.append((f"Day {turn} of Kursk", f"{site.base}/{turn}"))
+        site.put("/feed", web.rss(*told[-20:]), web.RSS)
+        one_round(ports)
+
+    add_feeds(ports, [NewFeed(url=f"{site.base}/feed")])
+    put_alert(ports, NewAlert(name="kursk", query="kursk", recipients=("analyst@example.org",), copies=True))
+    with Busy().doing(news):
+        moved = stores.reindex([kind.value for kind in Kind], quiet)
+    one_round(ports)
+    assert {one.kind for one in moved} == {kind.value for kind in Kind} - {Kind.LOCKS}  # what reindex itself holds
+    assert {one.title for one in stores.stories.all()} == {title for title, _ in told}
+    assert sorted(str(mail["Subject"]).partition("] ")[2] for mail in mails()) == sorted(title for title, _ in told)
+    assert not any(one.repeated for one in stores.deliveries.all())
+    assert len(told) > 5
 
 
 def test_an_alert_that_is_saved_while_alerts_move_is_heard_from_then_on(stores, monkeypatch):
