@@ -39,7 +39,7 @@ SETTLED = 300.0
 LOOK_EVERY = 5.0
 """Seconds between two looks at memory."""
 SHORTEST_LIFE = 600.0
-"""Seconds of a process: one that lived shorter says nothing of growth. Half of four minutes was one peak of a digest."""
+"""Seconds of a process: one that lived shorter says nothing of growth. Half of four minutes was a peak of a digest."""
 NOISE_MB = 3.0
 
 
