@@ -1,6 +1,6 @@
 """Live matching: the evaluator behind the presearcher against Elasticsearch's percolator, in one run.
 
-    .venv/bin/python -m benchmarks.match [--quick]
+    .venv/bin/python -m benchmarks.match [--quick] [--percolator-alone ALERTS]
 
 Prints a table on stderr and JSON on stdout. Tokenising is counted, on both sides: a story is a Story until the store is
 asked. Bars: issue 5. The percolator is left out, and said to be, where no Elasticsearch can be had.
@@ -45,9 +45,13 @@ def main() -> None:
     """Measure, and print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--quick", action="store_true", help="a tenth of the alerts, to see that it runs")
-    quick = options.parse_args().quick
-    scale = 10 if quick else 1
+    options.add_argument("--percolator-alone", type=int, metavar="ALERTS", help="nothing else, with so many alerts")
+    asked = options.parse_args()
+    scale = 10 if asked.quick else 1
     stories = newsstream.stories(400)
+    if asked.percolator_alone:
+        print(json.dumps(percolator(asked.percolator_alone, stories), indent=1))
+        return
     results: dict[str, Any] = {"alerts": {}, "stories": len(stories)}
     with tempfile.TemporaryDirectory() as folder:
         counts = sorted({*(count // scale for count in ALERTS), COMPARED // scale})
