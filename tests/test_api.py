@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -216,8 +218,25 @@ def test_a_query_is_explained_and_tried_before_it_is_saved(api, clock):
     api.ports.stores.stories.put([builders.story(title="The defence of Kursk", published=clock.now())])
     read = api.ask("GET", "/queries/check", q="defence AND kursk").body
     assert any("defense" in str(one["variants"]) for one in read["clauses"])
+    assert read["tree"]["says"] == "all of these"
+    assert read["tree"]["parts"][0] == {"says": "defence", "also": ["defense"], "parts": []}
     tried = api.ask("GET", "/queries/preview", q="defense AND kursk", days="7").body
     assert (tried["stories"], tried["examples"][0]["title"]) == (1, "The defence of Kursk")
+
+
+def test_when_a_mail_would_come_now_is_told_for_each_recipient(api):
+    quiet = api.ask("POST", "/alerts", KURSK | {"policy": "daily 08:00", "recipients": ["ana@example.org"]}).body
+    (told,) = api.ask("GET", f"/alerts/{quiet['id']}/next").body["recipients"]
+    assert (told["recipient"], told["state"], told["at"][11:16]) == ("ana@example.org", "held", "08:00")
+
+
+def test_all_that_a_search_finds_is_had_as_csv(api, clock):
+    titles = [f"Kursk, day {number}" for number in range(120)]
+    stories = [builders.story(title, title=title, published=clock.now()) for title in titles]
+    api.ports.stores.stories.put([*stories, builders.story("other", title="=Sumy()", published=clock.now())])
+    rows = list(csv.DictReader(io.StringIO(api.read("/stories/csv?q=kursk+OR+sumy"))))
+    assert {row["title"] for row in rows} == {*titles, "'=Sumy()"}  # no cell is a formula
+    assert api.ask("GET", "/stories/csv", q="kursk AND").problem == "query"
 
 
 # -- once, and not too often
@@ -333,7 +352,7 @@ def test_the_api_answers_as_its_description_says(described):
     address, token = described
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
     operations = [one.ok() for one in schema.get_all_operations()]
-    assert len(operations) == 74
+    assert len(operations) == 76
     for operation in operations:
         hold_to_description(operation, token)
 

@@ -7,7 +7,7 @@ at it, and a table that changes later changes nothing until the alert is underst
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.errors import QueryError
 from pipeline.query.render import render
@@ -29,11 +29,14 @@ class Lexicon:
 PLAIN = Lexicon({}, NONE)
 
 
+def as_typed(typed: str, lexicon: Lexicon, *, variants: bool = True) -> Query:
+    """The query with its clauses where they were typed, other spellings beside their words. Raises QueryError."""
+    query = parse(typed, lexicon.lists)
+    return replace(query, root=vary(query.root, lexicon.variants)) if variants else query
+
+
 def understand(typed: str, lexicon: Lexicon, *, variants: bool = True) -> Query:
     """The query that `typed` means; its `text` is the meaning. Raises QueryError about what was typed."""
     if len(typed) > MAX_TYPED:
         raise QueryError(typed[:40] + "…", MAX_TYPED, f"longer than {MAX_TYPED} characters", "split it")
-    root = parse(typed, lexicon.lists).root
-    if variants:
-        root = vary(root, lexicon.variants)
-    return parse(render(root))
+    return parse(render(as_typed(typed, lexicon, variants=variants).root))

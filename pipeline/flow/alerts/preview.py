@@ -22,10 +22,9 @@ from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
 from pipeline.query.lint import warnings
-from pipeline.query.meaning import understand
+from pipeline.query.meaning import as_typed, understand
 from pipeline.query.outline import Outline, outline
 from pipeline.query.syntax import Or, Query, parse
-from pipeline.query.variants import vary
 
 SHOWN = timedelta(days=30)
 PATIENCE = timedelta(milliseconds=100)
@@ -73,14 +72,13 @@ def preview(
     """Hold what `typed` means against the last days, and against the meaning that is `saved`. Raises QueryError."""
     words = lexicon(ports)
     meant = understand(typed, words, variants=variants)
-    plain = parse(typed, words.lists)
-    varied = replace(plain, root=vary(plain.root, words.variants)) if variants else plain
+    varied = as_typed(typed, words, variants=variants)
     since = ports.clock.now() - SHOWN
     counted = _Reading(ports, meant, parse(saved) if saved is not None else None, since, copies=copies)
     made = Preview(
         meant=meant,
         outline=outline(varied),
-        warnings=tuple(str(one) for one in warnings(plain, varied.root)),
+        warnings=tuple(str(one) for one in warnings(parse(typed, words.lists), varied.root)),
         since=since,
         by_day=counted.by_day(ports, meant, since),
         trial=counted.trial,

@@ -13,8 +13,9 @@ from pipeline.deliver.channel import shown
 from pipeline.errors import BadInput, NotFound, Superseded
 from pipeline.flow.alerts import syndicate
 from pipeline.flow.alerts.manage import MOST_THROTTLE, NewAlert, edition
+from pipeline.flow.alerts.preview import first_deliveries
 from pipeline.flow.deeds import alerts as deeds
-from pipeline.model import Alert, AlertState
+from pipeline.model import Alert, AlertState, DeliveryState
 from pipeline.ports import Ports
 from workers.console.access import sees
 from workers.console.alerts import removed, removed_alert
@@ -90,6 +91,21 @@ class RemovedAlerts(BaseModel):
     alerts: list[Removed]
 
 
+class NextMail(BaseModel):
+    """What would become of a match right now, for one recipient."""
+
+    recipient: str
+    state: DeliveryState = Field(description="pending goes at once, held at that moment, suppressed never")
+    at: datetime
+    reason: str
+
+
+class NextMails(BaseModel):
+    """For the first recipients of an alert."""
+
+    recipients: list[NextMail]
+
+
 class FeedAddress(BaseModel):
     """The secret address of an alert's Atom feed, which is shown this once. The one that was before is withdrawn."""
 
@@ -135,6 +151,14 @@ def make_router(ports: Ports) -> APIRouter:
     @router.delete("/{alert_id}", status_code=204)
     def delete_alert(alert_id: str, caller: Writer) -> None:
         deeds.remove_alert(ports, caller.who, _seen(ports, caller, alert_id).id)
+
+    @router.get("/{alert_id}/next")
+    def tell_next_mails(alert_id: str, caller: Reader) -> NextMails:
+        (found,) = first_deliveries(ports, [_seen(ports, caller, alert_id)])
+        told = [
+            NextMail(recipient=shown(one.recipient), state=one.state, at=one.due_at, reason=one.reason) for one in found
+        ]
+        return NextMails(recipients=told)
 
     _add_states(router, ports)
     _add_feed(router, ports)

@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field
 
 from pipeline.deliver.render import in_text
 from pipeline.flow.alerts.history import EXAMPLES, concerns, difference, trial
-from pipeline.flow.alerts.language import understood
+from pipeline.flow.alerts.language import lexicon, understood
 from pipeline.flow.alerts.manage import MOST_THROTTLE
 from pipeline.flow.alerts.preview import preview
 from pipeline.model import Story
 from pipeline.ports import Ports
+from pipeline.query.meaning import as_typed
+from pipeline.query.outline import Outline, outline
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
 from pipeline.query.syntax import leaves
@@ -41,6 +43,14 @@ class Clause(BaseModel):
     variants: list[str]
 
 
+class Part(BaseModel):
+    """A part of a query in words, and the parts that it says it of."""
+
+    says: str
+    also: list[str] = Field(description="Other spellings that are looked for")
+    parts: list[Part]
+
+
 class Understood(BaseModel):
     """A query as it is understood."""
 
@@ -48,6 +58,7 @@ class Understood(BaseModel):
     understood: str
     meaning: str
     clauses: list[Clause]
+    tree: Part
     warnings: list[str]
     per_day: float = Field(description="How often a day it would have fired, over the last week")
     cost: list[str] = Field(description="It is held against stories with one of these; empty: against all")
@@ -108,6 +119,7 @@ def make_router(ports: Ports) -> APIRouter:
             understood=render(meant.root, variants=False),
             meaning=meant.text,
             clauses=found,
+            tree=_part(outline(as_typed(q, lexicon(ports), variants=variants))),
             warnings=warnings,
             per_day=often,
             cost=list(filed_under(meant)),
@@ -160,6 +172,10 @@ def make_router(ports: Ports) -> APIRouter:
         )
 
     return router
+
+
+def _part(found: Outline) -> Part:
+    return Part(says=found.says, also=list(found.also), parts=list(map(_part, found.parts)))
 
 
 def _mails_a_day(ports: Ports, caller: Caller, q: str, asked: Mailed, *, variants: bool) -> float:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from pipeline.deliver.channel import shown
@@ -17,7 +18,7 @@ from pipeline.errors import BadInput
 from pipeline.flow.alerts.language import understood
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.stories import export
-from pipeline.flow.stories.browse import asked, browse, find_story, fired_on, most_relevant
+from pipeline.flow.stories.browse import asked, browse, everything, find_story, fired_on, most_relevant
 from pipeline.flow.stories.related import related
 from pipeline.flow.stories.search import evidence, search
 from pipeline.model import Alert, Delivery, DeliveryState, Revision, Story
@@ -30,6 +31,7 @@ from workers.console.api import paging
 from workers.console.api.callers import Reader
 from workers.console.api.queries import QueryText
 
+CSV = "text/csv"
 MOST_NAMES = 200
 """Of those that the stories found name, the most frequent."""
 Since = Annotated[datetime | None, Query(description="Published at or after")]
@@ -173,6 +175,12 @@ def make_router(ports: Ports) -> APIRouter:
             days=dict(sorted(counted.day.items())),
             counted_since=browsed.counted_since,
         )
+
+    @router.get("/csv", response_class=Response, responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}})
+    def export_stories(_: Reader, q: QueryText, since: Since = None, until: Until = None) -> Response:
+        """All that a search finds, as CSV (RFC 4180)."""
+        lines = export.as_csv(everything(ports, asked(ports, q, _aware(since), _aware(until))))
+        return StreamingResponse(lines, media_type=f"{CSV}; charset=utf-8")
 
     @router.get("/{story_id}")
     def get_story(story_id: str, _: Reader) -> Whole:
