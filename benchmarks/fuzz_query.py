@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["pipeline.query", "pipeline.text"]):
     from pipeline.query.miss import miss
     from pipeline.query.render import render
     from pipeline.query.syntax import parse
-    from pipeline.query.variants import shipped
+    from pipeline.query.variants import shipped, without
 from tests import builders
 
 LEXICON = Lexicon({"nato": ("NATO", "north atlantic")}, shipped())
@@ -41,7 +41,8 @@ def one(data: bytes) -> None:
     document = Document(STORY)
     assert (evaluate(query, document) is None) == bool(miss(query.root, document))
     assert parse(render(query.root)).root == query.root
-    warnings(query.root)
+    warnings(query)
+    without(query, shipped(), query.text.find("kursk"), "курск")
     took = time.monotonic() - began
     assert took < BOUND, f"{took:.1f} s: {typed!r}"
 
