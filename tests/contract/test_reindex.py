@@ -17,7 +17,7 @@ from pipeline.adapters.elastic.lock import alone
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
-from pipeline.model import AlertState, identify
+from pipeline.model import AlertState, DeliveryState, identify
 from pipeline.ports import Claim, Stores, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
@@ -150,8 +150,12 @@ def test_news_that_come_while_every_kind_moves_are_stories_and_mailed_once_each(
     one_round(ports)
     assert {one.kind for one in moved} == {kind.value for kind in Kind} - {Kind.LOCKS}  # what reindex itself holds
     assert {one.title for one in stores.stories.all()} == {title for title, _ in told}
-    assert sorted(str(mail["Subject"]).partition("] ")[2] for mail in mails()) == sorted(title for title, _ in told)
-    assert not any(one.repeated for one in stores.deliveries.all())
+    rows = list(stores.deliveries.all())
+    assert sorted(one.story_id for one in rows) == sorted(one.id for one in stores.stories.all())
+    assert {one.state for one in rows} <= {DeliveryState.SENT, DeliveryState.HELD}  # many at once are a burst
+    assert not any(one.repeated for one in rows)
+    sent = {one.message_id for one in rows if one.state is DeliveryState.SENT}
+    assert sorted(str(mail["Message-ID"]) for mail in mails()) == sorted(sent)
     assert len(told) > 5
 
 
