@@ -6,6 +6,7 @@ HTTP clients decode whole chunks: 64 KB of zstd can be gigabytes before anybody 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Protocol
 
 import brotli
@@ -17,6 +18,8 @@ MOST_PARTS = 10_000
 PIECE = 65_536
 BROKE_OFF = "broke off (before the end of its compression)"
 GZIP = b"\x1f\x8b"
+EITHER_HEAD, GZIP_HEAD = zlib.MAX_WBITS | 32, zlib.MAX_WBITS | 16
+"""As zlib is told which heads to take: gzip's or its own, or gzip's alone."""
 _ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes((skipped, 0x2A, 0x4D, 0x18)) for skipped in range(0x50, 0x60)))
 """How a frame begins: one of content, and those that are skipped (RFC 8878, 3.1)."""
 
@@ -44,18 +47,12 @@ def decoder(coding: str) -> Decoder:
         case "" | "identity":
             return _Identity()
         case "gzip" | "x-gzip" | "deflate":
-            return _Zlib()
+            return _gzip()
         case "br":
             return _Brotli()
         case "zstd":
-            return _Zstd()
+            return _Parts(_Zstd(), _Zstd, _ZSTD)
     raise UndecodableError(f"its coding {coding!r} is not one of {ACCEPTED}")
-
-
-def _one_more(parts: int) -> int:
-    if parts >= MOST_PARTS:
-        raise UndecodableError(f"broken compression (more than {MOST_PARTS:,} pieces)")
-    return parts + 1
 
 
 class _Identity:
@@ -65,52 +62,77 @@ class _Identity:
         return data[: limit + 1]
 
 
-class _Zlib:
-    """gzip of any number of members (RFC 1952, 2.2), zlib, or deflate without a head, as some servers send it."""
+class _Part(Protocol):
+    """What undoes one part of a body that may have several, each compressed by itself."""
 
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # tells gzip from zlib by its head
-        self._rest = b""  # not taken by the stream yet
-        self._headless = True  # as far as is known: nothing has come out
-        self._padding = False  # what comes is behind the last member
-        self._parts = 1
+    def inflate(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+        """At most so many bytes of what is in `data`, and what of it is to be given again: at the end, what follows."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end."""
+        ...
+
+
+class _Parts:
+    """Any number of parts; each begins as `marks` say, and what begins otherwise behind one is padding."""
+
+    def __init__(self, first: _Part, another: Callable[[], _Part], marks: tuple[bytes, ...]) -> None:
+        self._part, self._another, self._marks = first, another, marks
+        self._rest = b""  # not taken by the part yet
+        self._padding = False  # what comes is behind the last
+        self._begun = 1
+
+    @property
+    def ended(self) -> bool:
+        return self._part.ended
+
+    def decode(self, data: bytes, limit: int) -> bytes:
+        self._rest += data
+        out = b""
+        while len(out) < limit and (not self._part.ended or self._next()):
+            piece, self._rest = self._part.inflate(self._rest, limit - len(out))
+            out += piece
+            if not piece and not self._part.ended:
+                break
+        return out
+
+    def _next(self) -> bool:
+        """Begin with the next part, if there is one."""
+        if not self._padding and self._rest.startswith(self._marks):
+            if self._begun >= MOST_PARTS:
+                raise UndecodableError(f"broken compression (more than {MOST_PARTS:,} pieces)")
+            self._begun += 1
+            self._part = self._another()
+            return True
+        if self._padding or not any(mark.startswith(self._rest) for mark in self._marks):
+            self._padding, self._rest = True, b""
+        return False
+
+
+class _Zlib:
+    """A member of gzip (RFC 1952, 2.2), or zlib, or deflate without a head, as some servers send it."""
+
+    def __init__(self, wbits: int) -> None:
+        self._stream = zlib.decompressobj(wbits=wbits)
+        self._headless = wbits == EITHER_HEAD  # as far as is known: nothing has come out
 
     @property
     def ended(self) -> bool:
         return self._stream.eof
 
-    def decode(self, data: bytes, limit: int) -> bytes:
-        self._rest += data
-        out = b""
-        while len(out) < limit and (not self._stream.eof or self._next()):
-            piece = self._inflated(limit - len(out))
-            out += piece
-            if not piece and not self._stream.eof:
-                break
-        return out
-
-    def _next(self) -> bool:
-        """Begin with the next member, if there is one."""
-        if self._rest.startswith(GZIP) and not self._padding:
-            self._parts = _one_more(self._parts)
-            self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            return True
-        if self._padding or not GZIP.startswith(self._rest):
-            self._padding, self._rest = True, b""
-        return False
-
-    def _inflated(self, limit: int) -> bytes:
+    def inflate(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
         try:
-            out = self._stream.decompress(self._rest, limit)
+            out = self._stream.decompress(data, limit)
         except zlib.error as error:
             if not self._headless:
                 raise UndecodableError(f"broken compression ({error})") from None
             self._headless = False
             self._stream = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-            return self._inflated(limit)
+            return self.inflate(data, limit)
         self._headless = self._headless and not out and not self._stream.eof
-        self._rest = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
-        return out
+        return out, self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
 
 
 class _Brotli:
@@ -130,46 +152,30 @@ class _Brotli:
 
 
 class _Zstd:
-    """Any number of frames (RFC 8878, 3.1)."""
+    """A frame (RFC 8878, 3.1)."""
 
     def __init__(self) -> None:
         self._stream = zstd.ZstdDecompressor()
-        self._rest = b""
-        self._padding = False
-        self._parts = 1
 
     @property
     def ended(self) -> bool:
         return self._stream.eof
 
-    def decode(self, data: bytes, limit: int) -> bytes:
-        self._rest += data
-        out = b""
-        while len(out) < limit and (not self._stream.eof or self._next()):
-            try:
-                piece = self._stream.decompress(self._rest, limit - len(out))
-            except zstd.ZstdError as error:
-                raise UndecodableError(f"broken compression ({error})") from None
-            self._rest = self._stream.unused_data if self._stream.eof else b""  # it keeps what it has no room for
-            out += piece
-            if not piece and not self._stream.eof:
-                break
-        return out
+    def inflate(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
+        try:
+            out = self._stream.decompress(data, limit)
+        except zstd.ZstdError as error:
+            raise UndecodableError(f"broken compression ({error})") from None
+        return out, self._stream.unused_data if self._stream.eof else b""  # it keeps what it has no room for
 
-    def _next(self) -> bool:
-        """Begin with the next frame, if there is one."""
-        if self._rest.startswith(_ZSTD) and not self._padding:
-            self._parts = _one_more(self._parts)
-            self._stream = zstd.ZstdDecompressor()
-            return True
-        if self._padding or not any(mark.startswith(self._rest) for mark in _ZSTD):
-            self._padding, self._rest = True, b""
-        return False
+
+def _gzip() -> _Parts:
+    return _Parts(_Zlib(EITHER_HEAD), lambda: _Zlib(GZIP_HEAD), (GZIP,))
 
 
 def unpack(body: bytes, most: int) -> bytes | None:
     """A body that is gzip in itself, unpacked; None when that is more than `most` bytes. Raises UndecodableError."""
-    stream, out = _Zlib(), bytearray()
+    stream, out = _gzip(), bytearray()
     for start in range(0, len(body), PIECE):  # each member copies what is behind it
         out += stream.decode(body[start : start + PIECE], most + 1 - len(out))
         if len(out) > most:
