@@ -9,7 +9,8 @@ missed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 from uuid import uuid4
 
 from elasticsearch import Elasticsearch
@@ -26,6 +27,8 @@ from pipeline.query.elastic import EVERYTHING, form, words_of
 from pipeline.query.syntax import parse
 
 log = logging.getLogger(__name__)
+
+Thing = TypeVar("Thing")
 
 _ORDER: list[Body] = [{"id": "asc"}]
 
@@ -66,46 +69,57 @@ class ElasticAlerts(ElasticRecords[Alert]):
     def _apart(self, documents: Sequence[Document]) -> list[Candidate]:
         """Ask of ever fewer stories, and of one that fails alone of ever fewer alerts."""
         failing: dict[str, Alert] = {}
-        found: list[Candidate] = []
-        parts: list[Sequence[int]] = [range(len(documents))]
-        while parts:
-            part = parts.pop()
-            try:
-                found += list(self._asked(documents, part, _without(failing)))
-            except StoreError:
-                if len(part) == 1:
-                    found += self._of_one(documents, part[0], failing)
-                else:
-                    parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+        found = _by_halves(
+            range(len(documents)),
+            lambda places: list(self._asked(documents, places, _without(failing))),
+            lambda place, _: self._of_one(documents, place, failing),
+        )
         everywhere = tuple(range(len(documents)))
         return found + [Candidate(alert.id, alert.meaning, everywhere) for alert in failing.values()]
 
     def _of_one(self, documents: Sequence[Document], place: int, failing: dict[str, Alert]) -> list[Candidate]:
         """The candidates of a story that fails; alerts that do it, which are marked, go into `failing`."""
-        others = {"bool": {"filter": [_ACTIVE, _without(failing)]}}
+        others = list(self.search({"bool": {"filter": [_ACTIVE, _without(failing)]}}, _ORDER))
         try:
             list(self._asked(documents, [place], _only(["nobody"])))
         except StoreError as error:  # no alert does it
             log.warning("story %s can't be percolated, every alert is judged: %s", documents[place].story.id, error)
-            return [Candidate(alert.id, alert.meaning, (place,)) for alert in self.search(others, _ORDER)]
-        found: list[Candidate] = []
-        parts = [list(self.search(others, _ORDER))]
-        while parts:
-            part = parts.pop()
-            try:
-                found += list(self._asked(documents, [place], _only([alert.id for alert in part])))
-            except StoreError as error:
-                if len(part) == 1:
-                    failing[part[0].id] = part[0]
-                    self._mark(part[0].id, error)
-                else:
-                    parts += [part[: len(part) // 2], part[len(part) // 2 :]]
-        return found
+            return [Candidate(alert.id, alert.meaning, (place,)) for alert in others]
+
+        def fails(alert: Alert, error: StoreError) -> list[Candidate]:
+            failing[alert.id] = alert
+            self._mark(alert.id, error)
+            return []
+
+        return _by_halves(
+            others, lambda some: list(self._asked(documents, [place], _only([one.id for one in some]))), fails
+        )
 
     def _mark(self, alert_id: str, error: StoreError) -> None:
         """Say what is wrong with the alert; written anew, it is a candidate for everything (`_stored_form`)."""
         why = f"Elasticsearch can't run it, so the evaluator judges every story: {error}"
         self.update([alert_id], lambda alert: replace(alert, health=why))
+
+
+def _by_halves(
+    things: Sequence[Thing],
+    ask: Callable[[Sequence[Thing]], list[Candidate]],
+    alone: Callable[[Thing, StoreError], list[Candidate]],
+) -> list[Candidate]:
+    """What `ask` finds for all of `things`: halves are asked of where it fails, `alone` of one for which it does."""
+    found: list[Candidate] = []
+    parts = [things] if things else []
+    while parts:
+        part = parts.pop()
+        try:
+            found += ask(part)
+        except StoreError as error:
+            half = len(part) // 2
+            if half:
+                parts += [part[:half], part[half:]]
+            else:
+                found += alone(part[0], error)
+    return found
 
 
 _ACTIVE: Body = {"term": {"state": AlertState.ACTIVE.value}}
