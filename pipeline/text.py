@@ -187,6 +187,12 @@ def words(text: str) -> tuple[str, ...]:
     return _read(text).folded
 
 
+def is_alike(one: str, other: str) -> bool:
+    """Whether two texts, of which one has words, have half of the words of the longer one in common."""
+    said, again = set(words(one)), set(words(other))
+    return bool(said) and 2 * len(said & again) >= max(len(said), len(again))
+
+
 def is_solid(token: str) -> bool:
     """Whether `token` is of a script that is cut character by character, where one token is no whole word."""
     return bool(token) and regex.match(rf"[{_SOLID}]", token) is not None

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pipeline.address import address_key, anchor, canonical_url, site_host
 from pipeline.model import Article, Entry, identify
 from pipeline.ports import Claim
-from pipeline.text import words
+from pipeline.text import is_alike, words
 
 LEAST_WORDS = 80
 """A shorter text is no proof that two pages are one story."""
@@ -52,10 +52,7 @@ def _keys(entry: Entry, article: Article | None) -> Iterator[str]:
 
 def is_page_of(entry: Entry, article: Article) -> bool:
     """Whether the page of an entry tells of it: of one of several at an address, where it has its title."""
-    if not _is_post(entry):
-        return True
-    one, other = set(words(entry.title)), set(words(article.title))
-    return bool(one) and 2 * len(one & other) >= max(len(one), len(other))
+    return not _is_post(entry) or is_alike(entry.title, article.title)
 
 
 def _is_post(entry: Entry) -> bool:

@@ -14,7 +14,7 @@ from pipeline.address import address_key
 from pipeline.model import Enclosure, Entry, ParsedEntry, identify
 from pipeline.parse.aggregator import publishers_address
 from pipeline.parse.texts import absolute, letters_of, plain
-from pipeline.text import words
+from pipeline.text import is_alike, words
 
 
 @dataclass(slots=True)
@@ -107,8 +107,7 @@ def is_another(known: Entry, now: Entry) -> bool:
     """
     if not known.url or not now.url or address_key(known.url) == address_key(now.url):
         return False
-    before, after = set(words(known.title)), set(words(now.title))
-    return bool(before and after) and 2 * len(before & after) < max(len(before), len(after))
+    return bool(words(known.title) and words(now.title)) and not is_alike(known.title, now.title)
 
 
 def absolute_link(feed_url: str, raw: RawEntry) -> str:
