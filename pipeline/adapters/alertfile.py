@@ -60,8 +60,8 @@ def read(content: bytes, name: str) -> Lists:
     _refuse_unknown(document, _TABLES, name)
     return Lists(
         tuple(_recipient(one, where) for one, where in _tables(document, "recipient", "address", name)),
-        tuple(_group(one, where) for one, where in _tables(document, "group", "name and members", name)),
-        tuple(_list(one, where) for one, where in _tables(document, "list", "name and members", name)),
+        tuple(NewGroup(**_members(*one)) for one in _tables(document, "group", "name and members", name)),
+        tuple(NewList(**_members(*one)) for one in _tables(document, "list", "name and members", name)),
         tuple(_alert(one, where) for one, where in _tables(document, "alert", "name, query and to", name)),
     )
 
@@ -84,18 +84,12 @@ def _recipient(one: dict[str, Any], where: str) -> NewRecipient:
     return NewRecipient(**_UNDESCRIBED | one)
 
 
-def _group(one: dict[str, Any], where: str) -> NewGroup:
+def _members(one: dict[str, Any], where: str) -> dict[str, Any]:
+    """The name and the members of a group or a list."""
     _refuse_unknown(one, ("name", "members"), where)
     if not isinstance(one.get("name"), str):
         raise BadInput(f"{where} needs a name, in quotes")
-    return NewGroup(name=one["name"], members=_texts(one, "members", where))
-
-
-def _list(one: dict[str, Any], where: str) -> NewList:
-    _refuse_unknown(one, ("name", "members"), where)
-    if not isinstance(one.get("name"), str):
-        raise BadInput(f"{where} needs a name, in quotes")
-    return NewList(one["name"], _texts(one, "members", where))
+    return {"name": one["name"], "members": _texts(one, "members", where)}
 
 
 def _alert(one: dict[str, Any], where: str) -> NewAlert:
@@ -140,17 +134,19 @@ def write(
             for one in sorted(recipients, key=attrgetter("address"))
             if is_described(one)
         ),
-        *(
-            _table("group", {"name": one.name, "members": one.members})
-            for one in sorted(groups, key=attrgetter("name"))
-        ),
-        *(_table("list", {"name": one.name, "members": one.members}) for one in sorted(lists, key=attrgetter("name"))),
+        *_with_members("group", groups),
+        *_with_members("list", lists),
         *(
             _table("alert", {"name": one.name, "query": one.query, "to": one.recipients} | _unusual(one, _SAID))
             for one in sorted(alerts, key=attrgetter("name"))
         ),
     ]
     return "\n".join([_HEADING, *blocks])
+
+
+def _with_members(kind: str, named: Iterable[Group | WordList]) -> Iterator[str]:
+    for one in sorted(named, key=attrgetter("name")):
+        yield _table(kind, {"name": one.name, "members": one.members})
 
 
 def _unusual(one: Alert | Recipient, usual: Mapping[str, Any]) -> dict[str, Any]:

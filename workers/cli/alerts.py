@@ -35,6 +35,11 @@ def alerts() -> None:
 _variants = click.option(
     "--variants/--no-variants", default=True, help="Whether to look for other spellings of the words too."
 )
+_copies = click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
+_policy = click.option("--policy", default="immediate", show_default=True, help="When mails go (docs/delivery.md).")
+_throttle = click.option(
+    "--throttle", default=0, metavar="N", help="Mails an hour at the most, the rest in the next one."
+)
 
 
 @alerts.command()
@@ -44,12 +49,12 @@ _variants = click.option(
     "--to", "recipients", multiple=True, required=True, metavar="MAIL", help="An address or a @group, once for each."
 )
 @_variants
-@click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
+@_copies
 @click.option(
     "--updates", is_flag=True, help="Mail again when an edit brings another sentence or headline that matches."
 )
-@click.option("--policy", default="immediate", show_default=True, help="When mails go (docs/delivery.md).")
-@click.option("--throttle", default=0, metavar="N", help="Mails an hour at the most, the rest in the next one.")
+@_policy
+@_throttle
 @click.option("--urgent", is_flag=True, help="Don't hold it in quiet hours.")
 @click.option("--team", default="", metavar="NAME", help="Whose it is: other teams don't see it in the console.")
 def add(**given: Any) -> None:
@@ -67,9 +72,9 @@ def add(**given: Any) -> None:
 @click.argument("query")
 @click.option("--since", default="30d", show_default=True, metavar="TIME", help="Published at or after.")
 @_variants
-@click.option("--copies", is_flag=True, help="Mail every copy of a story, not only the first that is seen.")
-@click.option("--policy", default="immediate", show_default=True, help="When mails go (docs/delivery.md).")
-@click.option("--throttle", default=0, metavar="N", help="Mails an hour at the most, the rest in the next one.")
+@_copies
+@_policy
+@_throttle
 @show.json_option
 def test_command(
     query: str, since: str, *, variants: bool, copies: bool, policy: str, throttle: int, as_json: bool
