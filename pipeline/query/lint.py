@@ -60,7 +60,8 @@ def _of_phrase(phrase: Phrase) -> Iterator[Warning]:
 
 def _of_name(phrase: Phrase) -> Iterator[Warning]:
     """A name that no story can have in its field."""
-    token = phrase.row[0].token if len(phrase.row) == 1 and isinstance(phrase.row[0], Word) else ""
+    word = _sole_word(phrase)
+    token = word.token if word else ""
     if phrase.field is Field.LANG and len(token) > LONGEST_LANGUAGE:
         yield Warning(_shown(phrase), "is no code of a language", "write two letters (ISO 639-1), as lang:en")
     if phrase.field is Field.SENTIMENT and token not in SENTIMENTS:
@@ -96,9 +97,14 @@ def _acronyms(typed: Query) -> Iterator[Warning]:
     """Capitals that in small letters are a usual word."""
     for phrase in phrases(typed.root):
         written = typed.text[slice(*phrase.at)].strip('."')
-        token = phrase.row[0].token if len(phrase.row) == 1 and isinstance(phrase.row[0], Word) else ""
-        if token in USUAL and written.replace(".", "").isupper() and not phrase.row[0].case:  # type: ignore[union-attr]
-            yield Warning(written, f"finds the word {token!r} too", f"write ={token.upper()} for the capitals alone")
+        word = _sole_word(phrase)
+        if word and not word.case and word.token in USUAL and written.replace(".", "").isupper():
+            cure = f"write ={word.token.upper()} for the capitals alone"
+            yield Warning(written, f"finds the word {word.token!r} too", cure)
+
+
+def _sole_word(phrase: Phrase) -> Word | None:
+    return phrase.row[0] if len(phrase.row) == 1 and isinstance(phrase.row[0], Word) else None
 
 
 def _impossible(node: Node) -> list[Warning]:

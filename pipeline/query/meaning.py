@@ -29,9 +29,8 @@ class Lexicon:
 PLAIN = Lexicon({}, NONE)
 
 
-def as_typed(typed: str, lexicon: Lexicon, *, variants: bool = True) -> Query:
-    """The query with its clauses where they were typed, other spellings beside their words. Raises QueryError."""
-    query = parse(typed, lexicon.lists)
+def varied(query: Query, lexicon: Lexicon, *, variants: bool = True) -> Query:
+    """A query as it was read, with other spellings beside its words; its clauses stay where they were typed."""
     return replace(query, root=vary(query.root, lexicon.variants)) if variants else query
 
 
@@ -39,4 +38,4 @@ def understand(typed: str, lexicon: Lexicon, *, variants: bool = True) -> Query:
     """The query that `typed` means; its `text` is the meaning. Raises QueryError about what was typed."""
     if len(typed) > MAX_TYPED:
         raise QueryError(typed[:40] + "…", MAX_TYPED, f"longer than {MAX_TYPED} characters", "split it")
-    return parse(render(as_typed(typed, lexicon, variants=variants).root))
+    return parse(render(varied(parse(typed, lexicon.lists), lexicon, variants=variants).root))

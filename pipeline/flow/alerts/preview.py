@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from pipeline.deliver.plan import first
-from pipeline.deliver.policy import mails_made, most_a_day, read_zone
+from pipeline.deliver.policy import most_a_day
 from pipeline.flow.alerts.history import Difference, Trial, too_often
 from pipeline.flow.alerts.language import lexicon
 from pipeline.flow.readers.recipients import members, recipients_of
@@ -22,7 +22,7 @@ from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
 from pipeline.query.lint import warnings
-from pipeline.query.meaning import as_typed, understand
+from pipeline.query.meaning import understand, varied
 from pipeline.query.outline import Outline, outline
 from pipeline.query.syntax import Or, Query, parse
 
@@ -61,7 +61,7 @@ class Preview:
     def mails_a_day(self, policy: str, throttle: int, zone: str = "UTC") -> float:
         """How many mails a day for one recipient. Raises BadInput for a policy or zone that can't be read."""
         if not self.bounded:
-            return mails_made(tuple(self.trial.moments.values()), policy, throttle, read_zone(zone)) / SHOWN.days
+            return self.trial.mails_a_day(policy, throttle, zone)
         firings = self.per_day * len(self.trial.moments) / (self.trial.stories or 1)
         return min(firings, most_a_day(policy, throttle))
 
@@ -72,13 +72,14 @@ def preview(
     """Hold what `typed` means against the last days, and against the meaning that is `saved`. Raises QueryError."""
     words = lexicon(ports)
     meant = understand(typed, words, variants=variants)
-    varied = as_typed(typed, words, variants=variants)
+    plain = parse(typed, words.lists)
+    spelled = varied(plain, words, variants=variants)
     since = ports.clock.now() - SHOWN
     counted = _Reading(ports, meant, parse(saved) if saved is not None else None, since, copies=copies)
     made = Preview(
         meant=meant,
-        outline=outline(varied),
-        warnings=tuple(str(one) for one in warnings(parse(typed, words.lists), varied.root)),
+        outline=outline(spelled),
+        warnings=tuple(str(one) for one in warnings(plain, spelled.root)),
         since=since,
         by_day=counted.by_day(ports, meant, since),
         trial=counted.trial,

@@ -15,11 +15,11 @@ from pipeline.flow.alerts.manage import MOST_THROTTLE
 from pipeline.flow.alerts.preview import preview
 from pipeline.model import Story
 from pipeline.ports import Ports
-from pipeline.query.meaning import as_typed
+from pipeline.query.meaning import understand, varied
 from pipeline.query.outline import Outline, outline
 from pipeline.query.presearch import filed_under
 from pipeline.query.render import render
-from pipeline.query.syntax import leaves
+from pipeline.query.syntax import leaves, parse
 from pipeline.query.variants import spellings
 from workers.console.api.callers import Caller, Reader
 from workers.console.times import times_of
@@ -109,7 +109,8 @@ def make_router(ports: Ports) -> APIRouter:
 
     @router.get("/check")
     def check_query(_: Reader, q: QueryText, variants: WithVariants = True) -> Understood:
-        meant = understood(ports, q, variants=variants)
+        words = lexicon(ports)
+        meant = understand(q, words, variants=variants)
         warnings, often = concerns(ports, q, meant)
         found = [
             Clause(clause=render(one, variants=False), variants=list(spellings(one))) for one in leaves(meant.root)
@@ -119,7 +120,7 @@ def make_router(ports: Ports) -> APIRouter:
             understood=render(meant.root, variants=False),
             meaning=meant.text,
             clauses=found,
-            tree=_part(outline(as_typed(q, lexicon(ports), variants=variants))),
+            tree=_part(outline(varied(parse(q, words.lists), words, variants=variants))),
             warnings=warnings,
             per_day=often,
             cost=list(filed_under(meant)),
