@@ -6,7 +6,9 @@ import dataclasses
 import socket
 import ssl
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import trustme
@@ -156,38 +158,37 @@ def test_what_a_server_took_for_certain_not_goes_with_what_has_come_since(desk, 
     assert len(postbox.mails) == 1
 
 
-def test_a_mail_that_meets_a_fault_of_ours_is_tried_again_by_itself_and_others_go_on_without_it(tmp_path):
+@pytest.fixture
+def faulty(tmp_path: Path) -> Iterator[Desk]:
+    """A desk whose mailer has a fault of ours, with an alert for one analyst."""
     stores = sqlite.open_stores(str(tmp_path / "store.db"))
     stores.prepare()
     desk = open_desk(stores, Clock().now())
     desk.know(builders.recipient("analyst@example.org"))
     watch(desk, "analyst@example.org")
     desk.server.fault = "ours"
-    found = told(desk)
+    yield desk
+    stores.close()
+
+
+def test_a_mail_that_meets_a_fault_of_ours_is_tried_again_by_itself_and_others_go_on_without_it(faulty):
+    found = told(faulty)
     assert (found.state, found.repeated) == (DeliveryState.PENDING, True)
     assert "ValueError: a fault of ours" in found.history[-1].note
-    desk.server.fault = ""
-    (alert,) = desk.alerts.values()
-    desk.match(alert)
-    desk.clock.turn(60)
-    desk.work()
-    assert [one.state for one in desk.rows()] == [DeliveryState.SENT] * 2
-    assert len({one.mail_id for one in desk.rows()}) == 2
-    stores.close()
+    faulty.server.fault = ""
+    (alert,) = faulty.alerts.values()
+    faulty.match(alert)
+    faulty.clock.turn(60)
+    faulty.work()
+    assert [one.state for one in faulty.rows()] == [DeliveryState.SENT] * 2
+    assert len({one.mail_id for one in faulty.rows()}) == 2
 
 
-def test_a_fault_of_ours_that_lasts_for_a_day_fails_the_mail(tmp_path):
-    stores = sqlite.open_stores(str(tmp_path / "store.db"))
-    stores.prepare()
-    desk = open_desk(stores, Clock().now())
-    desk.know(builders.recipient("analyst@example.org"))
-    watch(desk, "analyst@example.org")
-    desk.server.fault = "ours"
-    assert told(desk).state is DeliveryState.PENDING
-    desk.pass_time(timedelta(hours=27), timedelta(hours=1))
-    assert row(desk).state is DeliveryState.FAILED
-    assert row(desk).reason.startswith("given up after a day: ValueError")
-    stores.close()
+def test_a_fault_of_ours_that_lasts_for_a_day_fails_the_mail(faulty):
+    assert told(faulty).state is DeliveryState.PENDING
+    faulty.pass_time(timedelta(hours=27), timedelta(hours=1))
+    assert row(faulty).state is DeliveryState.FAILED
+    assert row(faulty).reason.startswith("given up after a day: ValueError")
 
 
 def test_a_message_that_is_refused_for_good_has_failed_with_the_servers_words(desk, postbox):

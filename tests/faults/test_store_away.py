@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -19,16 +18,9 @@ from pipeline.settings import load
 from tests import web
 from tests.conftest import world
 from tests.fakes import Clock
-from tests.faults.wire import Wire, wire_to
+from tests.faults.wire import Wire
 
 pytestmark = pytest.mark.elasticsearch
-
-
-@pytest.fixture
-def wire(elasticsearch_url: str) -> Iterator[Wire]:
-    address = urlsplit(elasticsearch_url)
-    with wire_to((str(address.hostname), int(address.port or 9200))) as made:
-        yield made
 
 
 @pytest.fixture

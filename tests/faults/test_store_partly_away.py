@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -26,7 +25,7 @@ from tests.conftest import world
 from tests.fakes import Clock
 from tests.faults.faults import TOO_MANY
 from tests.faults.scene import drop_indices
-from tests.faults.wire import Wire, wire_to
+from tests.faults.wire import Wire
 
 NEAR_KURSK = "Two villages near Kursk were left in the night."
 STORIES = 6
@@ -40,13 +39,6 @@ def ports(tmp_path: Path, clock: Clock) -> Iterator[Ports]:
     made.stores.prepare()
     yield made
     close(made)
-
-
-@pytest.fixture
-def wire(elasticsearch_url: str) -> Iterator[Wire]:
-    address = urlsplit(elasticsearch_url)
-    with wire_to((str(address.hostname), int(address.port or 9200))) as made:
-        yield made
 
 
 @pytest.fixture
