@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -33,10 +34,20 @@ class NoServer(Exception):
     """Why there is none, and what would help."""
 
 
+_any = random.SystemRandom()  # what pytest-randomly seeds would be the same in all processes of a run
+
+
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port of loopback where nobody listens.
+
+    Below those the system lends to outgoing connections (32768 and up on Linux): one it chose itself may be
+    lent to somebody else before the server that is meant to have it listens.
+    """
+    while True:
+        port = _any.randrange(15_000, 32_000)
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:
