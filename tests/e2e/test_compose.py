@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -72,6 +75,14 @@ def docker(environment: dict[str, str], *arguments: str) -> str:
     return subprocess.check_output(["docker", *arguments], env=environment, text=True)
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Among all processes of a run: engine, images and the project's name are the machine's."""
+    with (Path(tempfile.gettempdir()) / "wirewatch-test-compose.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def engine() -> dict[str, str]:
     """The environment in which Docker answers and has the official images, or their stand-ins."""
@@ -80,6 +91,11 @@ def engine() -> dict[str, str]:
         pytest.skip(
             "there is no ../shared/compose beside this checkout: docker-compose.yml can't be tried with stand-ins"
         )
+    with one_at_a_time():
+        return _started(scripts)
+
+
+def _started(scripts: Path) -> dict[str, str]:
     up = subprocess.run([scripts / "engine", "up"], capture_output=True, text=True, timeout=600, check=False)
     assert up.returncode == 0, up.stderr
     environment = dict(os.environ)
@@ -126,8 +142,9 @@ def compose(engine: dict[str, str], host: str, tmp_path: Path) -> Iterator[Compo
             "CONSOLE_PORT": str(free_port()),
         }
     )
-    yield made
-    made("down", "-v", "--remove-orphans", check=False)
+    with one_at_a_time():
+        yield made
+        made("down", "-v", "--remove-orphans", check=False)
 
 
 def watch_for_kursk(folder: Path, feed: str) -> None:
