@@ -22,7 +22,7 @@ PAGE = 2_000
 """How many pending things are looked for at a time."""
 
 POLL_BATCH = 25
-INGEST_BATCH = 20
+INGEST_BATCH = 50
 NOTIFY_BATCH = 50
 
 Progress = Callable[[str, int, int], None]

@@ -30,6 +30,9 @@ from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)
 
+SETTLED = 10
+"""Feeds whose documents are read before what they say is written: so many parsed ones are held at a time."""
+
 
 @dataclass(slots=True)
 class PollReport:
@@ -66,14 +69,14 @@ def poll(ports: Ports, feed_ids: Sequence[str], *, forced: bool = False) -> Poll
     return report
 
 
-def _fetched(ports: Ports, requests: Sequence[FetchRequest]) -> Iterator[list[tuple[int, Outcome]]]:
-    """As `fetch_as_they_come`; the waiting is the stage that is observed, not what is done with what came."""
+def _fetched(ports: Ports, requests: Sequence[FetchRequest]) -> Iterator[Sequence[tuple[int, Outcome]]]:
+    """As `fetch_as_they_come`, some at a time; the waiting is the stage that is observed, and not what follows it."""
     coming, left = ports.fetcher.fetch_as_they_come(requests), len(requests)
     while left:
         with ports.observer.stage(Stage.FETCH):
             come = next(coming)
         left -= len(come)
-        yield list(come)
+        yield from (come[start : start + SETTLED] for start in range(0, len(come), SETTLED))
 
 
 def _settle(ports: Ports, feeds: Sequence[Feed], outcomes: Sequence[Outcome], report: PollReport) -> None:

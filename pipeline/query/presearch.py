@@ -108,7 +108,7 @@ class Presearcher(Generic[Key]):
     def candidates(self, document: Document) -> set[Filed[Key]]:
         """The alerts that may match `document`."""
         values = [value for field in UNFIELDED for value in document.values(field)]
-        words = set[str]().union(*[value.positions for value in values])
+        words = set[str]().union(*[value.folded for value in values])
         pairs = set[Label]().union(*[pairwise(value.folded) for value in values])
         if self._documents % LEARN_EVERY == 0:
             self._learn(words)

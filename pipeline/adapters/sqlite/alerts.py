@@ -75,7 +75,13 @@ class SqliteAlerts(SqliteRecords[Alert]):
                 unhealthy[key] = str(error)
         return unhealthy
 
-    def _written(self, connection: sqlite3.Connection, old: Alert | None, new: Alert) -> None:  # noqa: ARG002
+    def _written(
+        self,
+        connection: sqlite3.Connection,
+        old: Alert | None,  # noqa: ARG002
+        new: Alert,
+        indexed: Sequence[str],  # noqa: ARG002
+    ) -> None:
         _note_change(connection, new.id)
 
     def _removed(self, connection: sqlite3.Connection, thing: Alert) -> None:

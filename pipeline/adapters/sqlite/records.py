@@ -57,14 +57,16 @@ class SqliteRecords(Generic[Thing]):
         """Write those that are not there yet; for each, whether it was written."""
         if not things:
             return []
+        # Worked out before the lock is taken, which all who write stand in line for.
+        indexed_of = [self._indexed(thing) for thing in things]
+        made = []
         with self.database.write(durable=self.table.durable) as connection:
-            made = []
-            for thing in things:
+            for thing, indexed in zip(things, indexed_of, strict=True):
                 new = connection.execute(self._create, self._row(thing)).rowcount == 1
                 made.append(new)
                 if new:
-                    self._written(connection, None, thing)
-            return made
+                    self._written(connection, None, thing, indexed)
+        return made
 
     def put(self, things: Sequence[Thing]) -> None:
         """Write, replacing what stands under the same id."""
@@ -74,7 +76,7 @@ class SqliteRecords(Generic[Thing]):
             known = self._read(connection, [thing.id for thing in things])
             for thing in things:
                 connection.execute(self._put, self._row(thing))
-                self._written(connection, known.get(thing.id), thing)
+                self._written(connection, known.get(thing.id), thing, self._indexed(thing))
 
     def get(self, ids: Sequence[str]) -> dict[str, Thing]:
         """Return those that exist, by id."""
@@ -91,7 +93,7 @@ class SqliteRecords(Generic[Thing]):
                 new = change(thing)
                 if new is not None:
                     connection.execute(self._put, self._row(new))
-                    self._written(connection, thing, new)
+                    self._written(connection, thing, new, self._indexed(new))
                     changed.append(new)
         return changed
 
@@ -178,8 +180,12 @@ class SqliteRecords(Generic[Thing]):
         values = (_plain(column(thing)) for column in self.table.columns.values())
         return (thing.id, encode(thing), *values)
 
-    def _written(self, connection: sqlite3.Connection, old: Thing | None, new: Thing) -> None:
-        """Inside the transaction that wrote `new`: for what hangs on a thing."""
+    def _indexed(self, thing: Thing) -> Sequence[str]:  # noqa: ARG002
+        """What an index of the table's own holds of a thing."""
+        return ()
+
+    def _written(self, connection: sqlite3.Connection, old: Thing | None, new: Thing, indexed: Sequence[str]) -> None:
+        """Inside the transaction that wrote `new`, of which `indexed` is to be found: for what hangs on a thing."""
 
     def _removed(self, connection: sqlite3.Connection, thing: Thing) -> None:
         """Inside the transaction that removes `thing`."""

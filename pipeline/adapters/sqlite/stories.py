@@ -95,16 +95,19 @@ class SqliteStories(SqliteRecords[Story]):
             found = dict(connection.execute(query, rows))
         return [decode(found[row], Story) for row in rows if row in found]
 
-    def _written(self, connection: sqlite3.Connection, old: Story | None, new: Story) -> None:
-        before, after = streams(old) if old else None, streams(new)
-        if before == after:
+    def _indexed(self, thing: Story) -> Sequence[str]:
+        return streams(thing)
+
+    def _written(self, connection: sqlite3.Connection, old: Story | None, new: Story, indexed: Sequence[str]) -> None:
+        before = streams(old) if old else None
+        if before == indexed:
             return
         row = connection.execute("SELECT rowid FROM stories WHERE id = ?", (new.id,)).fetchone()[0]
         if before is not None:
             _unindex(connection, row, before)
         connection.execute(
             f"INSERT INTO words (rowid, {_COLUMNS}) VALUES (?, {_MARKS})",  # noqa: S608
-            (row, *after),
+            (row, *indexed),
         )
 
     def _removed(self, connection: sqlite3.Connection, thing: Story) -> None:
