@@ -16,6 +16,8 @@ ACCEPT_FEED = (
     "application/xml;q=0.8, text/xml;q=0.8, */*;q=0.5"
 )
 ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.5"
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses that lead elsewhere (RFC 9110, 15.4)."""
 
 
 def request_for(feed: Feed, settings: Settings) -> FetchRequest:
@@ -29,9 +31,9 @@ def request_for(feed: Feed, settings: Settings) -> FetchRequest:
     )
 
 
-def page_request(url: str, settings: Settings) -> FetchRequest:
-    """The request for an article's page."""
-    return FetchRequest(url=url, max_bytes=settings.page_bytes, accept=ACCEPT_PAGE)
+def page_request(url: str, settings: Settings, *, stays: bool = False) -> FetchRequest:
+    """The request for a page; when it `stays`, it is answered when it is led to another site."""
+    return FetchRequest(url=url, max_bytes=settings.page_bytes, accept=ACCEPT_PAGE, stays=stays)
 
 
 def body_hash(body: bytes) -> str:

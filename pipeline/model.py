@@ -683,13 +683,14 @@ class FetchRequest(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes = b""
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = ()  # besides, such as the type of `body`
+    stays: bool = False  # a redirect to another origin is answered as it is, and not followed
 
 
 class FetchResponse(Struct, frozen=True, kw_only=True, gc=False):
     """What came: `headers` have lower-case names, `body` is decoded of its transfer and content encodings."""
 
-    url: str  # after redirects
-    status: int  # 2xx or 304; all else is an error
+    url: str  # after redirects, and where one leads that is not followed
+    status: int  # 2xx or 304, or 3xx where a request that `stays` is led away; all else is an error
     headers: dict[str, str]
     body: bytes
     redirects: tuple[tuple[int, str], ...] = ()  # (status, address it led to), in order

@@ -25,6 +25,7 @@ from pipeline.adapters.http import HttpFetcher
 from pipeline.errors import FetchRefused, FetchUnavailable
 from pipeline.model import FetchRequest, FetchResponse
 from pipeline.settings import load
+from tests import web
 
 
 @pytest.fixture
@@ -118,6 +119,14 @@ def test_redirects_are_followed_and_told(fetcher, site):
     site.put("/b", b"", status=302, Location="/c")
     outcome = get(fetcher, site.put("/a", b"", status=301, Location="/b"))
     assert (outcome.url, outcome.redirects) == (last, ((301, f"{site.base}/b"), (302, last)))
+
+
+def test_a_request_that_stays_says_where_else_it_was_led(fetcher, site):
+    with web.serve() as other:
+        there = other.put("/b", "here")
+        outcome = get(fetcher, site.put("/a", b"", status=302, Location=there), stays=True)
+        assert (outcome.url, outcome.status, outcome.body, other.requests) == (there, 302, b"", [])
+    assert outcome.redirects == ((302, there),)
 
 
 @pytest.mark.parametrize(

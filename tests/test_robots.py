@@ -159,6 +159,28 @@ def test_a_robots_txt_of_any_size_is_obeyed_as_far_as_it_is_read(ports, site, co
     assert (site.asked("/one"), "does not open this page" in outcome.reason) == (0, True)
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_where_a_page_leads_to_another_site_it_is_that_ones_robots_txt_that_opens_it(ports, site, closed):
+    with web.serve() as other:
+        other.put("/robots.txt", "User-agent: *\nDisallow: /closed\n", "text/plain")
+        there = other.put("/closed/one" if closed else "/one", web.page("One", *web.article("Nothing.")))
+        site.put("/near", "", status=302, Location=there)
+        (outcome,) = fetch_pages(ports, [site.put("/short", "", status=301, Location="/near")])
+        assert [path for path, _ in other.requests] == (["/robots.txt"] if closed else ["/robots.txt", "/one"])
+        assert outcome.url == there
+        assert isinstance(outcome, FetchRefused if closed else FetchResponse)
+
+
+def test_a_page_that_leads_from_site_to_site_without_end_is_given_up(ports, site):
+    with web.serve() as other:
+        other.put("/one", "", status=302, Location=f"{site.base}/one")
+        fine = site.put("/fine", web.page("One", *web.article("Nothing.")))
+        led, had = fetch_pages(ports, [site.put("/one", "", status=302, Location=f"{other.base}/one"), fine])
+    assert isinstance(led, FetchUnavailable)
+    assert "leads through more than 5 sites" in led.reason
+    assert (had.status, site.asked("/one") + other.asked("/one")) == (200, 5)
+
+
 def test_a_robots_txt_that_fails_closes_the_pages_until_it_answers(ports, site, clock):
     page = site.put("/one", web.page("One", *web.article("Nothing.")))
     site.put("/robots.txt", "", status=503)

@@ -23,13 +23,14 @@ from w3lib.url import safe_url_string
 
 from pipeline.adapters.budget import HostBudget, LocalBudget, TurnTooFar
 from pipeline.adapters.curl import Answer, Sent, Transfers, may_connect, private
+from pipeline.address import origin
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy
+from pipeline.fetch import REDIRECTS
 from pipeline.model import FetchRequest, FetchResponse
 from pipeline.settings import Settings
 
 MAX_REDIRECTS = 10
 MAX_RETRY_AFTER = 8 * 3600.0
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECTS_OF_A_FORM = frozenset({307, 308})  # the others would have it sent by GET (RFC 9110, 15.4)
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
@@ -162,6 +163,10 @@ class _Client:
             url = redirects[-1][1]
             if len(redirects) > MAX_REDIRECTS or url in (request.url, *(to for _, to in redirects[:-1])):
                 raise FetchUnavailable(request.url, "sends in circles: too many redirects")
+            if request.stays and origin(url) != origin(request.url):
+                return FetchResponse(
+                    url=url, status=answer.status, headers=answer.headers, body=b"", redirects=tuple(redirects)
+                )
         if not 200 <= answer.status < 300 and (answer.status != 304 or request.body):
             raise await self._refusal(url, answer)
         return FetchResponse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeGuard
 
 from pipeline import fetch, robots
 from pipeline.address import is_web, origin
@@ -15,13 +16,37 @@ Outcome = FetchResponse | FetchUnavailable | FetchRefused
 
 MOST_HOSTS = 20_000
 """Hosts whose rules a process keeps; those asked for longest ago go first."""
+MOST_SITES = 5
+"""That one page leads through: from a shortener to http, https and www of the outlet are four."""
 
 
 def fetch_pages(ports: Ports, urls: Sequence[str]) -> list[Outcome]:
-    """Fetch them all and answer in their order; a page that robots.txt does not open is a FetchRefused that says so."""
-    refused = _refusals(ports, urls) if ports.settings.robots else {}
-    wanted = [url for url in urls if url not in refused]
-    fetched = iter(ports.fetcher.fetch([fetch.page_request(url, ports.settings) for url in wanted]))
+    """Fetch them all and answer in their order; a page that robots.txt does not open is a FetchRefused that says so.
+
+    What is led to another site is fetched as that one allows.
+    """
+    outcomes: dict[int, Outcome] = {}
+    left = dict(enumerate(urls))
+    for _ in range(MOST_SITES):
+        came = dict(zip(left, _fetched(ports, list(left.values())), strict=True))
+        left = {place: one.url for place, one in came.items() if _is_led_away(one)}
+        outcomes |= {place: one for place, one in came.items() if place not in left}
+        if not left:
+            break
+    for place in left:
+        outcomes[place] = FetchUnavailable(urls[place], f"leads through more than {MOST_SITES} sites")
+    return [outcomes[place] for place in range(len(urls))]
+
+
+def _is_led_away(outcome: Outcome) -> TypeGuard[FetchResponse]:
+    return isinstance(outcome, FetchResponse) and outcome.status in fetch.REDIRECTS
+
+
+def _fetched(ports: Ports, urls: Sequence[str]) -> list[Outcome]:
+    obeys = ports.settings.robots
+    refused = _refusals(ports, urls) if obeys else {}
+    wanted = [fetch.page_request(url, ports.settings, stays=obeys) for url in urls if url not in refused]
+    fetched = iter(ports.fetcher.fetch(wanted))
     return [refused[url] if url in refused else next(fetched) for url in urls]
 
 
