@@ -181,6 +181,19 @@ def test_a_page_that_leads_from_site_to_site_without_end_is_given_up(ports, site
     assert (had.status, site.asked("/one") + other.asked("/one")) == (200, 5)
 
 
+def test_a_page_that_leads_on_slowly_does_not_hold_the_others_up_for_longer_than_one_may_take(ports, site, clock):
+    with web.serve() as other:
+        there = other.put("/one", web.page("One", *web.article("Nothing.")))
+
+        def slow() -> web.Answer:
+            clock.turn(ports.settings.fetch_timeout + 1)
+            return web.Answer(status=302, headers={"Location": there})
+
+        site.answers["/one"] = slow
+        (outcome,) = fetch_pages(ports, [f"{site.base}/one"])
+        assert (other.requests, "too slowly" in outcome.reason) == ([], True)
+
+
 def test_a_robots_txt_that_fails_closes_the_pages_until_it_answers(ports, site, clock):
     page = site.put("/one", web.page("One", *web.article("Nothing.")))
     site.put("/robots.txt", "", status=503)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeGuard
 
 from pipeline import fetch, robots
@@ -27,14 +27,15 @@ def fetch_pages(ports: Ports, urls: Sequence[str]) -> list[Outcome]:
     """
     outcomes: dict[int, Outcome] = {}
     left = dict(enumerate(urls))
+    until = ports.clock.now() + timedelta(seconds=ports.settings.fetch_timeout)
     for _ in range(MOST_SITES):
         came = dict(zip(left, _fetched(ports, list(left.values())), strict=True))
         left = {place: one.url for place, one in came.items() if _is_led_away(one)}
         outcomes |= {place: one for place, one in came.items() if place not in left}
-        if not left:
+        if not left or ports.clock.now() > until:  # as within one site: who leads on slowly holds the others up
             break
     for place in left:
-        outcomes[place] = FetchUnavailable(urls[place], f"leads through more than {MOST_SITES} sites")
+        outcomes[place] = FetchUnavailable(urls[place], f"leads through more than {MOST_SITES} sites, or too slowly")
     return [outcomes[place] for place in range(len(urls))]
 
 
