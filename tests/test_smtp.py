@@ -7,7 +7,9 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from msgspec.structs import replace
 from pipeline import flow
 from pipeline.adapters import sqlite
 from pipeline.adapters.smtp import SmtpMailer
+from pipeline.errors import DeliveryUnavailable
 from pipeline.model import Delivery, DeliveryState
 from pipeline.settings import load
 from tests import builders
@@ -142,6 +145,26 @@ def test_a_server_that_does_not_answer_in_time_may_have_taken_the_mail(tmp_path,
     assert row(desk).state is DeliveryState.SENT
     assert len({str(mail["Message-ID"]) for mail in postbox.mails}) == 1
     desk.ports.mailer.close()
+
+
+def test_who_waits_for_long_behind_others_is_put_off_while_the_lease_still_holds(tmp_path, postbox):
+    """In `up` all threads share a connection: a lease that ran out in line had the mail sent twice."""
+    mailer = SmtpMailer(load({}, mail=postbox.url, mail_timeout="2"))
+    postbox.seconds = 1.4
+
+    def send(number: int) -> str:
+        message = EmailMessage()
+        message["From"], message["To"] = "wirewatch@example.org", f"analyst{number}@example.org"
+        try:
+            return mailer.send(message)
+        except DeliveryUnavailable as error:
+            return f"{error.uncertain} {error.answer}"
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = sorted(pool.map(send, range(3)))
+    mailer.close()
+    assert answers == ["250 taken", "250 taken", "False 127.0.0.1: slow to take the mails before this one"]
+    assert len(postbox.mails) == 2
 
 
 def test_what_a_server_took_for_certain_not_goes_with_what_has_come_since(desk, postbox):

@@ -9,7 +9,7 @@ from celery import Celery
 
 from pipeline.settings import load
 from workers.app import QUEUES, configuration
-from workers.turns import BACKFILL, NewsFirst
+from workers.turns import BACKFILL, SWEEP, NewsFirst
 
 MANY = 5_000
 NEWS = 20
@@ -77,9 +77,18 @@ def test_the_other_queues_take_turns(broker):
     assert 5 <= sum(int(name) >= 100 for name in first) <= 15
 
 
-def test_turns_go_round_with_the_backfill_last():
+def test_a_sweep_waits_behind_no_mails(broker):
+    send(broker, "notify", *(f"mail {number}" for number in range(20)))
+    send(broker, SWEEP, "a sweep")
+    assert take(broker, ["notify", SWEEP], 1) == ["a sweep"]
+    send(broker, SWEEP, "the next")
+    assert take(broker, ["notify", SWEEP], 2) == ["the next", "mail 0"]
+
+
+def test_turns_go_round_with_the_sweep_first_and_the_backfill_last():
     turns = NewsFirst()
-    turns.update([BACKFILL, "sweep", "poll"])
-    assert turns.consume(3) == ["sweep", "poll", BACKFILL]
-    turns.rotate("sweep")
-    assert turns.consume(3) == ["poll", "sweep", BACKFILL]
+    turns.update([BACKFILL, "notify", "poll", SWEEP])
+    assert turns.consume(4) == [SWEEP, "notify", "poll", BACKFILL]
+    turns.rotate("notify")
+    turns.rotate(SWEEP)
+    assert turns.consume(4) == [SWEEP, "poll", "notify", BACKFILL]

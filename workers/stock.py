@@ -23,8 +23,9 @@ from workers import bootstrap, broker
 
 log = logging.getLogger(__name__)
 
-KEPT_SECONDS = 10.0
-"""For so long what was read is shown again: two Prometheus servers and a curious person cost one look."""
+KEPT_SECONDS = 25.0
+"""For so long what was read is shown again: two Prometheus servers and a curious person cost one look. It is nearly the
+interval of ops/prometheus.yml, so that what a look came to that took longer than a scrape may is there for the next."""
 
 
 class Stock(Collector):

@@ -1,4 +1,4 @@
-"""Whose turn it is in the queues that a worker takes from: one after the other, the backfill when the rest are empty.
+"""Whose turn it is in the queues that a worker takes from: sweeps first, the backfill last, between them one by one.
 
 A queue of its own rather than priorities of messages: kombu's memory transport knows none, and what waits in which is
 seen from outside. Whoever takes from `ingest` and `backfill` has no backfill before news, on Redis (where kombu asks
@@ -13,7 +13,10 @@ from typing import Any
 
 from kombu.transport import memory
 
-BACKFILL = "backfill"
+SWEEP, BACKFILL = "sweep", "backfill"
+_PLACES = {SWEEP: 0, BACKFILL: 2}
+"""A sweep is short, rare, and worth nothing when the next is due: in turn with mails of which each waits for half a
+minute, all of them would run out before they are taken, and no feed would be polled while a mail server is down."""
 
 
 class NewsFirst:
@@ -27,8 +30,8 @@ class NewsFirst:
         self.items[:] = queues
 
     def consume(self, n: int) -> list[str]:
-        """The queues, whose turn it is first; the backfill last."""
-        return sorted(self.items[:n], key=BACKFILL.__eq__)
+        """The queues, whose turn it is first, but for sweeps and the backfill."""
+        return sorted(self.items[:n], key=lambda queue: _PLACES.get(queue, 1))
 
     def rotate(self, last_used: str) -> None:
         """Let the others have their turn."""

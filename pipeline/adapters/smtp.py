@@ -36,8 +36,19 @@ class SmtpMailer:
         Raises DeliveryUnavailable or DeliveryRefused.
         """
         recipient = message["To"].addresses[0].addr_spec
-        with self._lock, self._translated(recipient):
+        with self._turn(recipient), self._translated(recipient):
             return self._hand_over(message, message["From"].addresses[0].addr_spec, recipient)
+
+    @contextlib.contextmanager
+    def _turn(self, recipient: str) -> Iterator[None]:
+        """The connection to oneself. Who waits for long behind others does so on a lease, which must not run out."""
+        if not self._lock.acquire(timeout=self._timeout):
+            why = f"{self._address.hostname}: slow to take the mails before this one"
+            raise DeliveryUnavailable(recipient, why)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Say goodbye to the server."""

@@ -18,6 +18,7 @@ from pipeline.kept import Contents
 from pipeline.ports import Stores
 from workers import bootstrap
 from workers.cli import show
+from workers.cli.running import wait_for_store, wait_option
 
 STANDARD = "-"
 
@@ -85,8 +86,9 @@ def _written(file: str) -> Iterator[IO[bytes]]:
 @click.argument("file")
 @click.option("--into-existing", is_flag=True, help="Also where there is something: what is later there stays.")
 @click.option("--check", is_flag=True, help="Read the whole archive, and write nothing.")
+@wait_option
 @show.json_option
-def restore(file: str, *, into_existing: bool, check: bool, as_json: bool) -> None:
+def restore(file: str, *, into_existing: bool, check: bool, wait: float, as_json: bool) -> None:
     """Write all that the archive FILE (- for standard input) holds into an empty store, with nobody at work there.
 
     A file is read and checked to its end before anything is written; standard input batch by batch.
@@ -97,6 +99,7 @@ def restore(file: str, *, into_existing: bool, check: bool, as_json: bool) -> No
         _tell(as_json, f"{file} is whole: {sum(counts.values())} things", things=counts)
         return
     ports, report = bootstrap.ports(), copying.Report()
+    wait_for_store(ports, wait)
     ports.stores.prepare()
     if not into_existing:
         copying.check_empty(ports.stores)

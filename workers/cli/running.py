@@ -38,18 +38,24 @@ watch_option = click.option(
 )
 
 
+wait_option = click.option(
+    "--wait", default=0.0, metavar="SECONDS", help="For how long to wait for a store that does not answer."
+)
+
+
 @click.command()
 @watch_option
-@click.option("--wait", default=0.0, metavar="SECONDS", help="For how long to wait for a store that does not answer.")
+@wait_option
 def setup(watch: Path | None, wait: float) -> None:
     """Prepare the store and probe it; may be done again at any time."""
     ports = bootstrap.ports()
-    _wait_for_store(ports, wait)
+    wait_for_store(ports, wait)
     for line in made_ready(ports, watch):
         show.note(line)
 
 
-def _wait_for_store(ports: Ports, seconds: float) -> None:
+def wait_for_store(ports: Ports, seconds: float) -> None:
+    """Prepare the store as soon as it answers, or go on after so many seconds, for whoever asks it next to say why."""
     until = ports.clock.now() + timedelta(seconds=seconds)
     while ports.clock.now() < until:
         try:
