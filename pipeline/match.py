@@ -35,13 +35,14 @@ def judge(candidates: Sequence[Candidate], documents: Sequence[Document], now: d
         except QueryError as error:
             unhealthy[candidate.alert_id] = str(error)
             continue
-        try:
-            for place in candidate.documents:
+        for place in candidate.documents:
+            try:
                 found = match(candidate.alert_id, query, documents[place], now)
-                if found:
-                    matches.append(found)
-        except Exception as error:  # whatever is wrong with one alert is kept from the others
-            unhealthy[candidate.alert_id] = f"it could not be judged ({error!r}): simplify it, and report this"
+            except Exception as error:  # whatever is wrong with one alert on one story is kept from all others
+                unhealthy[candidate.alert_id] = f"it could not be judged ({error!r}): simplify it, and report this"
+                continue
+            if found:
+                matches.append(found)
     return Verdict(tuple(matches), unhealthy)
 
 

@@ -13,13 +13,13 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from pipeline import flow
+from pipeline import flow, match
 from pipeline.adapters import budget
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.smtp import SmtpMailer
-from pipeline.errors import HostBusy
+from pipeline.errors import HostBusy, StoreError
 from pipeline.extract.page import extract
 from pipeline.flow.alerts.manage import NewAlert, put_alert, set_alert_state
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
@@ -33,7 +33,8 @@ from pipeline.flow.stories.explain import explain
 from pipeline.flow.sweep import forget_queue
 from pipeline.health import FeedHealth
 from pipeline.model import AlertState, Article, DeliveryState, EntryState, FeedState, TextFrom
-from pipeline.ports import LedgerFilter, Ports
+from pipeline.ports import Candidate, LedgerFilter, Ports
+from pipeline.query.document import Document
 from pipeline.settings import load
 from tests import builders, web
 from tests.builders import NOON
@@ -676,6 +677,37 @@ def test_alerts_whose_saving_took_longer_than_a_lease_look_back_to_its_beginning
     clock.turn(2 * ports.settings.lease)
     assert look_back(ports, [alert]) == []
     assert len(look_back(ports, [alert], began=began)) == 1
+
+
+def test_an_alert_whose_query_the_store_cannot_run_looks_back_at_every_story(ports, site, clock, monkeypatch):
+    add_feeds(ports, [NewFeed(url=web.put_story(site, "one", NEAR_KURSK))])
+    feed = only(ports.stores.feeds.all())
+    flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids)
+    narrow, alerts = ports.stores.stories.narrow, [builders.alert(), builders.alert("kursk AND night", name="night")]
+
+    def refused(query, where):
+        if query.text:
+            raise StoreError("too_many_clauses: maxClauseCount is set to 1337")
+        return narrow(query, where)
+
+    monkeypatch.setattr(ports.stores.stories, "narrow", refused)
+    ports.stores.alerts.create(alerts)
+    assert {one.alert_id for one in look_back(ports, alerts)} == {one.id for one in alerts}
+
+
+def test_an_alert_that_cannot_be_judged_on_one_story_is_judged_on_all_others(monkeypatch):
+    evaluate = match.evaluate
+
+    def stumbles(query, document):
+        if document.story.title == "Kursk 1":
+            raise RecursionError
+        return evaluate(query, document)
+
+    monkeypatch.setattr(match, "evaluate", stumbles)
+    documents = [Document(builders.story(str(number), title=f"Kursk {number}")) for number in range(3)]
+    verdict = match.judge([Candidate("a", "kursk", (0, 1, 2))], documents, NOON)
+    assert [one.story_id for one in verdict.matches] == [documents[0].story.id, documents[2].story.id]
+    assert "RecursionError" in verdict.unhealthy["a"]
 
 
 def test_a_page_that_gives_itself_a_name_without_end_is_a_story_like_others(ports, site):

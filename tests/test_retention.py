@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -155,6 +156,22 @@ def test_of_a_store_that_is_too_large_the_oldest_go(new_ports):
     assert 5 <= done.stories <= 6
     assert set(ports.stores.stories.get(ids)) == set(ids[done.stories :])
     assert reconcile(ports).adds_up
+
+
+@pytest.mark.elasticsearch
+def test_what_is_not_read_and_written_does_not_count_for_how_large_a_store_is(request):
+    """An index that a broken reindex left, or of a store whose prefix begins in the same way, pruned stories."""
+    with opened("elasticsearch", request, new=True) as stores:
+        stories = stores.stories
+        stories.create([builders.story(str(number), body="Kursk " * 400) for number in range(20)])
+        size = stores.size()
+        for left in (f"{stories.shelf.alias}-v1-7", f"{stories.shelf.alias.removesuffix('stories')}trial-stories-v1"):
+            stories.client.indices.create(index=left, mappings={"dynamic": True})
+            stories.client.index(index=left, document={"body": secrets.token_hex(100_000)}, refresh=True)
+        try:
+            assert stores.size() == size
+        finally:
+            stories.client.indices.delete(index=f"{stories.shelf.alias.removesuffix('stories')}trial-stories-v1")
 
 
 def test_a_prune_that_broke_off_goes_on_where_it_was(ports, monkeypatch):

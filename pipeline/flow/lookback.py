@@ -7,15 +7,19 @@ searched. Whatever both find is one match, by its id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from pipeline import match
+from pipeline.errors import StoreError
 from pipeline.flow.firing import mark_unhealthy, with_recipients, write_deliveries
-from pipeline.model import Alert, AlertState, Match
+from pipeline.model import Alert, AlertState, Match, Story
 from pipeline.ports import Candidate, Ports, StoryFilter
 from pipeline.query.document import Document
-from pipeline.query.syntax import parse
+from pipeline.query.syntax import And, Query, parse
+
+log = logging.getLogger(__name__)
 
 
 def look_back(ports: Ports, alerts: Sequence[Alert], began: datetime | None = None) -> list[Match]:
@@ -31,7 +35,7 @@ def look_back(ports: Ports, alerts: Sequence[Alert], began: datetime | None = No
             continue
         query = parse(alert.meaning)
         candidate = Candidate(alert.id, alert.meaning, (0,), query)
-        for story in ports.stores.stories.narrow(query, where):
+        for story in _stories(ports, alert, query, where):
             verdict = match.judge([candidate], [Document(story)], now)
             found += verdict.matches
             mark_unhealthy(ports, verdict.unhealthy)
@@ -40,3 +44,12 @@ def look_back(ports: Ports, alerts: Sequence[Alert], began: datetime | None = No
     fresh = [one for one, new in zip(found, created, strict=True) if new]
     write_deliveries(ports, fresh, queued=False)
     return fresh
+
+
+def _stories(ports: Ports, alert: Alert, query: Query, where: StoryFilter) -> Iterator[Story]:
+    """Those that `alert` may match; all, which are those of one lease, where the store can't run its query."""
+    try:
+        yield from ports.stores.stories.narrow(query, where)
+    except StoreError as error:
+        log.warning("look back for %r at every story: %s", alert.name, error, extra={"alert": alert.id})
+        yield from ports.stores.stories.narrow(Query("", And(())), where)

@@ -148,6 +148,61 @@ def test_a_disk_that_is_nearly_full_is_said_with_the_cure_and_what_is_there_can_
     alerts.put([alert])
 
 
+def test_a_change_whose_answer_was_lost_is_ours_and_nobody_elses(alerts, monkeypatch):
+    """A timeout, or a proxy's 502. Sent again blindly it met itself, and a claim was taken for somebody else's."""
+    alert = builders.alert("kursk")
+    alerts.put([alert])
+    send, changes = ElasticRecords._answers, []
+
+    def loses(self, actions, client=None, **options):
+        list(send(self, actions, client, **options))
+        monkeypatch.undo()
+        raise StoreUnavailable("Connection timed out")
+
+    def change(one):
+        changes.append(one)
+        return replace(one, team="world") if not one.team else None
+
+    monkeypatch.setattr(ElasticRecords, "_answers", loses)
+    (changed,) = alerts.update([alert.id], change)
+    assert (changed.team, len(changes)) == ("world", 1)
+
+
+def test_a_shard_that_is_away_is_no_fault_of_what_was_read(alerts, monkeypatch):
+    error = {"type": "no_shard_available_action_exception", "reason": "No shard available for [get]"}
+    monkeypatch.setattr(alerts.client, "mget", lambda **_: {"docs": [{"_id": "a", "error": error}]})
+    with pytest.raises(StoreUnavailable, match="no_shard_available"):
+        alerts.get(["a"])
+
+
+def test_every_search_wants_all_shards_to_answer(alerts, monkeypatch):
+    asked = []
+    send = alerts.client.transport.perform_request
+
+    def perform(method, target, **options):
+        asked.append((target, options.get("body")))
+        return send(method, target, **options)
+
+    monkeypatch.setattr(alerts.client.transport, "perform_request", perform)
+    alerts.put([builders.alert("kursk")])
+    list(alerts.all())
+    alerts.searches([{"query": {"match_all": {}}}])
+    list(alerts.narrow([Document(builders.story(title="Kursk"))]))
+    with alerts.still() as still:
+        assert len(list(still.things)) == still.count == 1
+    searches = [(target, body) for target, body in asked if "search" in target]
+    assert len(searches) >= 5
+    assert all("allow_partial_search_results" in f"{target} {body}" for target, body in searches)
+
+
+def test_a_query_of_more_phrases_than_elasticsearch_takes_clauses_is_asked_for_by_their_words(alerts):
+    names = [f'"vladimir putin {number} kyiv"' for number in range(90)]
+    alert = builders.alert(" OR ".join(names))
+    alerts.put([alert])
+    title = "Vladimir Putin 89 Kyiv"
+    assert told_of(alerts, [Document(builders.story(title=title))]) == {alert.id: {0}}
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "kind", "said"),
     [

@@ -17,11 +17,13 @@ from pipeline.settings import Settings
 PASSING = frozenset({429, 502, 503, 504})
 """Answers that may be others next time."""
 RETRIES = 3
+WHOLE: dict[str, Any] = {"allow_partial_search_results": False}
+"""For every search: by itself Elasticsearch leaves out what a shard that fails would have found, and says 200."""
 
 
 def connect(settings: Settings, retries: int = RETRIES) -> Elasticsearch:
-    """A client; nothing is sent yet. A write that is sent again after a timeout is harmless: ids are deterministic
-    and updates carry if_seq_no.
+    """A client; nothing is sent yet. A write that is sent again after a timeout is harmless: ids are deterministic,
+    updates carry if_seq_no, and whoever changes something knows it again (records.py).
     """
     parts = urlsplit(settings.store)
     host = parts.netloc.rpartition("@")[2]

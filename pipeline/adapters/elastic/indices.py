@@ -398,10 +398,17 @@ def sizes(client: Elasticsearch, names: Names) -> dict[str, int]:
 
 
 def size(client: Elasticsearch, names: Names) -> int:
-    """Bytes that what is kept takes up on disk: of each index the part of its documents that is not deleted."""
+    """Bytes that what is kept takes up on disk: of each index the part of its documents that is not deleted.
+
+    Of those that are read and written alone. By this stories are pruned, and neither a store whose prefix begins as
+    ours nor what a broken reindex left is a reason to.
+    """
+    ours = {names.alias(kind) for kind in Kind}
     with translated(client):
+        known = client.indices.get_alias(index=f"{names.prefix}-*")
         answer = client.indices.stats(index=f"{names.prefix}-*", metric="store,docs")
-    return sum(_live(one["total"]) for one in answer["indices"].values())
+    kept = {index for index, one in known.items() if ours & one["aliases"].keys()}
+    return sum(_live(one["total"]) for index, one in answer["indices"].items() if index in kept)
 
 
 def _live(index: dict[str, Any]) -> int:

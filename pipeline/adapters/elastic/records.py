@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.codec import from_plain, plain
-from pipeline.adapters.elastic.client import is_moving, item_reason, of_status, translated
+from pipeline.adapters.elastic.client import WHOLE, is_moving, item_reason, of_status, translated
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.ports import Still
 
@@ -94,11 +94,16 @@ class ElasticRecords(Generic[Thing]):
         return {key: thing for key, (thing, _) in self._read(ids).items()}
 
     def update(self, ids: Sequence[str], change: Callable[[Thing], Thing | None]) -> list[Thing]:
-        """Replace each by `change(thing)` under if_seq_no; read and changed again when somebody else was faster."""
+        """Replace each by `change(thing)` under if_seq_no; read and changed again when somebody else was faster.
+
+        A write whose answer was lost is not sent again blindly, for it would meet itself: what is read then and is what
+        was sent is ours, and nobody else's.
+        """
         changed: dict[str, Thing] = {}
+        lost: dict[str, Thing] = {}
         waiting: Sequence[str] = list(dict.fromkeys(ids))
         for attempt in range(MOST_ROUNDS):
-            waiting = self._change(waiting, change, changed)
+            waiting = self._change(waiting, change, changed, lost)
             if not waiting:
                 return [changed[key] for key in dict.fromkeys(ids) if key in changed]
             time.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 -- apart from the others, not secret
@@ -133,7 +138,7 @@ class ElasticRecords(Generic[Thing]):
 
     def _count_at(self, point: str) -> int:
         with translated(self.client):
-            answer = self.client.search(pit={"id": point}, size=0, track_total_hits=True)
+            answer = self.client.search(pit={"id": point}, size=0, track_total_hits=True, **WHOLE)
         return int(answer["hits"]["total"]["value"])
 
     def _sources_at(self, point: str) -> Iterator[Body]:
@@ -147,6 +152,7 @@ class ElasticRecords(Generic[Thing]):
                     search_after=after,
                     track_total_hits=False,
                     source_excludes=self.shelf.unread,
+                    **WHOLE,
                 )["hits"]["hits"]
             yield from (hit["_source"] for hit in found)
             if len(found) < PAGE:
@@ -167,7 +173,7 @@ class ElasticRecords(Generic[Thing]):
 
     def searches(self, bodies: Sequence[Body]) -> list[list[Thing]]:
         """What each of several searches finds, in one request. What was written since the last refresh is missing."""
-        parts = [part for body in bodies for part in ({}, {**body, "_source": {"excludes": self.shelf.unread}})]
+        parts = [part for body in bodies for part in (WHOLE, {**body, "_source": {"excludes": self.shelf.unread}})]
         with translated(self.client):
             answers = self.client.msearch(index=self.shelf.alias, searches=parts)["responses"]
         for answer in answers:
@@ -213,32 +219,43 @@ class ElasticRecords(Generic[Thing]):
                 size=size,
                 track_total_hits=False,
                 source_excludes=self.shelf.unread,
+                **WHOLE,
                 **where,
             )
 
     def _change(
-        self, ids: Sequence[str], change: Callable[[Thing], Thing | None], changed: dict[str, Thing]
+        self,
+        ids: Sequence[str],
+        change: Callable[[Thing], Thing | None],
+        changed: dict[str, Thing],
+        lost: dict[str, Thing],
     ) -> Sequence[str]:
-        """One round of `update`: what was changed goes into `changed`, and the ids to try again come back."""
+        """One round of `update`: what was changed goes into `changed`, and the ids to try again come back.
+
+        So do those of a write that no answer came to, which goes into `lost`.
+        """
         new: dict[str, Thing] = {}
         versions: dict[str, Version] = {}
         for key, (thing, version) in self._read(ids).items():
+            if lost.get(key) == thing:
+                changed[key] = thing
+                continue
             after = change(thing)
             if after is not None:
                 new[key], versions[key] = after, version
-        again = self._replace(
-            {
-                "_op_type": "index",
-                "_id": key,
-                "_index": versions[key].index,
-                "if_seq_no": versions[key].seq_no,
-                "if_primary_term": versions[key].primary_term,
-                **self.document(thing),
-            }
-            for key, thing in new.items()
-        )
+        try:
+            again = self._replace(self._replacement(key, thing, versions[key]) for key, thing in new.items())
+        except StoreUnavailable:
+            if lost:
+                raise
+            lost |= new
+            return list(new)
         changed |= {key: thing for key, thing in new.items() if key not in again}
         return list(again)
+
+    def _replacement(self, key: str, thing: Thing, version: Version) -> Body:
+        expected = {"_index": version.index, "if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
+        return {"_op_type": "index", "_id": key, **expected, **self.document(thing)}
 
     def _read(self, ids: Sequence[str]) -> dict[str, tuple[Thing, Version]]:
         found: dict[str, tuple[Thing, Version]] = {}
@@ -250,7 +267,8 @@ class ElasticRecords(Generic[Thing]):
                 )
             for doc in answer["docs"]:
                 if "error" in doc:
-                    raise of_status(self.client, 400, item_reason(doc["error"]))
+                    reason = item_reason(doc["error"])
+                    raise of_status(self.client, 404 if "index_not_found" in reason else 503, reason)
                 if doc["found"]:
                     version = Version(doc["_index"], doc["_seq_no"], doc["_primary_term"])
                     found[doc["_id"]] = (self.thing(doc["_source"]), version)
@@ -274,7 +292,7 @@ class ElasticRecords(Generic[Thing]):
         """
         again: set[str] = set()
         moving = False
-        for item in self._answers(actions, retry_on_status=(429,)):
+        for item in self._answers(actions, self.client.options(max_retries=0), retry_on_status=(429,)):
             status = int(item["status"])
             if status == CONFLICT:
                 again.add(item["_id"])
@@ -287,10 +305,10 @@ class ElasticRecords(Generic[Thing]):
             time.sleep(MOVING)
         return again
 
-    def _answers(self, actions: Iterable[Body], **options: Any) -> Iterator[Body]:
+    def _answers(self, actions: Iterable[Body], client: Elasticsearch | None = None, **options: Any) -> Iterator[Body]:
         with translated(self.client):
             for _, answer in streaming_bulk(
-                self.client,
+                client or self.client,
                 actions,
                 refresh=self.shelf.refresh,
                 raise_on_error=False,

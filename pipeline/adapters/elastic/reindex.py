@@ -26,7 +26,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.elastic import indices
-from pipeline.adapters.elastic.client import item_reason, of_status, translated
+from pipeline.adapters.elastic.client import WHOLE, item_reason, of_status, translated
 from pipeline.adapters.elastic.indices import Index, Kind, Names, existing, serving
 from pipeline.adapters.elastic.lock import alone
 from pipeline.adapters.elastic.records import KEEP_ALIVE, PAGE, Body, ElasticRecords
@@ -229,6 +229,7 @@ class _Move:
                     search_after=after,
                     pit={"id": point, "keep_alive": KEEP_ALIVE},
                     track_total_hits=after is None,
+                    **WHOLE,
                 )
                 if after is None:
                     total, done = int(answer["hits"]["total"]["value"]), 0
@@ -300,6 +301,7 @@ class _Move:
                 size=10 * PAGE,
                 search_after=after,
                 source=False,
+                **WHOLE,
             )
             if not (hits := answer["hits"]["hits"]):
                 return found

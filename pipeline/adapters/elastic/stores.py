@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from pipeline.adapters.codec import from_plain
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
-from pipeline.adapters.elastic.client import RETRIES, connect, translated
+from pipeline.adapters.elastic.client import RETRIES, WHOLE, connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
 from pipeline.adapters.elastic.disk import disk
@@ -247,6 +247,7 @@ class ElasticMatches(ElasticRecords[Match]):
                     size=0,
                     query={"range": {"matched_at": {"gte": since.isoformat()}}},
                     aggs={"days": buckets},
+                    **WHOLE,
                 )
             found = answer["aggregations"]["days"]
             for one in found["buckets"]:
@@ -319,6 +320,7 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
                 index=self.shelf.alias,
                 size=0,
                 aggs={"states": {"terms": {"field": "state", "size": len(DeliveryState)}}},
+                **WHOLE,
             )
         return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["states"]["buckets"]}
 
@@ -330,7 +332,7 @@ def _held(records: ElasticRecords[Any], states: Sequence[str], now: datetime, un
     counted = {name: {"filter": {"range": {field: {"gt": _moment(now)}}}} for name, field in marks.items()}
     with translated(records.client):
         answer = records.client.search(
-            index=records.shelf.alias, size=0, query=_due(states, until), aggs=counted, track_total_hits=False
+            index=records.shelf.alias, size=0, query=_due(states, until), aggs=counted, track_total_hits=False, **WHOLE
         )
     return Held(*(int(answer["aggregations"][name]["doc_count"]) for name in marks))
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
-from pipeline.adapters.elastic.client import translated
+from pipeline.adapters.elastic.client import WHOLE, translated
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.dedupe import settle
@@ -95,7 +95,9 @@ class ElasticStories(ElasticRecords[Story]):
         self.refresh()
         days = {"date_histogram": {"field": "published", "calendar_interval": "day", "min_doc_count": 1}}
         with translated(self.client):
-            answer = self.client.search(index=self.shelf.alias, query=_asked(query, where), size=0, aggs={"days": days})
+            answer = self.client.search(
+                index=self.shelf.alias, query=_asked(query, where), size=0, aggs={"days": days}, **WHOLE
+            )
         return {one["key_as_string"][:10]: one["doc_count"] for one in answer["aggregations"]["days"]["buckets"]}
 
     def _bound(self, keys: Sequence[str]) -> dict[str, str]:
