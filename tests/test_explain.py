@@ -127,6 +127,32 @@ def test_a_throttle_that_is_full_says_when_the_next_mail_goes(ports, site, clock
     assert full == f"not ok: 1 of 1 mails an hour have gone, so the next goes {stamp(clock.now() + timedelta(hours=1))}"
 
 
+def test_an_alert_that_was_changed_since_says_what_matched_then(ports, site, clock):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    one_round(ports)
+    fired = clock.at
+    clock.turn(60)
+    ask(ports, "zebra")
+    put_alert(ports, NewAlert(name="late", query="zebra", recipients=(WHO,)))
+    steps = said(ports, site)
+    assert steps["clause"] == ["kursk: Kursk", f"so its query was then: the alert was changed {stamp(clock.at)}"]
+    assert steps["match"] == [f"fired {stamp(fired)} on version 1"]
+    assert said(ports, site, alert="late")["match"] == [
+        f"not ok: the alert was made {stamp(clock.at)}, after the story was ingested"
+    ]
+    web.put_story(site, "two", "A quiet day in the harbour.")
+    one_round(ports)
+    clock.turn(60)
+    ask(ports, "kursk")
+    assert "not ok: no match; the alert was changed" in said(ports, site, path="/two")["match"][0]
+
+
+def ask(ports, query):
+    """Change what the alert asks for."""
+    changed = {"query": query, "meaning": query, "updated_at": ports.clock.now()}
+    ports.stores.alerts.update([alert_id("kursk")], lambda one: replace(one, **changed))
+
+
 def test_who_is_not_named_by_the_alert_or_was_not_then_is_told_so(ports, site):
     watch(ports, web.put_story(site, "one", NEAR_KURSK))
     one_round(ports)
@@ -162,6 +188,7 @@ def test_an_entry_that_is_not_ingested_yet_or_failed_is_told_of_by_its_address(p
 
 
 def test_who_sees_one_alert_is_not_told_what_others_sent_to_its_recipient(ports, site, mails, clock):
+    clock.at = clock.at.replace(hour=12)  # whenever this runs: not in the quiet hours
     watch(ports, web.put_story(site, "one", NEAR_KURSK))
     put_alert(ports, NewAlert(name="other", query="villages", recipients=(WHO,), team="a"))
     describe(ports, policy="daily 08:00", quiet="22:00-07:00")

@@ -204,6 +204,12 @@ def test_whatever_is_typed_is_read_or_refused_in_words(text):
     evaluate(query, Document(builders.story(title=text, body=text)))
 
 
+def test_evidence_names_an_exact_clause_as_it_was_typed():
+    for query, text in (("=TSMC", "TSMC grows"), ('="New Year"', "New Year in Kursk"), ("title:=KCNA", "KCNA said")):
+        (found,) = evaluate(parse(query), Document(builders.story(title=text)))
+        assert found.clause.count("=") == 1, found.clause
+
+
 def test_evidence_names_the_clause_and_where_it_stands():
     story = builders.story(title="Nothing", body="Troops from the Kursk region.")
     (one,) = evaluate(parse("kursk OR belgorod"), Document(story)) or ()

@@ -115,7 +115,7 @@ def clause(leaf: Leaf, query: Query) -> str:
     if not isinstance(leaf, Phrase):
         return typed
     exact = leaf.row and isinstance(leaf.row[0], Word) and leaf.row[0].case
-    typed = f"={typed}" if exact else typed
+    typed = f"={typed}" if exact and not typed.startswith("=") else typed
     return f"{leaf.field}:{typed}" if leaf.field else typed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +13,8 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from pipeline.errors import BadInput, NotFound, StoreError, Unavailable
 from workers.console import sessions, shell
 from workers.console.api import problems
-from workers.console.root import path_of, root_of
+from workers.console.forms import STALE
+from workers.console.root import path_of
 from workers.metrics.timing import count_error
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,13 @@ _SAID = {
     413: ("This is too much", "Send less of it at once."),
     405: ("This page takes no such request", "Go back and try again."),
 }
+
+_SIGNED_OUT = (
+    "You are signed out",
+    "Nothing was changed. Sign in in another tab, and copy what you wrote from this page.",
+)
+_SECRET = ("token", "password", "again")
+"""In the names of fields that are not shown again."""
 
 
 def install(app: FastAPI, root: str = "") -> None:
@@ -42,24 +51,35 @@ def install(app: FastAPI, root: str = "") -> None:
     app.add_exception_handler(StoreError, _broken)
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, AnyHTTPException)  # noqa: S101 -- for mypy
     if path_of(request).startswith("/api/"):  # which its application did not get: a path with a line break, say
         return problems.of_framework(request, error)
     if error.status_code == 401:
-        return _to_sign_in(request)
+        return await _to_sign_in(request)
     title, cure = _SAID.get(error.status_code, ("This did not work", ""))
     said = error.detail if isinstance(error, HTTPException) and error.status_code == 403 else ""
-    return refusal(request, error.status_code, title, cure if said in ("", "Forbidden") else said)
+    sent = await _sent(request) if said == STALE else []
+    return refusal(request, error.status_code, title, cure if said in ("", "Forbidden") else said, sent)
 
 
-def _to_sign_in(request: Request) -> Response:
-    """A stranger goes to sign in, and then on to where they wanted; what they sent is lost."""
-    sign_in = f"{root_of(request)}/sign-in"
-    target = sessions.sign_in_path(request) if request.method == "GET" else sign_in
-    if "HX-Request" in request.headers:  # a part of a page: the whole of it has to go
-        return Response(status_code=401, headers={"HX-Redirect": sign_in})
-    return RedirectResponse(target, 303)
+async def _to_sign_in(request: Request) -> Response:
+    """A stranger goes to sign in, and then on to where they wanted; whoever was writing keeps what they wrote."""
+    if "HX-Request" in request.headers:  # told in its place: the rest of the page, and what is written there, stays
+        return refusal(request, 401, *_SIGNED_OUT)
+    if request.method == "GET":
+        return RedirectResponse(sessions.sign_in_path(request), 303)
+    return refusal(request, 401, *_SIGNED_OUT, await _sent(request))
+
+
+async def _sent(request: Request) -> list[tuple[str, str]]:
+    """What a form that is not taken said, by field, for whoever wrote it to copy; no secrets."""
+    fields = (await request.form()).multi_items()
+    return [
+        (name, said)
+        for name, said in fields
+        if isinstance(said, str) and said and not any(word in name for word in _SECRET)
+    ]
 
 
 def _unreadable(request: Request, _error: Exception) -> Response:
@@ -97,11 +117,11 @@ def _broken(request: Request, error: Exception) -> Response:
     return refusal(request, 500, "The store is in trouble", "What it said is in the console's log.")
 
 
-def refusal(request: Request, status: int, title: str, cure: str) -> Response:
-    """The page that says what is wrong and what to do."""
+def refusal(request: Request, status: int, title: str, cure: str, sent: Sequence[tuple[str, str]] = ()) -> Response:
+    """The page that says what is wrong and what to do, with what was `sent` and not taken."""
     # Who looks, as far as that is known: the store, which may be what is wrong, is not asked again.
     known = getattr(request.state, "visitor", None)
-    return shell.page(request, "refusal.html", status, visitor=known, title=title, cure=cure)
+    return shell.page(request, "refusal.html", status, visitor=known, title=title, cure=cure, sent=sent)
 
 
 def _sentence(text: str) -> str:

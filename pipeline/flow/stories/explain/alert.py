@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.errors import QueryError
 from pipeline.flow.stories.explain.step import Step, at
-from pipeline.model import Alert, AlertState, Story, identify
+from pipeline.model import Alert, AlertState, Match, Story, identify
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate
@@ -24,15 +24,34 @@ def of_alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:
     except QueryError as error:
         yield Step("match", ok=False, said=str(error))
         return
-    yield from _clauses(query, Document(story))
     match_id = identify("match", alert.id, story.id)
     match = ports.stores.matches.get([match_id]).get(match_id)
     if match is None:
-        late = alert.updated_at > story.updated_at
-        yield Step("match", ok=False, said="the alert was saved after the story was ingested" if late else "no match")
+        yield from _clauses(query, Document(story))
+        yield Step("match", ok=False, said=_why_none(alert, story))
         return
+    if alert.updated_at > match.matched_at:  # what the alert asks for now says nothing of why it fired
+        yield from _evidence(match)
+        yield Step("clause", ok=True, said=f"so its query was then: the alert was changed {at(alert.updated_at)}")
+    else:
+        yield from _clauses(query, Document(story))
     verb = "matched, as old," if match.old else "fired"
     yield Step("match", ok=not match.old, said=f"{verb} {at(match.matched_at)} on version {match.story_version}")
+
+
+def _why_none(alert: Alert, story: Story) -> str:
+    if alert.created_at > story.updated_at:
+        return f"the alert was made {at(alert.created_at)}, after the story was ingested"
+    if alert.updated_at > story.updated_at:
+        changed = at(alert.updated_at)
+        return f"no match; the alert was changed {changed}, after the story was ingested, and what is said is of it now"
+    return "no match"
+
+
+def _evidence(match: Match) -> Iterator[Step]:
+    for clause in dict.fromkeys(one.clause for one in match.evidence):
+        found = ", ".join(dict.fromkeys(one.text for one in match.evidence if one.clause == clause))
+        yield Step("clause", ok=True, said=f"{clause}: {found}")
 
 
 def _clauses(query: Query, document: Document) -> Iterator[Step]:
