@@ -16,7 +16,7 @@ from pipeline.flow.alerts.manage import NewAlert, alert_id, find_alert, put_aler
 from pipeline.flow.deeds import alerts as deeds
 from pipeline.flow.deeds.alerts import REMOVED_FOR, forget_removed
 from pipeline.flow.readers.people import NewGroup, put_group, remove_group
-from pipeline.model import Alert, AlertState, Feedback, Role
+from pipeline.model import Alert, AlertState, Evidence, Feedback, Role
 from tests import builders
 from tests.browser import Desk, Page, browsing
 
@@ -60,6 +60,26 @@ def edited(desk: Desk, alert: Alert) -> dict[str, str]:
 
 def typed(page: Page) -> dict[str, str]:
     return dict(page.tree.get_element_by_id("editor").form_values())
+
+
+# -- what it fired on
+
+
+@pytest.mark.parametrize("role", [Role.ANALYST, Role.VIEWER])
+def test_an_alert_says_what_it_has_fired_on_and_for_which_clause(ports, role):
+    with browsing(ports, role) as browser:
+        alert = saved(browser, name="kursk")
+        assert "On nothing in the last 30 days" in browser.get(f"/alerts/{alert.id}").words
+        story = builders.story("one", title="Two villages near Kursk")
+        ports.stores.stories.create([story])
+        evidence = (Evidence(clause="kursk", field="title", start=18, end=23, text="Kursk"),)
+        ports.stores.matches.create(
+            [builders.match(alert_id=alert.id, story_id=story.id, matched_at=ports.clock.now(), evidence=evidence)]
+        )
+        shown = browser.get(f"/alerts/{alert.id}")
+        assert "What it fired on Two villages near Kursk" in shown.words
+        assert f'href="/stories/{story.id}"' in shown.text
+        assert f'/alerts/{alert.id}#matches">1</a>' in browser.get("/alerts").text
 
 
 # -- the preview

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
@@ -25,7 +26,7 @@ from pipeline.deliver.item import Item
 from pipeline.deliver.language import ENGLISH, Language, language, moment
 from pipeline.deliver.line import one_line, web_address
 from pipeline.deliver.links import HTTPS, links
-from pipeline.model import Recipient, identify
+from pipeline.model import DeliveryState, Recipient, identify
 from pipeline.settings import Settings
 
 __all__ = ["Item", "in_text", "moment", "one_line", "reasons", "render", "subject", "update"]
@@ -112,8 +113,7 @@ def _headed(items: Sequence[Item], reader: Reader) -> EmailMessage:
     message["Subject"] = one_line(subject(items, reader.language), SUBJECT_LENGTH)
     message["From"] = Address("Wirewatch", addr_spec=settings.mail_from)
     message["To"] = Address(addr_spec=recipient.address)
-    # When the alert fired: a mail that an outage held up says so by its date.
-    message["Date"] = format_datetime(max(one.delivery.created_at for one in items))
+    message["Date"] = format_datetime(max(map(_dated, items)))
     message["Message-ID"] = f"<{first.delivery.mail_id or first.delivery.id}@{domain}>"
     thread = f"<{identify('thread', _about(items), recipient.address)}@{domain}>"
     message["References"] = thread
@@ -125,6 +125,15 @@ def _headed(items: Sequence[Item], reader: Reader) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     message["X-Wirewatch-Delivery"] = first.delivery.id
     return message
+
+
+def _dated(item: Item) -> datetime:
+    """When the alert fired, so that a mail that an outage held up says so; of what was held, when it first went out."""
+    history = item.delivery.history
+    if all(event.state is not DeliveryState.HELD for event in history):
+        return item.delivery.created_at
+    tried = (event.at for event in history if event.state is DeliveryState.SENDING)
+    return next(tried, item.delivery.created_at)
 
 
 def _about(items: Sequence[Item]) -> str:

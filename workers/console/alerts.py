@@ -246,7 +246,9 @@ def _editor(
     **came: object,
 ) -> Response:
     """The editor of a draft; `came` is what came of saving it, and the edition that it was made of."""
-    facts = _preview_facts(ports, user, draft, saved) if look else {"shown": None, "draft": draft}
+    facts: dict[str, object] = {"shown": None, "draft": draft, "times": times_of(ports, user)}
+    if look:
+        facts = _preview_facts(ports, user, draft, saved)
     nothing: dict[str, object] = {"wrong": {}, "differs": None, "done": ""}
     nothing["edition"] = manage.edition(saved) if saved else ""
     return page(
@@ -259,6 +261,7 @@ def _editor(
         # The address of a chat holds its secret: whoever can't change it need not see it.
         named=draft.recipients if user.may("analyst") else tuple(map(shown_address, draft.recipients)),
         may_edit=user.may("analyst"),
+        fired=list(syndicate.latest(ports, saved)) if saved else [],
         has_feed=saved is not None and syndicate.has_address(ports, user, saved),
         **facts,
         **nothing | came,

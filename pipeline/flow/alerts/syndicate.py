@@ -62,7 +62,7 @@ def reader(ports: Ports, alert_id: str, key: str) -> tuple[User, Alert] | None:
 
 def document(ports: Ports, alert: Alert, key: str) -> Document:
     """The feed of `alert` as it stands, under the address with this key."""
-    found = list(_matches(ports, alert))
+    found = list(latest(ports, alert))
     base = console_address(ports.settings)
     places = Places(feed=_address(ports, alert, key), alert=f"{base}/alerts/{alert.id}", stories=f"{base}/stories")
     body = atom.write(alert, found, places, longest=ports.settings.excerpt_letters)
@@ -74,14 +74,14 @@ def _address(ports: Ports, alert: Alert, key: str) -> str:
     return f"{console_address(ports.settings)}/feeds/alerts/{alert.id}.atom?{urlencode({'key': key})}"
 
 
-def _matches(ports: Ports, alert: Alert) -> Iterator[tuple[Match, Story]]:
+def latest(ports: Ports, alert: Alert) -> Iterator[tuple[Match, Story]]:
     """The latest matches with their stories: not what was old when it came, and of copies the first, as in mails."""
-    latest = ports.stores.matches.latest([alert.id], ports.clock.now() - WITHIN, ENTRIES)
-    stories = ports.stores.stories.get(list({one.story_id for one in latest}))
+    found = ports.stores.matches.latest([alert.id], ports.clock.now() - WITHIN, ENTRIES)
+    stories = ports.stores.stories.get(list({one.story_id for one in found}))
     first: dict[str, str] = {}
-    for match in sorted(latest, key=lambda one: one.matched_at):
+    for match in sorted(found, key=lambda one: one.matched_at):
         first.setdefault(match.copy_of or match.story_id, match.story_id)
-    for match in latest:
+    for match in found:
         leads = alert.copies or first[match.copy_of or match.story_id] == match.story_id
         if match.story_id in stories and leads and not match.old:
             yield match, stories[match.story_id]
