@@ -31,9 +31,9 @@ def request_for(feed: Feed, settings: Settings) -> FetchRequest:
     )
 
 
-def page_request(url: str, settings: Settings, *, stays: bool = False) -> FetchRequest:
-    """The request for a page; when it `stays`, it is answered when it is led to another site."""
-    return FetchRequest(url=url, max_bytes=settings.page_bytes, accept=ACCEPT_PAGE, stays=stays)
+def page_request(url: str, settings: Settings) -> FetchRequest:
+    """The request for a page."""
+    return FetchRequest(url=url, max_bytes=settings.page_bytes, accept=ACCEPT_PAGE)
 
 
 def body_hash(body: bytes) -> str:

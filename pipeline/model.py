@@ -6,6 +6,7 @@ All times are aware and in UTC. Ids are deterministic (`identify`), so that doin
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -684,6 +685,7 @@ class FetchRequest(Struct, frozen=True, kw_only=True, gc=False):
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = ()  # besides, such as the type of `body`
     stays: bool = False  # a redirect to another origin is answered as it is, and not followed
+    within: float = math.inf  # seconds, where it has fewer than all requests have
 
 
 class FetchResponse(Struct, frozen=True, kw_only=True, gc=False):

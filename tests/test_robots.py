@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from datetime import timedelta
 
 import pytest
@@ -192,6 +193,21 @@ def test_a_page_that_leads_on_slowly_does_not_hold_the_others_up_for_longer_than
         site.answers["/one"] = slow
         (outcome,) = fetch_pages(ports, [f"{site.base}/one"])
         assert (other.requests, "too slowly" in outcome.reason) == ([], True)
+
+
+def test_robots_txt_and_page_have_the_time_of_one_request_together(ports, site, clock):
+    """Of each its own, a slow host took the lease of a whole batch."""
+
+    def slow() -> web.Answer:
+        clock.turn(ports.settings.fetch_timeout - 0.2)
+        return web.Answer(b"User-agent: *\nAllow: /\n", headers={"Content-Type": "text/plain"})
+
+    answered = threading.Event()
+    site.answers["/robots.txt"] = slow
+    site.answers["/one"] = lambda: answered.wait(20) and web.Answer(b"late")
+    (outcome,) = fetch_pages(ports, [f"{site.base}/one"])
+    answered.set()
+    assert isinstance(outcome, FetchUnavailable)
 
 
 def test_a_robots_txt_that_fails_closes_the_pages_until_it_answers(ports, site, clock):

@@ -153,7 +153,8 @@ class _Client:
         redirects: list[tuple[int, str]] = []
         url = request.url
         followed = _followed(request)
-        left = self._settings.fetch_timeout  # for all of them: a server that leads on and on holds its batch up
+        # For all of them: a server that leads on and on holds its batch up.
+        left = min(self._settings.fetch_timeout, request.within)
         while True:
             answer, took = await self._one(url, request, left)
             left = max(0.0, left - took)
