@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,6 +14,8 @@ from pipeline.adapters.sqlite.database import _RECONCILIATION, _STEPS, Database
 from pipeline.deliver import decide
 from pipeline.deliver.reconcile import MOST_FAULTS, Account, FaultKind
 from pipeline.deliver.reconcile import reconcile as account_of
+from pipeline.errors import StoreError
+from pipeline.flow import watchdog
 from pipeline.flow.alerts.manage import alert_id
 from pipeline.flow.operations.reconcile import in_lines, reconcile
 from pipeline.model import Delivery, DeliveryState, Match, identify
@@ -262,3 +265,24 @@ def test_a_file_of_before_is_brought_up_to_date_with_the_match_of_each_row(tmp_p
     database.prepare()
     with database.read() as connection:
         assert connection.execute("SELECT match_id FROM deliveries").fetchone() == ("the match",)
+
+
+def test_a_ledger_that_is_too_large_for_one_look_is_said_to_be(ports, site, clock, monkeypatch):
+    """A worker that ran out of time was ended, said nothing and began anew, without end."""
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    one_round(ports)
+    read = ports.stores.matches.all
+
+    def slowly():
+        for match in read():
+            clock.turn(3_600)
+            yield match
+
+    monkeypatch.setattr(ports.stores.matches, "all", slowly)
+    with pytest.raises(StoreError, match="too large to be looked over within 54 min"):
+        reconcile(ports, timedelta(minutes=54))
+    watchdog.due_watchdogs(ports, clock.now())
+    watchdog.watch(ports, watchdog.LEDGER)
+    (after,) = ports.stores.watchdogs.get([watchdog.watchdog_id(watchdog.LEDGER)]).values()
+    assert after.trouble_since is not None
+    assert after.look_at > clock.now()

@@ -36,6 +36,8 @@ AGAIN = MINUTE
 """After which a mail is tried again that the server did not take."""
 LONGEST = timedelta(hours=1)
 """For which one worker may look at the ledger: a million deliveries on Elasticsearch take a quarter of an hour."""
+LEDGER_PART = 0.9
+"""Of it, after which it is said that the ledger is too large: a worker that is ended says nothing, and begins anew."""
 PRUNE_PART = 0.5
 """Of it, in which stories are pruned; the rest is for giving the space back. What is left is gone on with at once."""
 CLEAR = 0.8
@@ -94,7 +96,7 @@ def _look_at_ledger(ports: Ports, before: Watchdog) -> Watchdog:
     after = replace(before, look_at=ports.clock.now() + timedelta(days=1))
     since = before.trouble_since or ports.clock.now()
     try:
-        account = reconcile(ports)
+        account = reconcile(ports, within=LEDGER_PART * LONGEST)
     except StoreError as error:
         return _with_notice(ports, after, "the ledger can't be read", str(error), since)
     log.log(logging.INFO if account.adds_up else logging.ERROR, "ledger: %s", account.equation())

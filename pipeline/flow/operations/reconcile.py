@@ -10,6 +10,8 @@ from typing import TypeVar
 from pipeline.deliver.channel import shown
 from pipeline.deliver.reconcile import Account
 from pipeline.deliver.reconcile import reconcile as account_of
+from pipeline.errors import StoreError
+from pipeline.health import span
 from pipeline.model import Delivery, Match
 from pipeline.ports import Ports
 
@@ -22,16 +24,28 @@ LATE = timedelta(minutes=5)
 Thing = TypeVar("Thing")
 
 
-def reconcile(ports: Ports) -> Account:
+def reconcile(ports: Ports, within: timedelta = timedelta.max) -> Account:
     """Reconcile the ledger. Exact under writes: what is read second was written first.
 
     A match is marked when its deliveries stand, so of one read as marked all are found; and a delivery is written
     after its match. Only prune removes any, a match and then its deliveries: so what seems to be missing is looked for
     once more, after as long as that takes, and passed over where it has gone meanwhile.
+
+    Raises StoreError when it is not through `within` that time.
     """
-    settings = ports.settings
+    settings, began = ports.settings, ports.clock.now()
     grace = timedelta(seconds=settings.lease + settings.sweep_every) + LATE
-    return account_of(_by_match(ports), _by_delivery(ports), ports.clock.now() - grace)
+
+    def in_time(things: Iterable[Thing]) -> Iterator[Thing]:
+        for thing in things:
+            if ports.clock.now() - began > within:
+                raise StoreError(
+                    f"the ledger is too large to be looked over within {span(within.total_seconds())}: "
+                    "`wirewatch ledger --reconcile` takes its time, and a shorter WIREWATCH_KEEP makes it smaller"
+                )
+            yield thing
+
+    return account_of(in_time(_by_match(ports)), in_time(_by_delivery(ports)), began - grace)
 
 
 def in_lines(ports: Ports, account: Account) -> Iterator[str]:
