@@ -147,6 +147,14 @@ def test_an_alert_that_was_changed_since_says_what_matched_then(ports, site, clo
     assert "not ok: no match; the alert was changed" in said(ports, site, path="/two")["match"][0]
 
 
+def test_the_page_of_a_story_in_the_console_is_an_address_of_it(ports, site):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    one_round(ports)
+    story = only(ports.stores.stories.all())
+    steps = explain(ports, f"https://console.example/wire/stories/{story.id}?q=x", "kursk")
+    assert "match" in [step.name for step in steps]
+
+
 def ask(ports, query):
     """Change what the alert asks for."""
     changed = {"query": query, "meaning": query, "updated_at": ports.clock.now()}

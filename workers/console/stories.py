@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 
 from pipeline.deliver.line import web_address
 from pipeline.errors import BadInput
+from pipeline.flow.alerts.history import questionable
+from pipeline.flow.alerts.language import understood
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.stories import export
 from pipeline.flow.stories.browse import Asked, Browsed, asked, browse, everything, find_story, fired_on, most_relevant
@@ -19,6 +21,7 @@ from pipeline.flow.stories.related import related
 from pipeline.flow.stories.search import Facets
 from pipeline.ports import Ports
 from pipeline.query.filters import split
+from pipeline.query.render import render
 from pipeline.reading import minutes
 from workers.console.access import Viewer, sees
 from workers.console.shell import page
@@ -78,6 +81,7 @@ def make_router(ports: Ports) -> APIRouter:
             found=found,
             wrong=wrong,
             facets=_facets(search, found.facets),
+            hints=[] if wrong or found.found else _hints(ports, search),
             empty=not (found.found or search.q or search.since or search.until or search.after),
             times=times_of(ports, user),
         )
@@ -121,6 +125,17 @@ def _found(ports: Ports, search: Search) -> tuple[Browsed, BadInput | None]:
         return (most_relevant(ports, what) if search.sort == "relevance" else browse(ports, what, search.after)), None
     except BadInput as error:
         return Browsed(), error
+
+
+def _hints(ports: Ports, search: Search) -> list[str]:
+    """Why nothing may have been found, as far as what was asked for tells."""
+    said: list[str] = []
+    if search.since and search.until and search.since >= search.until:
+        said.append(f"no day lies from {search.since} on and before {search.until}: the day of “Before” is left out")
+    if words := search.words.strip():
+        meant = understood(ports, words)
+        said += [f"it was read as {render(meant.root)}", *questionable(ports, words, meant)]
+    return said
 
 
 def _day(text: str) -> datetime | None:

@@ -96,10 +96,15 @@ def trial(ports: Ports, query: Query, since: datetime, *, copies: bool = False) 
 
 def concerns(ports: Ports, typed: str, meant: Query) -> tuple[list[str], float]:
     """The warnings about a query, and how often a day what it means would have fired, by the stories that are there."""
-    found = [str(one) for one in warnings(parse(typed, lexicon(ports).lists), meant.root)]
+    found = questionable(ports, typed, meant)
     since = ports.clock.now() - timedelta(days=COUNTED_DAYS)
     often = trial(ports, meant, since).per_day
     return [*found, *too_often(often)], often
+
+
+def questionable(ports: Ports, typed: str, meant: Query) -> list[str]:
+    """The warnings that need no look at stories."""
+    return [str(one) for one in warnings(parse(typed, lexicon(ports).lists), meant.root)]
 
 
 def too_often(per_day: float) -> list[str]:

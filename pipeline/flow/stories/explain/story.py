@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -35,8 +36,14 @@ def of_unseen(ports: Ports, url: str) -> list[Step]:
     return steps or [Step("poll", ok=False, said=f"no feed has brought {url}: see `wirewatch feeds check`")]
 
 
+_OWN_PAGE = re.compile(r"/stories/([0-9a-f]{32})/?(?:[?#].*)?$")
+
+
 def find_story(ports: Ports, url: str) -> Story | None:
-    """The story at `url`, whatever tracking it carries."""
+    """The story at `url`, whatever tracking it carries; also at its page in our own console, as mails link it."""
+    own = _OWN_PAGE.search(url)
+    if own and (story := ports.stores.stories.get([own[1]]).get(own[1])):
+        return story
     story_id = ports.stores.stories.known(dedupe.address_keys(url))
     return ports.stores.stories.get([story_id]).get(story_id) if story_id else _called(ports, url)
 
