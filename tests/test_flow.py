@@ -248,6 +248,25 @@ def test_a_story_that_changes_alerts_on_what_it_says_now_and_on_nothing_twice(po
     assert only(ports.stores.stories.all()).version == 2
 
 
+def test_a_story_that_is_pruned_while_it_comes_again_is_there_afterwards(ports, site, clock, monkeypatch):
+    watch(ports, web.put_story(site, "one", NEAR_KURSK))
+    one_round(ports)
+    link = site.put("/one", web.page("Story one", *web.article(f"{NEAR_KURSK} The road to Sudzha is closed.")))
+    site.put("/feed", web.rss(("Story one, updated", link)), web.RSS)
+    clock.turn(60)
+    update = ports.stores.stories.update
+
+    def pruned(ids, change):
+        ports.stores.stories.delete(ids)
+        return update(ids, change)
+
+    monkeypatch.setattr(ports.stores.stories, "update", pruned)
+    one_round(ports)
+    story, entry = only(ports.stores.stories.all()), only(ports.stores.entries.all())
+    assert "Sudzha" in story.body
+    assert (entry.state, entry.story_id) == (EntryState.DONE, story.id)
+
+
 def test_a_young_page_is_looked_at_once_more_and_a_stub_that_became_the_story_alerts(ports, site, mails, clock):
     feed = web.put_story(site, "one", "More follows.")
     watch(ports, feed)

@@ -147,6 +147,20 @@ def new_ports(request, tmp_path, clock):
         made.extractor.close()
 
 
+def test_a_story_that_comes_again_while_it_is_looked_at_stays(ports, monkeypatch):
+    kept, gone = keep_story(ports, "again", 100), keep_story(ports, "old", 100)
+    look = ports.stores.deliveries.of_stories
+
+    def meanwhile(ids):
+        ports.stores.stories.update([kept], lambda one: replace(one, updated_at=NOON))
+        return look(ids)
+
+    monkeypatch.setattr(ports.stores.deliveries, "of_stories", meanwhile)
+    assert prune(ports, MONTH).stories == 1
+    assert set(ports.stores.stories.get([kept, gone])) == {kept}
+    assert reconcile(ports).adds_up
+
+
 def test_of_a_store_that_is_too_large_the_oldest_go(new_ports):
     ports = new_ports
     ids = [keep_story(ports, str(number), 100 - number) for number in range(20)]

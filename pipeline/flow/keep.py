@@ -47,7 +47,10 @@ def _written(
         [story_id for story_id in seen if story_id not in stored],
         lambda current: _led(_folded(current, seen[current.id]), leaders),
     )
-    return stored | {story.id: story for story in changed}
+    stored |= {story.id: story for story in changed}
+    # What prune has removed since it was looked for is new.
+    anew = [_led(_folded(None, ones), leaders) for story_id, ones in seen.items() if story_id not in stored]
+    return stored | {one.id: one for one, new in zip(anew, ports.stores.stories.create(anew), strict=True) if new}
 
 
 def _folded(known: Story | None, seen: Iterable[Seen]) -> Story:

@@ -150,6 +150,7 @@ def _prune_page(work: _Work, stories: Sequence[Story]) -> None:
     ids = [one.id for one in stories]
     matches, rows = stores.matches.of_stories(ids), stores.deliveries.of_stories(ids)
     waiting = _waiting(work, stories, matches, rows)
+    waiting |= _renewed(work, [one for one in stories if one.id not in waiting])
     gone = [key for key in ids if key not in waiting]
     work.done.waiting += len(waiting)
     _remove_matches(
@@ -160,6 +161,12 @@ def _prune_page(work: _Work, stories: Sequence[Story]) -> None:
     if not work.dry_run:
         stores.stories.unbind(gone)
     work.done.stories += _removed(work, stores.stories, gone)
+
+
+def _renewed(work: _Work, stories: Sequence[Story]) -> set[str]:
+    """Those that came again since they were found to be old."""
+    now = work.ports.stores.stories.get([one.id for one in stories])
+    return {one.id for one in stories if one.id in now and now[one.id].updated_at > one.updated_at}
 
 
 def _waiting(work: _Work, stories: Sequence[Story], matches: Sequence[Match], rows: Sequence[Delivery]) -> set[str]:
