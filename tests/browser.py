@@ -74,6 +74,7 @@ class Browser:
     follows: bool = False  # redirects
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None, **asked: str) -> Page:
+        path = path.partition("#")[0]  # a place in the page, which is not asked for
         return self._go("GET", f"{path}?{urlencode(asked)}" if asked else path, b"", headers or {})
 
     def post(self, path: str, fields: Fields = ()) -> Page:
