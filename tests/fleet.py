@@ -64,6 +64,10 @@ class Fleet:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
+    def outcomes(self) -> list[tuple[str, bool]]:
+        """State of each delivery in the ledger, which learns of a mail a moment after it is out; whether repeated."""
+        return [(row["state"], row["repeated"]) for row in self.wirewatch("ledger", "--json")]
+
     def wirewatch(self, *arguments: str) -> Any:
         """Run `wirewatch …`; what it printed, read as JSON where it was asked for."""
         done = subprocess.run(

@@ -118,7 +118,7 @@ def postponed(
     """
     repeated = delivery.repeated or uncertain
     kept = {"repeated": repeated, "mail_id": delivery.mail_id if repeated else ""}
-    if now - _first_tried(delivery) > GIVE_UP_AFTER:
+    if now - first_tried(delivery) > GIVE_UP_AFTER:
         return replace(failed(delivery, f"given up after a day: {reason}", now), repeated=repeated)
     note = f"it may have been taken: {reason}" if uncertain else reason
     return _to(delivery, DeliveryState.PENDING, now, note, due_at=until or next_try([delivery], now), **kept)
@@ -131,8 +131,8 @@ def next_try(mail: Sequence[Delivery], now: datetime) -> datetime:
     return now + wait * _jitter(mail[0].mail_id, attempts)
 
 
-def _first_tried(delivery: Delivery) -> datetime:
-    """Waiting for a digest or for the morning is no trying."""
+def first_tried(delivery: Delivery) -> datetime:
+    """When a delivery first went out, or was to go at once: waiting for a digest or the morning is no trying."""
     return next((event.at for event in delivery.history if event.state is DeliveryState.SENDING), delivery.created_at)
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipeline.deliver.card import LONGEST_NAME, Reader, card, in_text, reader_of, reasons, update
+from pipeline.deliver.decide import first_tried
 from pipeline.deliver.digest import sections, why_held
 from pipeline.deliver.excerpt import cut
 from pipeline.deliver.fit import Drawing, Shown, fit
@@ -129,11 +130,8 @@ def _headed(items: Sequence[Item], reader: Reader) -> EmailMessage:
 
 def _dated(item: Item) -> datetime:
     """When the alert fired, so that a mail that an outage held up says so; of what was held, when it first went out."""
-    history = item.delivery.history
-    if all(event.state is not DeliveryState.HELD for event in history):
-        return item.delivery.created_at
-    tried = (event.at for event in history if event.state is DeliveryState.SENDING)
-    return next(tried, item.delivery.created_at)
+    was_held = any(event.state is DeliveryState.HELD for event in item.delivery.history)
+    return first_tried(item.delivery) if was_held else item.delivery.created_at
 
 
 def _about(items: Sequence[Item]) -> str:

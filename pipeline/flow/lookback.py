@@ -17,7 +17,7 @@ from pipeline.flow.firing import mark_unhealthy, with_recipients, write_deliveri
 from pipeline.model import Alert, AlertState, Match, Story
 from pipeline.ports import Candidate, Ports, StoryFilter
 from pipeline.query.document import Document
-from pipeline.query.syntax import And, Query, parse
+from pipeline.query.syntax import EVERYTHING, Query, parse
 
 log = logging.getLogger(__name__)
 
@@ -52,4 +52,4 @@ def _stories(ports: Ports, alert: Alert, query: Query, where: StoryFilter) -> It
         yield from ports.stores.stories.narrow(query, where)
     except StoreError as error:
         log.warning("look back for %r at every story: %s", alert.name, error, extra={"alert": alert.id})
-        yield from ports.stores.stories.narrow(Query("", And(())), where)
+        yield from ports.stores.stories.narrow(EVERYTHING, where)

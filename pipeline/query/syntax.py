@@ -141,6 +141,10 @@ class Query:
     root: Node
 
 
+EVERYTHING = Query("", And(()))
+"""What every story has: nothing is asked."""
+
+
 def parse(text: str, lists: Mapping[str, Sequence[str]] | None = None) -> Query:
     """Read a query; `@name` stands for any of `lists[name]`. Raises QueryError with position, reason and cure."""
     if len(text) > MAX_CHARACTERS:
@@ -218,17 +222,16 @@ _GERSHAYIM = re.compile(rf"""(?<![^\s()])({_HEBREW}+)"({_HEBREW}{{1,3}})(?![^\s(
 _FIELD = re.compile(r"([A-Za-z_]+):(?!//)")
 OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR|ATLEAST)(?:/(\d{1,4}))?", re.IGNORECASE)
 _MISCOUNTED = re.compile(r"(O?NEAR|ATLEAST)/[-+]?\d[\d.,]*", re.IGNORECASE)
-_OF_OTHER_TOOLS = tuple(
-    (re.compile(pattern, re.IGNORECASE), reason, cure)
-    for pattern, reason, cure in (
-        (r"~\d+", "nearness behind a quote", "write the words with NEAR/5 between them: kursk NEAR/5 troops"),
-        (r"\w+~\d?", "~ for alike spellings", "use * and ?, or name the spellings with OR"),
-        (r"(w|within|pre|adj)/\d+|adj\d+|/n?\d+", "that operator", "write NEAR/5, or ONEAR/5 in this order"),
-        (r"o?near/\d+[a-z]+", "NEAR with more than a number", "write NEAR/5, or ONEAR/5 in this order"),
-        (r"\{.+\}", "curly brackets", "for exact letters write =KCNA"),
-    )
+_OF_OTHER_TOOLS = (
+    (r"~\d+", "nearness behind a quote", "write the words with NEAR/5 between them: kursk NEAR/5 troops"),
+    (r"\w+~\d?", "~ for alike spellings", "use * and ?, or name the spellings with OR"),
+    (r"(?:w|within|pre|adj)/\d+|adj\d+|/n?\d+", "that operator", "write NEAR/5, or ONEAR/5 in this order"),
+    (r"o?near/\d+[a-z]+", "NEAR with more than a number", "write NEAR/5, or ONEAR/5 in this order"),
+    (r"\{.+\}", "curly brackets", "for exact letters write =KCNA"),
 )
 """What people type who come from Lucene, Meltwater, Brandwatch or Factiva. As words it would find nothing."""
+_FOREIGN = re.compile("|".join(f"({pattern})" for pattern, _, _ in _OF_OTHER_TOOLS), re.IGNORECASE)
+"""All of them, a group each: every word of every query is looked at, and once."""
 _SIGNS = {"-": "not", "!": "not", "+": "spelled"}
 _WORD = re.compile(r'[^\s()"]+')
 FILTER = re.compile(r"(?<![^\s()])(outlets|published)([<>]=?|=)([^\s()]*)", re.IGNORECASE)
@@ -331,9 +334,9 @@ def _word_or_operator(text: str, found: re.Match[str]) -> _Lexeme:
     if FILTER.fullmatch(word):
         reason = f"{word} changes after a match, so no alert can ask for it"
         raise QueryError(text, start, reason, "use it in a search; for alerts there are delivery policies")
-    for pattern, meant, cure in _OF_OTHER_TOOLS:
-        if pattern.fullmatch(word):
-            raise QueryError(text, start, f"{word}: {meant} is not of this language", cure)
+    if (foreign := _FOREIGN.fullmatch(word)) and foreign.lastindex:
+        _, meant, cure = _OF_OTHER_TOOLS[foreign.lastindex - 1]
+        raise QueryError(text, start, f"{word}: {meant} is not of this language", cure)
     if "@" in word:
         return _word_or_list(found)
     operator = OPERATOR.fullmatch(word)

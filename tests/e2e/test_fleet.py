@@ -67,7 +67,7 @@ def test_a_story_becomes_one_mail(settings, site, postbox, tmp_path):
         came(postbox, fleet, 60, 2)
         assert [str(mail["Subject"]) for mail in postbox.mails] == ["[kursk] Story one", "[kursk] Story two"]
         assert postbox.recipients == ["analyst@example.org"] * 2
-        wait_until(lambda: outcomes(fleet) == [("sent", False)] * 2, 20, "both are sent")
+        wait_until(lambda: fleet.outcomes() == [("sent", False)] * 2, 20, "both are sent")
         assert [row["answer"] for row in fleet.wirewatch("ledger", "--json")] == ["250 taken"] * 2
 
 
@@ -124,13 +124,9 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_is_at_and_leaves_the_re
         assert worker.wait(30) == 0, fleet.logs()
         fleet.start("ingest")
         came(postbox, fleet, 60, 2)
-        wait_until(lambda: outcomes(fleet) == [("sent", False)] * 2, 20, "both are sent, and neither again")
+        wait_until(lambda: fleet.outcomes() == [("sent", False)] * 2, 20, "both are sent, and neither again")
         assert site.asked("/one") == 1  # by the worker that was stopped, and by nobody again
         assert len(postbox.mails) == 2
-
-
-def outcomes(fleet: Fleet) -> list[tuple[str, bool]]:
-    return [(row["state"], row["repeated"]) for row in fleet.wirewatch("ledger", "--json")]
 
 
 def test_a_worker_is_healthy_while_it_answers_and_beat_while_sweeps_are_done(settings, site, tmp_path):

@@ -105,11 +105,6 @@ def mails(fleet: Fleet) -> list[Path]:
     return list((fleet.folder / "data" / "mail" / "new").glob("*"))
 
 
-def outcomes(fleet: Fleet) -> list[tuple[str, bool]]:
-    """Of the ledger, which learns of a mail a moment after it is out."""
-    return [(row["state"], row["repeated"]) for row in fleet.wirewatch("ledger", "--json")]
-
-
 def test_a_story_becomes_a_mail_within_seconds_and_none_more_after_a_restart(fleet, site):
     fleet.wirewatch("alerts", "add", "kursk", "kursk", "--to", "analyst@example.org")
     fleet.wirewatch("feeds", "add", web.put_story(site, "one", "Two villages near Kursk were left in the night."))
@@ -122,7 +117,7 @@ def test_a_story_becomes_a_mail_within_seconds_and_none_more_after_a_restart(fle
         wait_until(lambda: site.asked("/feed") > polls + 1, 30, "it polls again")
         web.put_story(site, "two", "The road to Kursk is open again.")
         wait_until(lambda: len(mails(fleet)) == 2, 30, f"the second mail came\n{fleet.logs()}")
-        wait_until(lambda: outcomes(fleet) == [("sent", False)] * 2, 10, "both are sent")
+        wait_until(lambda: fleet.outcomes() == [("sent", False)] * 2, 10, "both are sent")
 
 
 def test_a_process_killed_in_the_middle_takes_its_work_up_again(fleet, site):
@@ -137,7 +132,7 @@ def test_a_process_killed_in_the_middle_takes_its_work_up_again(fleet, site):
     site.answers["/one"] = page
     with up(fleet):
         wait_until(lambda: len(mails(fleet)) == 1, 30, f"a mail came\n{fleet.logs()}")
-        wait_until(lambda: outcomes(fleet) == [("sent", False)], 10, "it is sent, and not repeated")
+        wait_until(lambda: fleet.outcomes() == [("sent", False)], 10, "it is sent, and not repeated")
 
 
 def test_where_nobody_can_sign_in_the_first_administrator_gets_a_link_once(fleet):

@@ -246,9 +246,11 @@ def _editor(
     **came: object,
 ) -> Response:
     """The editor of a draft; `came` is what came of saving it, and the edition that it was made of."""
-    facts: dict[str, object] = {"shown": None, "draft": draft, "times": times_of(ports, user)}
-    if look:
-        facts = _preview_facts(ports, user, draft, saved)
+    facts: dict[str, object] = (
+        _preview_facts(ports, user, draft, saved)
+        if look
+        else {"shown": None, "draft": draft, "times": times_of(ports, user)}
+    )
     nothing: dict[str, object] = {"wrong": {}, "differs": None, "done": ""}
     nothing["edition"] = manage.edition(saved) if saved else ""
     return page(

@@ -88,6 +88,8 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
         )
     if "circuit_breaking" in reason:
         return StoreUnavailable(f"{where} has too little memory for this: give it more heap ({status} {reason})")
+    if "index_not_found" in reason or "is not an alias" in reason:
+        return StoreNotReady(f"{where} is not set up: run `wirewatch setup`")
     if status in PASSING:
         return StoreUnavailable(f"{where} has more to do than it can take, and is asked again: {status} {reason}")
     if status in (401, 403):
@@ -95,8 +97,6 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
             f"{where} refuses us ({status}): set WIREWATCH_STORE_API_KEY, or WIREWATCH_STORE_PASSWORD and the user in "
             f"WIREWATCH_STORE; docs/elasticsearch.md says what they must be allowed"
         )
-    if "index_not_found" in reason or "is not an alias" in reason:
-        return StoreNotReady(f"{where} is not set up: run `wirewatch setup`")
     return StoreError(f"{where}: {status} {reason}")
 
 

@@ -403,11 +403,10 @@ def size(client: Elasticsearch, names: Names) -> int:
     Of those that are read and written alone. By this stories are pruned, and neither a store whose prefix begins as
     ours nor what a broken reindex left is a reason to.
     """
-    ours = {names.alias(kind) for kind in Kind}
+    found = existing(client, names)
+    kept = {one.name for kind in Kind if (one := serving(found, names, kind))}
     with translated(client):
-        known = client.indices.get_alias(index=f"{names.prefix}-*")
         answer = client.indices.stats(index=f"{names.prefix}-*", metric="store,docs")
-    kept = {index for index, one in known.items() if ours & one["aliases"].keys()}
     return sum(_live(one["total"]) for index, one in answer["indices"].items() if index in kept)
 
 

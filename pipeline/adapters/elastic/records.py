@@ -267,8 +267,7 @@ class ElasticRecords(Generic[Thing]):
                 )
             for doc in answer["docs"]:
                 if "error" in doc:
-                    reason = item_reason(doc["error"])
-                    raise of_status(self.client, 404 if "index_not_found" in reason else 503, reason)
+                    raise of_status(self.client, 503, item_reason(doc["error"]))
                 if doc["found"]:
                     version = Version(doc["_index"], doc["_seq_no"], doc["_primary_term"])
                     found[doc["_id"]] = (self.thing(doc["_source"]), version)

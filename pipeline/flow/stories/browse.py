@@ -20,9 +20,8 @@ from pipeline.ports import LedgerFilter, Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches
 from pipeline.query.filters import Filters, split
-from pipeline.query.syntax import And, Query
+from pipeline.query.syntax import EVERYTHING, Query
 
-EVERYTHING = Query("", And(()))
 ON_A_PAGE = 20
 BEST = 50
 PATIENCE = timedelta(milliseconds=60)

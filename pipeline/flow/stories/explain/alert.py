@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipeline.errors import QueryError
 from pipeline.flow.stories.explain.step import Step, at
-from pipeline.model import Alert, AlertState, Match, Story, identify
+from pipeline.model import Alert, AlertState, Evidence, Match, Story, identify
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate
@@ -50,15 +50,18 @@ def _why_none(alert: Alert, story: Story) -> str:
 
 def _evidence(match: Match) -> Iterator[Step]:
     for clause in dict.fromkeys(one.clause for one in match.evidence):
-        found = ", ".join(dict.fromkeys(one.text for one in match.evidence if one.clause == clause))
-        yield Step("clause", ok=True, said=f"{clause}: {found}")
+        found = [one for one in match.evidence if one.clause == clause]
+        yield Step("clause", ok=True, said=f"{clause}: {_texts(found)}")
 
 
 def _clauses(query: Query, document: Document) -> Iterator[Step]:
     parts: tuple[Node, ...] = query.root.parts if isinstance(query.root, And) else (query.root,)
     for part in parts:
         evidence = evaluate(Query(query.text, part), document)
-        found = ", ".join(dict.fromkeys(one.text for one in evidence or ()))
-        held = evidence is not None
-        why = found or "holds" if held else miss(part, document)
-        yield Step("clause", ok=held, said=f"{render(part, variants=False)}: {why}")
+        why = miss(part, document) if evidence is None else _texts(evidence) or "holds"
+        yield Step("clause", ok=evidence is not None, said=f"{render(part, variants=False)}: {why}")
+
+
+def _texts(evidence: Iterable[Evidence]) -> str:
+    """What stands there, each once."""
+    return ", ".join(dict.fromkeys(one.text for one in evidence))
