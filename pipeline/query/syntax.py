@@ -227,7 +227,7 @@ _OF_OTHER_TOOLS = (
     (r"\w+~\d?", "~ for alike spellings", "use * and ?, or name the spellings with OR"),
     (r"(?:w|within|pre|adj)/\d+|adj\d+|/n?\d+", "that operator", "write NEAR/5, or ONEAR/5 in this order"),
     (r"o?near/\d+[a-z]+", "NEAR with more than a number", "write NEAR/5, or ONEAR/5 in this order"),
-    (r"\{.+\}", "curly brackets", "for exact letters write =KCNA"),
+    (r"\{.+\}", "a word in curly brackets", "for exact letters write =KCNA"),
 )
 """What people type who come from Lucene, Meltwater, Brandwatch or Factiva. As words it would find nothing."""
 _FOREIGN = re.compile("|".join(f"({pattern})" for pattern, _, _ in _OF_OTHER_TOOLS), re.IGNORECASE)
