@@ -21,7 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.adapters import sqlite
-from pipeline.model import DeliveryState, EntryState, identify
+from pipeline.ids import identify
+from pipeline.model import DeliveryState, EntryState
 from tests import builders
 from tests.builders import NOON
 

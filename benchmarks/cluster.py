@@ -35,7 +35,7 @@ from pipeline.adapters import elastic, sqlite
 from pipeline.dedupe import BANDS_SHARED, bands, is_copy, sketch
 from pipeline.errors import ParseError
 from pipeline.extract import feed_text
-from pipeline.model import identify
+from pipeline.ids import identify
 from pipeline.parse import parse
 from pipeline.ports import Stores
 from pipeline.settings import load

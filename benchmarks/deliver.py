@@ -35,7 +35,7 @@ from benchmarks import newsstream
 from pipeline import flow
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.firing import write_deliveries
-from pipeline.model import identify
+from pipeline.ids import match_id
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders, web
@@ -153,7 +153,7 @@ def _matched(ports: Ports, count: int) -> list[str]:
         alert, story = builders.alert(name=f"alert {number}", recipients=to), newsstream.story(chance, number)
         ports.stores.alerts.put([alert])
         ports.stores.stories.put([story])
-        key = identify("match", alert.id, story.id)
+        key = match_id(alert.id, story.id)
         matches.append(builders.match(id=key, alert_id=alert.id, story_id=story.id, matched_at=now))
     ports.stores.matches.create(matches)
     return [one.id for one in write_deliveries(ports, matches)]

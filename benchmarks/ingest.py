@@ -32,7 +32,8 @@ from benchmarks import newsstream
 from pipeline import dedupe, extract, flow, index, match
 from pipeline.enrich import EntityTagger, LanguageGuesser, SentimentReader, WordCounter, enrich
 from pipeline.flow.sweep import batches
-from pipeline.model import Entry, EntryState, Feed, Story, identify
+from pipeline.ids import identify
+from pipeline.model import Entry, EntryState, Feed, Story
 from pipeline.ports import Claim, Ports, Sketched
 from pipeline.query.document import Document
 from pipeline.settings import load

@@ -28,7 +28,8 @@ from benchmarks import newsstream
 from pipeline import dedupe
 from pipeline.adapters import elastic, sqlite
 from pipeline.flow.operations.prune import Bounds, prune
-from pipeline.model import EntryState, Story, identify
+from pipeline.ids import identify
+from pipeline.model import EntryState, Story
 from pipeline.ports import Claim, Ports, Sketched, Stores
 from pipeline.settings import load
 from tests import builders, servers

@@ -26,7 +26,8 @@ from pipeline.coverage import PATIENCE, coverage, sources, sources_of
 from pipeline.deliver import decide
 from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.watchdog import due_watchdogs
-from pipeline.model import Delivery, Match, identify
+from pipeline.ids import delivery_id, identify
+from pipeline.model import Delivery, Match
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.query.syntax import parse
 from pipeline.settings import load
@@ -62,7 +63,7 @@ def measured(folder: Path, deliveries: int, feeds: int) -> dict[str, Any]:
     before = peak()
     spent, account = timed(lambda: reconcile(ports))
     results |= {"reconcile, s": spent, "reconcile, MB": peak() - before, "matched": account.matched}
-    stores.deliveries.delete([identify("delivery", match(number).id, "mail", PEOPLE[0]) for number in range(LOST)])
+    stores.deliveries.delete([delivery_id(match(number).id, "mail", PEOPLE[0]) for number in range(LOST)])
     found = reconcile(ports).faulty
     if not account.adds_up or dict(found) != {"missing": LOST}:
         sys.exit(f"the account is wrong: {account.faulty} at first, then {found}")

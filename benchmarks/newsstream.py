@@ -7,7 +7,8 @@ from bisect import bisect
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from pipeline.model import Alert, Story, identify
+from pipeline.ids import identify, story_id
+from pipeline.model import Alert, Story
 
 VOCABULARY = 50_000
 STORY_WORDS = 500
@@ -50,7 +51,7 @@ def story(chance: random.Random, number: int) -> Story:
     body = "\n\n".join(" ".join(sentences[start : start + 5]) for start in range(0, len(sentences), 5))
     url = f"https://site{number % 50}.example/{number}"
     return Story(
-        id=identify("story", url),
+        id=story_id(NOW, url),
         url=url,
         title=" ".join(words[:10]).capitalize(),
         body=body,

@@ -30,7 +30,8 @@ from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds import opml
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
-from pipeline.model import Entry, EntryState, identify
+from pipeline.ids import identify
+from pipeline.model import Entry, EntryState
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests.servers import SHARED, free_port, process, wait_until

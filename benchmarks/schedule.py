@@ -35,7 +35,8 @@ from benchmarks.newsweek import DAY, HOUR, START
 from pipeline import schedule
 from pipeline.adapters import sqlite
 from pipeline.errors import FetchRefused
-from pipeline.model import Feed, FetchResponse, ParsedEntry, ParsedFeed, identify
+from pipeline.ids import identify
+from pipeline.model import Feed, FetchResponse, ParsedEntry, ParsedFeed
 from pipeline.settings import Settings, load
 
 DAYS = 7

@@ -21,7 +21,8 @@ from benchmarks import newsstream
 from pipeline.adapters import elastic, sqlite
 from pipeline.adapters.elastic.client import connect
 from pipeline.dedupe.sketch import sketch
-from pipeline.model import Delivery, Entry, Match, Story, identify
+from pipeline.ids import delivery_id, identify, update_id
+from pipeline.model import Delivery, Entry, Match, Story
 from pipeline.ports import Claim, Sketched, Stores
 from pipeline.settings import load
 from tests import servers
@@ -109,7 +110,7 @@ def entry_of(story: Story) -> Entry:
 def match_of(story: Story, number: int) -> Match:
     alert = identify("alert", f"{random.Random(story.id + str(number)).randrange(10_000)}")
     return Match(
-        id=identify("match", alert, story.id, str(number)),
+        id=update_id(alert, story.id, number),
         alert_id=alert,
         story_id=story.id,
         story_version=1,
@@ -122,7 +123,7 @@ def match_of(story: Story, number: int) -> Match:
 def delivery_of(match: Match) -> Delivery:
     to = "analyst@example.org"
     return Delivery(
-        id=identify("delivery", match.id, "mail", to),
+        id=delivery_id(match.id, "mail", to),
         match_id=match.id,
         alert_id=match.alert_id,
         story_id=match.story_id,

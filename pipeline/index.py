@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from pipeline.model import Article, Entry, Feed, Story, TextFrom, identify
+from pipeline import ids
+from pipeline.model import Article, Entry, Feed, Story, TextFrom
 from pipeline.query.document import PARAGRAPH_BREAK
 
 # A page dated further ahead than clocks differ is wrong about its date.
@@ -36,7 +37,7 @@ def compose(
     page = article or Article(url=url)
     body = page.paragraphs if article else feed_paragraphs
     return Story(
-        id=identify("story", url),
+        id=ids.story_id(entry.first_seen_at, url),
         url=url,
         title=page.title or entry.title,
         body=PARAGRAPH_BREAK.join(body),

@@ -10,7 +10,8 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from pipeline.errors import QueryError
-from pipeline.model import Evidence, Match, Story, identify
+from pipeline.ids import match_id, update_id
+from pipeline.model import Evidence, Match, Story
 from pipeline.ports import Candidate
 from pipeline.query.document import Document, Field
 from pipeline.query.evaluate import evaluate
@@ -53,7 +54,7 @@ def match(alert_id: str, query: Query, document: Document, now: datetime) -> Mat
         return None
     story = document.story
     return Match(
-        id=identify("match", alert_id, story.id),
+        id=match_id(alert_id, story.id),
         alert_id=alert_id,
         story_id=story.id,
         story_version=story.version,
@@ -79,7 +80,7 @@ def update(found: Match, story: Story) -> Match | None:
     )
     if not fresh:
         return None
-    own = identify("match", found.alert_id, story.id, str(story.version))
+    own = update_id(found.alert_id, story.id, story.version)
     return replace(found, id=own, evidence=fresh, update=True)
 
 

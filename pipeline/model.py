@@ -1,11 +1,10 @@
-"""The things: frozen records that pass between stages and stand in the stores. No behaviour but their identity.
+"""The things: frozen records that pass between stages and stand in the stores. No behaviour.
 
-All times are aware and in UTC. Ids are deterministic (`identify`), so that doing a thing twice does it once.
+All times are aware and in UTC. Ids are deterministic (ids.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from datetime import datetime
 from enum import StrEnum
@@ -15,15 +14,6 @@ from msgspec import Struct
 
 # gc=False: no thing refers back to what holds it, so there is nothing in them for the collector, which would look over
 # thousands of them each time.
-
-
-def identify(*parts: str) -> str:
-    """Deterministic id of 32 hex digits; `parts` are kept apart, so ("ab", "c") and ("a", "bc") differ."""
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    if text.isascii():
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    data = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return hashlib.blake2b(b"".join([b"%d:%b" % (len(one), one) for one in data]), digest_size=16).hexdigest()
 
 
 class Stage(StrEnum):
@@ -321,7 +311,7 @@ class Revision(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Story(Struct, frozen=True, kw_only=True, gc=False):
-    """The enriched article that is indexed and matched. `id` is identify("story", its first key)."""
+    """The enriched article that is indexed and matched. `id` is ids.story_id(first seen, its first key)."""
 
     id: str
     url: str  # canonical
@@ -539,7 +529,7 @@ class Evidence(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Match(Struct, frozen=True, kw_only=True, gc=False):
-    """An alert fired on a story. `id` is identify("match", alert_id, story_id): once for all versions.
+    """An alert fired on a story. `id` is ids.match_id(alert_id, story_id): once for all versions.
 
     An update has the version as a last part of its id.
     """
@@ -558,7 +548,7 @@ class Match(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Firing(Struct, frozen=True, kw_only=True, gc=False):
-    """That an alert fired on a cluster, and by which match. `id` is identify("firing", alert_id, its leader's id)."""
+    """That an alert fired on a cluster, and by which match. `id` is ids.firing_id(alert_id, its leader's id)."""
 
     id: str
     match_id: str
@@ -567,7 +557,7 @@ class Firing(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Feedback(Struct, frozen=True, kw_only=True, gc=False):
-    """That a recipient found a match not relevant. `id` is identify("feedback", match_id, recipient)."""
+    """That a recipient found a match not relevant. `id` is ids.feedback_id(match_id, recipient)."""
 
     id: str
     match_id: str
@@ -601,7 +591,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Delivery(Struct, frozen=True, kw_only=True, gc=False):
-    """One recipient's message about a match. `id` is identify("delivery", match_id, channel, recipient)."""
+    """One recipient's message about a match. `id` is ids.delivery_id(match_id, channel, recipient)."""
 
     id: str
     match_id: str

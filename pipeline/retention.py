@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pipeline.model import Arrival, Entry, Feed, ParsedFeed, identify
+from pipeline.ids import identify
+from pipeline.model import Arrival, Entry, Feed, ParsedFeed
 
 _LETTERS = 12
 """Of an id that are kept: two entries with the same ones are only kept longer."""

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from pipeline.errors import FetchRefused, FetchUnavailable
+from pipeline.ids import identify
 from pipeline.links import absolute, by_relation
 from pipeline.model import (
     Feed,
@@ -23,7 +24,6 @@ from pipeline.model import (
     ParsedFeed,
     Subscription,
     SubscriptionState,
-    identify,
 )
 from pipeline.settings import Settings
 

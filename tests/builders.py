@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from pipeline.ids import identify, story_id
 from pipeline.model import (
     Alert,
     Delivery,
@@ -19,7 +20,6 @@ from pipeline.model import (
     Story,
     Subscription,
     User,
-    identify,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ def entry(name: str = "a", **fields: Any) -> Entry:
 def story(name: str = "a", **fields: Any) -> Story:
     url = fields.get("url", f"https://a.example/{name}")
     known = {
-        "id": identify("story", url),
+        "id": story_id(NOON, url),
         "url": url,
         "title": f"Title of {name}",
         "body": "",

@@ -15,7 +15,8 @@ from pipeline import flow
 from pipeline.deliver.plan import BURST, BURST_WINDOW, HOUR
 from pipeline.errors import DeliveryRefused, DeliveryUnavailable
 from pipeline.flow.firing import write_deliveries
-from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Match, Recipient, identify
+from pipeline.ids import delivery_id, identify, match_id
+from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Match, Recipient
 from pipeline.ports import Ports, Stores
 from pipeline.query import variants
 from pipeline.settings import load
@@ -117,9 +118,9 @@ class Desk:
         self.ports.stores.stories.put([story])
         self.titles[story.id] = title
         found = builders.match(
-            alert_id=alert.id, story_id=story.id, matched_at=self.clock.now(), id=identify("match", alert.id, story.id)
+            alert_id=alert.id, story_id=story.id, matched_at=self.clock.now(), id=match_id(alert.id, story.id)
         )
-        self.expected |= {identify("delivery", found.id, "mail", to) for to in alert.recipients}
+        self.expected |= {delivery_id(found.id, "mail", to) for to in alert.recipients}
         return found
 
     def work(self) -> None:

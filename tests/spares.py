@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
 from pipeline.settings import Settings, load
+from tests import builders
 
 AT_A_TIME = 10_000
 """Hits that Elasticsearch gives at once."""
@@ -61,14 +62,22 @@ class Spares:
     def _make(self, kinds: tuple[indices.Kind, ...]) -> Settings:
         chosen = load({}, store=self._url, store_prefix=f"test-{uuid4().hex[:8]}")
         with connect(chosen) as client:
-            indices.prepare(client, indices.Names(chosen.store_prefix), kinds)
+            names = indices.Names(chosen.store_prefix)
+            indices.prepare(client, names, kinds)
+            for kind in indices.MONTHLY.intersection(kinds):  # those of builders, which need not be made anew each time
+                for month in (f"{builders.NOON:%Y-%m}", indices.UNDATED):
+                    indices.create(client, names, kind, month)
             self._new[chosen.store_prefix] = _as_it_is(client, chosen)
         return chosen
 
     def _cleaned(self, chosen: Settings, kinds: tuple[indices.Kind, ...]) -> Settings:
         """The store, emptied; another where the test has changed more than what is in it."""
         with connect(chosen) as client:
-            if _as_it_is(client, chosen) == self._new[chosen.store_prefix]:
+            made = self._new[chosen.store_prefix]
+            now = _as_it_is(client, chosen)
+            if begun := [name for name in now if name not in made]:
+                client.indices.delete(index=begun)
+            if {name: now.get(name) for name in made} == made:
                 _empty(client, f"{chosen.store_prefix}-*")
                 return chosen
         self.drop(chosen)
@@ -81,7 +90,7 @@ def wipe(client: Elasticsearch, prefix: str) -> None:
     names = [one.name for one in indices.existing(client, indices.Names(prefix))]
     if names:
         client.indices.delete(index=names)
-    client.options(ignore_status=404).indices.delete_index_template(name=prefix)
+    client.options(ignore_status=404).indices.delete_index_template(name=f"{prefix},{prefix}-*")
 
 
 def _as_it_is(client: Elasticsearch, chosen: Settings) -> Any:

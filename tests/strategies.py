@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from pipeline.dedupe import sketch
 from pipeline.errors import QueryError
+from pipeline.ids import identify
 from pipeline.kept import KINDS
-from pipeline.model import Alert, Entity, EntityKind, Identity, Sketch, Story, identify
+from pipeline.model import Alert, Entity, EntityKind, Identity, Sketch, Story
 from pipeline.query.syntax import Query, parse
 from tests import builders
 from tests.builders import NOON

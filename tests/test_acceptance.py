@@ -13,7 +13,7 @@ from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.once import Round, once
 from pipeline.flow.stories.search import search
-from pipeline.model import identify
+from pipeline.ids import identify
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.syntax import parse
 from tests import web

@@ -39,7 +39,7 @@ def put(desk: Desk, name: str, hours: float = 1, **fields: object) -> Story:
 
 def listed(text: str) -> list[str]:
     """The headlines of a page of stories."""
-    return [re.sub("<[^>]*>", "", one) for one in re.findall(r'<li><a href="/stories/[0-9a-f]{32}">(.*?)</a>', text)]
+    return [re.sub("<[^>]*>", "", one) for one in re.findall(r'<li><a href="/stories/[0-9a-f-]{40}">(.*?)</a>', text)]
 
 
 def test_a_search_by_relevance_that_finds_nothing_says_how_far_it_got(ports):

@@ -15,7 +15,8 @@ from pipeline.adapters.smtp import SmtpMailer
 from pipeline.coverage import Coverage, coverage, in_words, notes, silent_since, sources, sources_of
 from pipeline.deliver.language import language
 from pipeline.flow.watchdog import COVERAGE, EXPIRY, LEDGER, due_watchdogs, watch, watchdog_id
-from pipeline.model import FeedState, Habits, Notice, Recipient, identify
+from pipeline.ids import delivery_id, identify
+from pipeline.model import FeedState, Habits, Notice, Recipient
 from pipeline.query.syntax import parse
 from pipeline.settings import load
 from tests import builders, web
@@ -267,7 +268,7 @@ def test_a_ledger_that_does_not_add_up_is_a_mail_a_day_and_one_that_does_is_none
     match = told(ports, site)
     look(ports, clock)
     sent = len(postbox.mails)
-    ports.stores.deliveries.delete([identify("delivery", match.id, "mail", "b@example.org")])
+    ports.stores.deliveries.delete([delivery_id(match.id, "mail", "b@example.org")])
     for _ in range(3):
         look(ports, clock)
     assert len(postbox.mails) == sent  # it looks once a day

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model import Entry, EntryState, identify
+from pipeline.ids import identify
+from pipeline.model import Entry, EntryState
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests.servers import wait_until

@@ -15,7 +15,8 @@ from pipeline.deliver import decide
 from pipeline.deliver.excerpt import excerpts, sentence
 from pipeline.deliver.plan import plan
 from pipeline.deliver.render import Item, in_text, render
-from pipeline.model import Delivery, DeliveryState, Story, identify
+from pipeline.ids import delivery_id
+from pipeline.model import Delivery, DeliveryState, Story
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
 from pipeline.settings import load
@@ -154,7 +155,7 @@ def test_a_delivery_has_an_id_that_stays():
         decide.delivery_for(found, "a@example.org", NOON),
         decide.delivery_for(found, "a@example.org", later(9)),
     )
-    assert one.id == other.id == identify("delivery", found.id, "mail", "a@example.org")
+    assert one.id == other.id == delivery_id(found.id, "mail", "a@example.org")
     assert decide.delivery_for(found, "b@example.org", NOON).id != one.id
 
 

@@ -10,7 +10,8 @@ from pipeline import flow
 from pipeline.flow.alerts.manage import NewAlert, alert_id, put_alert
 from pipeline.flow.feeds.manage import feed_id
 from pipeline.flow.stories.explain import explain
-from pipeline.model import EntryState, Recipient, identify
+from pipeline.ids import delivery_id, identify
+from pipeline.model import EntryState, Recipient
 from tests import web
 from tests.test_flow import NEAR_KURSK, one_round, only, watch
 
@@ -173,7 +174,7 @@ def test_a_row_that_is_lost_is_told_apart_from_one_that_is_not_written_yet(ports
     watch(ports, web.put_story(site, "one", NEAR_KURSK))
     one_round(ports)
     match = only(ports.stores.matches.all())
-    ports.stores.deliveries.delete([identify("delivery", match.id, "mail", WHO)])
+    ports.stores.deliveries.delete([delivery_id(match.id, "mail", WHO)])
     assert "has no row: see `wirewatch ledger --reconcile`" in said(ports, site)["deliver"][0]
     ports.stores.matches.update([match.id], lambda one: replace(one, delivered=False))
     assert "are not written yet" in said(ports, site)["deliver"][0]

@@ -35,7 +35,8 @@ from pipeline.flow.readers.people import (
 )
 from pipeline.flow.readers.preferences import change
 from pipeline.flow.readers.recipients import alerts_for, recipient_id, respell
-from pipeline.model import EVERY_ALERT, Alert, AlertState, Delivery, DeliveryState, Recipient, identify
+from pipeline.ids import identify
+from pipeline.model import EVERY_ALERT, Alert, AlertState, Delivery, DeliveryState, Recipient
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
 from tests import builders, web

@@ -18,7 +18,8 @@ from pipeline.errors import StoreError
 from pipeline.flow import watchdog
 from pipeline.flow.alerts.manage import alert_id
 from pipeline.flow.operations.reconcile import in_lines, reconcile
-from pipeline.model import Delivery, DeliveryState, Match, identify
+from pipeline.ids import delivery_id, identify
+from pipeline.model import Delivery, DeliveryState, Match
 from tests import builders, web
 from tests.builders import NOON, later
 from tests.test_flow import NEAR_KURSK, one_round, only, watch
@@ -184,7 +185,7 @@ def test_a_round_adds_up_and_the_match_keeps_whom_it_is_for(ports, site):
 
 def test_a_row_that_is_lost_is_named_with_alert_story_and_recipient(ports, site):
     match = told(ports, site)
-    lost = identify("delivery", match.id, "mail", "b@example.org")
+    lost = delivery_id(match.id, "mail", "b@example.org")
     ports.stores.deliveries.delete([lost])
     lines = list(in_lines(ports, reconcile(ports)))
     assert lines[1] == "the ledger does not add up: 1 missing"
@@ -204,7 +205,7 @@ def test_recipients_may_change_between_a_match_and_the_writing_of_its_deliveries
     flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids)
     # As if the worker had died when it had written one of two.
     match = only(ports.stores.matches.all())
-    ports.stores.deliveries.delete([identify("delivery", match.id, "mail", PEOPLE[0])])
+    ports.stores.deliveries.delete([delivery_id(match.id, "mail", PEOPLE[0])])
     ports.stores.matches.update([match.id], lambda one: replace(one, delivered=False))
     ports.stores.alerts.update([alert_id("kursk")], lambda one: replace(one, recipients=PEOPLE[2:]))
     clock.turn(ports.settings.lease + 1)
@@ -218,7 +219,7 @@ def test_a_match_of_an_alert_that_was_removed_ends_as_suppressed(ports, site, cl
     feed = only(ports.stores.feeds.all())
     flow.ingest(ports, flow.poll(ports, [feed.id], forced=True).entry_ids)
     match = only(ports.stores.matches.all())
-    ports.stores.deliveries.delete([identify("delivery", match.id, "mail", PEOPLE[0])])
+    ports.stores.deliveries.delete([delivery_id(match.id, "mail", PEOPLE[0])])
     ports.stores.matches.update([match.id], lambda one: replace(one, delivered=False))
     ports.stores.alerts.delete([alert_id("kursk")])
     clock.turn(ports.settings.lease + 1)

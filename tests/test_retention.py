@@ -21,6 +21,7 @@ from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.operations.prune import LATE, Bounds, prune
 from pipeline.flow.operations.reconcile import reconcile
 from pipeline.flow.watchdog import EXPIRY, due_watchdogs, watch
+from pipeline.ids import delivery_id, feedback_id, firing_id, identify, match_id
 from pipeline.model import (
     UNSENT,
     Arrival,
@@ -32,7 +33,6 @@ from pipeline.model import (
     Firing,
     ParsedEntry,
     ParsedFeed,
-    identify,
 )
 from pipeline.ports import Claim, Ports
 from tests import builders, web
@@ -55,11 +55,11 @@ def keep_story(ports: Ports, name: str, days: float, **changed: object) -> str:
     at = NOON - timedelta(days=days)
     entry = builders.entry(name, first_seen_at=at, due_at=at, state=changed.get("entry", EntryState.DONE))
     story = builders.story(name, updated_at=at, first_seen_at=at, entry_ids=(entry.id,))
-    match_id = identify("match", builders.alert().id, story.id)
+    key = match_id(builders.alert().id, story.id)
     state = changed.get("state", DeliveryState.SENT)
     delivery = builders.delivery(
-        id=identify("delivery", match_id, "mail", "analyst@example.org"),
-        match_id=match_id,
+        id=delivery_id(key, "mail", "analyst@example.org"),
+        match_id=key,
         story_id=story.id,
         state=state,
         reason="held" if state is DeliveryState.HELD else "",
@@ -72,15 +72,15 @@ def keep_story(ports: Ports, name: str, days: float, **changed: object) -> str:
     stores.stories.resolve([Claim([story.url], story.id)])
     stores.stories.create([story])
     match = builders.match(
-        id=match_id, story_id=story.id, matched_at=at, recipients=("analyst@example.org",), delivered=True
+        id=key, story_id=story.id, matched_at=at, recipients=("analyst@example.org",), delivered=True
     )
     stores.matches.create([replace(match, delivered=changed.get("delivered", True))])
     stores.deliveries.create([delivery])
-    firing = Firing(id=identify("firing", match.alert_id, story.id), match_id=match_id, story_id=story.id, at=at)
+    firing = Firing(id=firing_id(match.alert_id, story.id), match_id=key, story_id=story.id, at=at)
     stores.firings.create([firing])
-    heard = identify("feedback", match_id, "analyst@example.org")
+    heard = feedback_id(key, "analyst@example.org")
     stores.feedback.create(
-        [Feedback(id=heard, match_id=match_id, alert_id="a", story_id=story.id, recipient="analyst@example.org", at=at)]
+        [Feedback(id=heard, match_id=key, alert_id="a", story_id=story.id, recipient="analyst@example.org", at=at)]
     )
     return story.id
 

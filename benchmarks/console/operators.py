@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.console.pages import Cost, cost
-from pipeline.model import Alert, Delivery, Entity, EntityKind, Entry, EntryState, Feed, Match, Role, Story, identify
+from pipeline.ids import delivery_id
+from pipeline.model import Alert, Delivery, Entity, EntityKind, Entry, EntryState, Feed, Match, Role, Story
 from pipeline.polls import KEPT, Polled, with_poll
 from pipeline.ports import LedgerFilter, Ports
 from pipeline.settings import load
@@ -117,7 +118,7 @@ def _delivery(number: int, match: Match) -> Delivery:
     to = f"r{number % RECIPIENTS}@example.org"
     return builders.delivery(
         str(number),
-        id=identify("delivery", match.id, "mail", to),
+        id=delivery_id(match.id, "mail", to),
         match_id=match.id,
         alert_id=match.alert_id,
         story_id=match.story_id,

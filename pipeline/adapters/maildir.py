@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from pipeline.errors import DeliveryUnavailable
-from pipeline.model import identify
+from pipeline.ids import identify
 
 
 class MaildirMailer:

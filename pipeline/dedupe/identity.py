@@ -15,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from pipeline import ids
 from pipeline.address import address_key, anchor, canonical_url, site_host
-from pipeline.model import Article, Entry, identify
+from pipeline.ids import identify
+from pipeline.model import Article, Entry
 from pipeline.ports import Claim
 from pipeline.text import is_alike, words
 
@@ -119,7 +121,7 @@ def story_url(entry: Entry, article: Article | None) -> str:
 
 def story_id(entry: Entry, article: Article | None) -> str:
     """The id of the story that an entry is, if nobody knew its keys before."""
-    return identify("story", identity_keys(entry, article)[0])
+    return ids.story_id(entry.first_seen_at, identity_keys(entry, article)[0])
 
 
 def _is_home(url: str) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from pipeline.dedupe.sentences import sentences, substance
-from pipeline.model import Changes, Revision, Story, TextFrom, identify
+from pipeline.ids import identify
+from pipeline.model import Changes, Revision, Story, TextFrom
 from pipeline.text import words
 
 MOST_REVISIONS = 20

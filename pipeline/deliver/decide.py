@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from pipeline.model import UNSENT, Delivery, DeliveryState, Event, Match, identify, unleased_at
+from pipeline.ids import delivery_id
+from pipeline.model import UNSENT, Delivery, DeliveryState, Event, Match, unleased_at
 
 GIVE_UP_AFTER = timedelta(days=1)
 FIRST_WAIT = timedelta(seconds=30)
@@ -32,7 +33,7 @@ COPY = "a copy of "
 def delivery_for(match: Match, recipient: str, now: datetime, channel: str = "mail") -> Delivery:
     """The delivery that a match causes to a recipient, under an id that makes a second writing harmless."""
     return Delivery(
-        id=identify("delivery", match.id, channel, recipient),
+        id=delivery_id(match.id, channel, recipient),
         match_id=match.id,
         alert_id=match.alert_id,
         story_id=match.story_id,

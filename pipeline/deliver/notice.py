@@ -8,7 +8,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
 from pipeline.deliver.render import POLICY, SUBJECT_LENGTH, one_line
-from pipeline.model import Notice, identify
+from pipeline.ids import identify
+from pipeline.model import Notice
 from pipeline.settings import Settings
 
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from pipeline.deliver.decide import held, stopped, suppressed
 from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_quiet, read_zone
-from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient, identify
+from pipeline.ids import identify
+from pipeline.model import EVERY_ALERT, Alert, Delivery, DeliveryState, Recipient
 
 HOUR = timedelta(hours=1)
 BURST = 30

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pipeline.model import Delivery, DeliveryState, Match, identify
+from pipeline.ids import delivery_id
+from pipeline.model import Delivery, DeliveryState, Match
 
 MOST_FAULTS = 100
 """So many faults are named; all are counted."""
@@ -108,7 +109,7 @@ def _settle(account: Account, match: Match, rows: Sequence[Delivery]) -> None:
 def _wrong(row: Delivery, meant: Iterable[str]) -> Iterator[FaultKind]:
     if row.recipient not in meant:
         yield FaultKind.UNMEANT
-    if row.id != identify("delivery", row.match_id, row.channel, row.recipient):
+    if row.id != delivery_id(row.match_id, row.channel, row.recipient):
         yield FaultKind.DOUBLED  # the one under the right id is its twin
     if not _proved(row):
         yield FaultKind.UNPROVED

@@ -27,7 +27,8 @@ from pipeline.deliver.item import Item
 from pipeline.deliver.language import ENGLISH, Language, language, moment
 from pipeline.deliver.line import one_line, web_address
 from pipeline.deliver.links import HTTPS, links
-from pipeline.model import DeliveryState, Recipient, identify
+from pipeline.ids import identify
+from pipeline.model import DeliveryState, Recipient
 from pipeline.settings import Settings
 
 __all__ = ["Item", "in_text", "moment", "one_line", "reasons", "render", "subject", "update"]

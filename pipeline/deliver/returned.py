@@ -12,11 +12,12 @@ from email import message_from_bytes
 from email.message import Message
 from typing import cast
 
+from pipeline import ids
 from pipeline.deliver.line import one_line
 
 ANSWER_LENGTH = 200
 _STATUS = re.compile(r"5\.\d{1,3}\.\d{1,3}")
-_DELIVERY = re.compile(rb"^X-Wirewatch-Delivery:[ \t]*([0-9a-f]{32})\s*$", re.MULTILINE | re.IGNORECASE)
+_DELIVERY = re.compile(rb"^X-Wirewatch-Delivery:[ \t]*(%b)\s*$" % ids.PATTERN.encode(), re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

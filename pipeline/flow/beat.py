@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from pipeline.model import Beat, identify
+from pipeline.ids import identify
+from pipeline.model import Beat
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)

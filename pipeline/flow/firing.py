@@ -16,7 +16,8 @@ from pipeline.deliver import decide
 from pipeline.deliver.channel import channel_of
 from pipeline.deliver.plan import first
 from pipeline.flow.readers.recipients import members, recipients_of
-from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Stage, Story, identify
+from pipeline.ids import firing_id
+from pipeline.model import Alert, Delivery, DeliveryState, Firing, Match, Stage, Story
 from pipeline.outlets import cluster_of
 from pipeline.ports import Ports
 from pipeline.query.document import Document
@@ -171,14 +172,12 @@ def _goes_on(first: Firing, one: Match) -> bool:
 def _fire(ports: Ports, matches: Sequence[Match]) -> dict[str, Firing]:
     """For each match (by id), how its alert fired first on the cluster of its story: by this match or by another."""
     firings = {
-        one.id: Firing(id=firing_id(one), match_id=one.id, story_id=one.story_id, at=one.matched_at) for one in matches
+        one.id: Firing(
+            id=firing_id(one.alert_id, cluster_of(one)), match_id=one.id, story_id=one.story_id, at=one.matched_at
+        )
+        for one in matches
     }
     created = ports.stores.firings.create(list(firings.values()))
     late = [firing.id for firing, new in zip(firings.values(), created, strict=True) if not new]
     known = ports.stores.firings.get(late)
     return {match_id: known.get(firing.id, firing) for match_id, firing in firings.items()}
-
-
-def firing_id(one: Match) -> str:
-    """The id of the firing of a match: one for an alert and a cluster."""
-    return identify("firing", one.alert_id, cluster_of(one))

@@ -30,7 +30,8 @@ from pipeline.flow.cluster import elsewhere
 from pipeline.flow.mail import mail_of
 from pipeline.flow.readers.recipients import bounced, recipients_of
 from pipeline.flow.send import send
-from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, Stage, identify
+from pipeline.ids import identify
+from pipeline.model import UNSENT, Alert, Delivery, DeliveryState, Outbox, Recipient, Stage
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from pipeline import fetch, freshness, index, parse, schedule
 from pipeline.address import address_key, site_host
 from pipeline.errors import FetchRefused, FetchUnavailable, HostBusy, ParseError
 from pipeline.flow.subscribe import discover
+from pipeline.ids import identify
 from pipeline.model import (
     POLLED,
     Arrival,
@@ -24,7 +25,6 @@ from pipeline.model import (
     ParsedEntry,
     ParsedFeed,
     Stage,
-    identify,
 )
 from pipeline.ports import Ports
 

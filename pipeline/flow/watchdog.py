@@ -25,7 +25,8 @@ from pipeline.flow.deeds.alerts import forget_removed
 from pipeline.flow.feeds.overview import by_urgency
 from pipeline.flow.operations.prune import Bounds, prune
 from pipeline.flow.operations.reconcile import in_lines, reconcile
-from pipeline.model import POLLED, Feed, Notice, Watchdog, identify, ready_at
+from pipeline.ids import identify
+from pipeline.model import POLLED, Feed, Notice, Watchdog, ready_at
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)

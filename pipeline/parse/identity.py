@@ -11,7 +11,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from pipeline.address import address_key
-from pipeline.model import Enclosure, Entry, ParsedEntry, identify
+from pipeline.ids import identify
+from pipeline.model import Enclosure, Entry, ParsedEntry
 from pipeline.parse.aggregator import publishers_address
 from pipeline.parse.texts import absolute, letters_of, plain
 from pipeline.text import is_alike, words

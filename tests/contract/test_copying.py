@@ -19,8 +19,9 @@ from msgspec.structs import replace
 from pipeline.adapters import archive, sqlite
 from pipeline.errors import BadInput, StoreError
 from pipeline.flow.operations import copying
+from pipeline.ids import identify
 from pipeline.kept import KINDS, MOMENTS, at_rest
-from pipeline.model import DeliveryState, identify
+from pipeline.model import DeliveryState
 from pipeline.ports import Copied, Stores
 from tests import builders, strategies
 from tests.builders import NOON, later

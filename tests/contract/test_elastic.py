@@ -12,8 +12,9 @@ from pipeline.adapters.codec import plain
 from pipeline.adapters.elastic import alerts as alerts_of_elastic
 from pipeline.adapters.elastic import indices, records
 from pipeline.adapters.elastic.client import connect, of_status
-from pipeline.adapters.elastic.records import ElasticRecords
+from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
+from pipeline.model import Alert
 from pipeline.query.document import Document
 from pipeline.settings import load
 from tests import builders
@@ -79,7 +80,7 @@ def test_a_field_that_nobody_mapped_is_refused(alerts):
 
 
 def test_writing_to_a_store_that_is_not_set_up_makes_no_index(alerts):
-    astray = ElasticRecords(alerts.client, alerts.shelf.__class__("test-nobody-alerts", type(builders.alert()), {}))
+    astray = ElasticRecords(alerts.client, Shelf(indices.Names("test-nobody"), indices.Kind.ALERTS, Alert))
     with pytest.raises(StoreError, match="run `wirewatch setup`"):
         astray.create([builders.alert()])
     assert not alerts.client.indices.exists(index="test-nobody-alerts")

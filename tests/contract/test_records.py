@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.ids import identify
 from pipeline.model import (
     Audit,
     Credential,
@@ -33,7 +34,6 @@ from pipeline.model import (
     User,
     Watchdog,
     WordList,
-    identify,
 )
 from pipeline.ports import Records
 from tests import builders

@@ -14,10 +14,11 @@ from pipeline.adapters.elastic import indices, reindex
 from pipeline.adapters.elastic.client import connect
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.lock import alone
-from pipeline.errors import StoreError, StoreUnavailable
+from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
 from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
-from pipeline.model import AlertState, DeliveryState, identify
+from pipeline.ids import identify
+from pipeline.model import AlertState, DeliveryState
 from pipeline.ports import Claim, Stores, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.syntax import parse
@@ -63,12 +64,12 @@ class Busy:
         self.wrong: list[BaseException] = []
 
     @contextmanager
-    def doing(self, *works: Callable[[int], object]) -> Iterator[None]:
+    def doing(self, *works: Callable[[int], object]) -> Iterator[Busy]:
         threads = [threading.Thread(target=self._go_on, args=(work,)) for work in works]
         for thread in threads:
             thread.start()
         try:
-            yield
+            yield self
         finally:
             self.over.set()
             for thread in threads:
@@ -123,7 +124,8 @@ def test_all_that_was_written_read_changed_and_deleted_meanwhile_is_right_afterw
     with Busy().doing(write, change, delete, read):
         moved = stores.reindex(["stories", "identities", "feeds", "matches", "alerts"], quiet)
         stores.alerts.put([builders.alert("sudzha")])
-    assert [one.kind for one in moved] == ["feeds", "stories", "identities", "alerts", "matches"]
+    kinds = list(dict.fromkeys(one.kind for one in moved))  # some have months
+    assert kinds == ["feeds", "stories", "identities", "alerts", "matches"]
     assert {one.id for one in stores.stories.all()} == {one.id for one in (*before, *written)} - set(gone)
     assert len(list(stores.stories.narrow(parse("sudzha"), StoryFilter()))) == len(written)
     assert stores.matches.get([one.id for one in matches]) == {one.id: one for one in matches}
@@ -194,16 +196,63 @@ def test_a_newer_version_refuses_an_older_store_until_it_is_moved_and_the_older_
         with pytest.raises(StoreError, match="version 1, and this Wirewatch wants 2: run `wirewatch reindex`"):
             refused()
     stores.stories.put([builders.story("other", title="kursk")])  # the older one works on
-    (moved,) = later.reindex([], quiet)
-    assert (moved.kind, moved.copied) == ("stories", 2)
+    moved = later.reindex([], quiet)
+    assert ({one.kind for one in moved}, sum(one.copied for one in moved)) == ({"stories"}, 2)
     later.check()
     assert later.stories.get([story.id]) == {story.id: story}
-    with pytest.raises(StoreError, match="is not set up"):
-        stores.stories.put([builders.story("late")])
+    for refused in (
+        stores.check,
+        lambda: stores.stories.put([builders.story("late")]),
+        lambda: stores.stories.get([story.id]),
+        lambda: stores.stories.delete([story.id]),
+    ):
+        with pytest.raises(StoreNotReady, match="made by a later one, so upgrade this one"):
+            refused()
+    assert later.stories.get([story.id])
     later.close()
-    monkeypatch.setitem(indices.VERSIONS, Kind.STORIES, 1)
-    with pytest.raises(StoreError, match="made by a later one, so upgrade this one"):
-        stores.check()
+
+
+def test_while_months_move_to_a_newer_version_the_older_one_finds_all_and_changes_nothing_that_moved(
+    chosen, stores, monkeypatch
+):
+    january, february = (
+        builders.story(month, id=f"{month}-{identify(month)}", title="kursk") for month in ("2026-01", "2026-02")
+    )
+    stores.stories.put([january, february])
+    newer(monkeypatch, Kind.STORIES)
+    later = elastic.open_stores(chosen)
+    run = reindex._Move.run
+
+    def killed(self):
+        if self.source.month == "2026-02":
+            raise ZeroDivisionError
+        return run(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reindex._Move, "run", killed)
+        with pytest.raises(ZeroDivisionError):
+            later.reindex([], quiet)
+    assert {one.id for one in stores.stories.all()} == {january.id, february.id}
+    stores.stories.update([february.id], lambda one: replace(one, site="changed meanwhile"))
+    for refused in (
+        lambda: stores.stories.put([january]),
+        lambda: stores.stories.get([january.id]),
+        lambda: stores.stories.update([january.id], lambda one: one),
+        lambda: stores.stories.delete([january.id]),
+        later.check,
+        later.prepare,
+    ):
+        with pytest.raises(StoreNotReady, match=r"reindex|made by a later one"):
+            refused()
+    moved = later.reindex([], quiet)
+    assert "2026-01" not in {one.source for one in moved}
+    later.check()
+    assert {one.id: one.site for one in later.stories.all()} == {january.id: "", february.id: "changed meanwhile"}
+    with pytest.raises(StoreNotReady):
+        list(stores.stories.all())
+    left = indices.existing(later.stories.client, Names(chosen.store_prefix), Kind.STORIES)
+    assert {one.version for one in left} == {2}
+    later.close()
 
 
 def test_a_store_gets_as_many_shards_as_the_setting_says_and_keeps_all(chosen, stores):
@@ -217,8 +266,7 @@ def test_a_store_gets_as_many_shards_as_the_setting_says_and_keeps_all(chosen, s
     assert {one.kind for one in moved} == {str(kind) for kind in indices.GROWING}
     wider.stories.delete([stories[5].id])
     assert wider.reindex([], quiet) == []
-    (again,) = wider.reindex(["stories"], quiet)
-    assert again.copied == 699
+    assert sum(one.copied for one in wider.reindex(["stories"], quiet)) == 699
     assert {one.id for one in wider.stories.all()} == {one.id for one in stories} - {stories[5].id}
     assert wider.stories.get([stories[6].id]) == {stories[6].id: stories[6]}
     assert len(list(wider.stories.narrow(parse("kursk"), StoryFilter()))) == 699
@@ -230,14 +278,14 @@ def test_a_store_that_a_killed_reindex_has_left_is_put_right_by_setup(chosen, st
     stores.feeds.put([feed])
     names = Names(chosen.store_prefix)
     with connect(chosen) as client:
-        indices.create(client, names.index(Kind.FEEDS, 2), "", indices.mappings_of(Kind.FEEDS, filling=True), 1)
+        indices.create_index(client, names.index(Kind.FEEDS, copy=2), indices.mappings_of(Kind.FEEDS, filling=True))
         client.indices.add_block(index=names.index(Kind.FEEDS), block="write")
         with pytest.raises(StoreUnavailable, match="`wirewatch setup` puts it right"):
             stores.feeds.delete([feed.id])
         lines = stores.prepare()
         assert [line for line in lines if "dropped" in line or "takes writes again" in line] == lines[-2:]
         assert stores.feeds.delete([feed.id]) == 1
-        assert not client.indices.exists(index=names.index(Kind.FEEDS, 2))
+        assert not client.indices.exists(index=names.index(Kind.FEEDS, copy=2))
 
 
 def test_a_copy_that_fails_leaves_the_old_index_serving(chosen, stores, monkeypatch):
@@ -287,7 +335,7 @@ def test_elasticsearch_9_counts_its_writes_alike(request):
         nine.feeds.create(feeds)
         nine.feeds.delete([feeds[0].id])
         client = nine.feeds.client
-        names = Names(nine.feeds.shelf.alias.removesuffix("-feeds"))
+        names = nine.feeds.shelf.names
         (source,) = indices.existing(client, names)
         moved = reindex._Move(client, names, nine.feeds, source, 2, lambda: None, quiet).run()
         assert moved.copied == 899
@@ -296,7 +344,7 @@ def test_elasticsearch_9_counts_its_writes_alike(request):
         (source,) = [one for one in indices.existing(client, names) if one.aliases]
         again = reindex._Move(client, names, nine.feeds, source, 1, lambda: None, quiet)
         again.target = again._free_name()
-        indices.create(client, again.target, "", indices.mappings_of(Kind.FEEDS), 1)
+        indices.create_index(client, again.target, indices.mappings_of(Kind.FEEDS))
         marks = again._pass({0: -1, 1: -1})[1]
         nine.feeds.update([feeds[2].id], lambda one: replace(one, title="newer"))
         assert again._pass(marks)[0] == 1

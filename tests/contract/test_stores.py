@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.codec import from_plain, plain
+from pipeline.ids import identify
 from pipeline.model import (
     AlertState,
     DeliveryState,
@@ -19,7 +20,6 @@ from pipeline.model import (
     Glance,
     Habits,
     SubscriptionState,
-    identify,
 )
 from pipeline.ports import Claim, LedgerFilter, Stores, StoryFilter
 from pipeline.query.document import Document

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from pipeline.flow.operations.reconcile import reconcile
-from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Match, Story, identify
+from pipeline.ids import identify, match_id
+from pipeline.model import Delivery, DeliveryState, Entry, EntryState, Match, Story
 from pipeline.ports import Ports
 from tests import builders
 from tests.press import Published
@@ -89,7 +90,7 @@ def _unmatched(
     for one in published:
         entry = entries.get(entry_id(one))
         alert = builders.alert(f"zone{one.zone}")
-        if entry and entry.story_id in stories and identify("match", alert.id, entry.story_id) not in matches:
+        if entry and entry.story_id in stories and match_id(alert.id, entry.story_id) not in matches:
             yield f"{one.link}: a story, and no match of {alert.name}"
 
 

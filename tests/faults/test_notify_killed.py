@@ -17,7 +17,8 @@ import pytest
 
 from pipeline import flow
 from pipeline.flow.firing import write_deliveries
-from pipeline.model import Delivery, DeliveryState, identify
+from pipeline.ids import match_id
+from pipeline.model import Delivery, DeliveryState
 from pipeline.ports import Ports
 from pipeline.settings import load
 from tests import builders
@@ -99,7 +100,7 @@ def matched(ports: Ports, deliveries: int) -> list[Delivery]:
         story = builders.story(f"story {number}", body="Two villages near Kursk were left in the night.")
         ports.stores.alerts.put([alert])
         ports.stores.stories.put([story])
-        key = identify("match", alert.id, story.id)
+        key = match_id(alert.id, story.id)
         matches.append(builders.match(id=key, alert_id=alert.id, story_id=story.id, matched_at=now))
     ports.stores.matches.create(matches)
     return write_deliveries(ports, matches, queued=False)

@@ -37,7 +37,7 @@ class ElasticAlerts(ElasticRecords[Alert]):
     """ports.AlertStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        super().__init__(client, Shelf(names.alias(Kind.ALERTS), Alert, {"form": _stored_form}, refresh=True))
+        super().__init__(client, Shelf(names, Kind.ALERTS, Alert, {"form": _stored_form}, refresh=True))
 
     def create(self, things: Sequence[Alert]) -> list[bool]:
         """Write those that are not there yet, each with its form; for each, whether it was written."""

@@ -50,7 +50,7 @@ class StoredSketch:
 
 def sketch_records(client: Elasticsearch, names: Names) -> ElasticRecords[StoredSketch]:
     """The sketches as they are kept."""
-    return ElasticRecords(client, Shelf(names.alias(Kind.SKETCHES), StoredSketch, {"bands": _bands}))
+    return ElasticRecords(client, Shelf(names, Kind.SKETCHES, StoredSketch, {"bands": _bands}))
 
 
 def stored_sketch(one: Sketched) -> StoredSketch:

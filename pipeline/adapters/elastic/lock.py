@@ -37,7 +37,7 @@ def alone(client: Elasticsearch, names: Names, work: str) -> Iterator[Callable[[
 
     Raises StoreUnavailable, naming them, while others hold it, and where it was lost to them.
     """
-    locks = ElasticRecords(client, Shelf(names.alias(Kind.LOCKS), Lock, {}))
+    locks = ElasticRecords(client, Shelf(names, Kind.LOCKS, Lock))
     mine = f"`wirewatch {work}` on {socket.gethostname()}, process {os.getpid()}, {time.monotonic_ns()}"
     locks.create([Lock(id=UPKEEP, holder="", until=datetime.now(UTC))])
     if not locks.update([UPKEEP], lambda one: _taken(one, mine)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from elasticsearch import Elasticsearch
@@ -14,6 +15,8 @@ from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.codec import from_plain, plain
 from pipeline.adapters.elastic.client import WHOLE, is_moving, item_reason, of_status, translated
+from pipeline.adapters.elastic.indices import MONTHLY, Kind, Names, existing, month_in, refuse_other_versions
+from pipeline.adapters.elastic.months import make
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.ports import Still
 
@@ -47,10 +50,20 @@ Body = dict[str, Any]
 class Shelf(Generic[Thing]):
     """Where things of a kind are kept, and what is indexed of each besides its own fields."""
 
-    alias: str
-    kind: type[Thing]
-    extras: Mapping[str, Callable[[Thing], Any]]
+    names: Names
+    kind: Kind
+    thing: type[Thing]
+    extras: Mapping[str, Callable[[Thing], Any]] = field(default_factory=dict)
     refresh: bool = False  # a write is seen by the next search, at the cost of a refresh
+
+    @property
+    def alias(self) -> str:
+        """What is searched."""
+        return self.names.alias(self.kind)
+
+    def home(self, key: str) -> str:
+        """Where the thing with the id `key` is written and read."""
+        return self.names.alias(self.kind, month_in(self.kind, key))
 
     @property
     def unread(self) -> list[str]:
@@ -76,9 +89,7 @@ class ElasticRecords(Generic[Thing]):
     def create(self, things: Sequence[Thing]) -> list[bool]:
         """Write those that are not there yet (op_type=create); for each, whether it was written."""
         first = {thing.id: thing for thing in reversed(things)}
-        statuses = self._bulk(
-            {"_op_type": "create", "_id": key, **self.document(thing)} for key, thing in first.items()
-        )
+        statuses = self._write("create", list(first.values()))
         made = []
         for thing in things:
             made.append(statuses[thing.id] != CONFLICT)
@@ -87,7 +98,7 @@ class ElasticRecords(Generic[Thing]):
 
     def put(self, things: Sequence[Thing]) -> None:
         """Write, replacing what stands under the same id."""
-        self._bulk({"_op_type": "index", "_id": thing.id, **self.document(thing)} for thing in things)
+        self._write("index", things)
 
     def get(self, ids: Sequence[str]) -> dict[str, Thing]:
         """Return those that exist, by id: real-time, never late."""
@@ -111,7 +122,11 @@ class ElasticRecords(Generic[Thing]):
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove them; how many there were."""
-        statuses = self._bulk({"_op_type": "delete", "_id": key} for key in dict.fromkeys(ids))
+        unique = dict.fromkeys(ids)
+        statuses, homeless = self._bulk(
+            {"_op_type": "delete", "_index": self.shelf.home(key), "_id": key} for key in unique
+        )
+        self._refuse_other_versions(homeless)
         return sum(status != 404 for status in statuses.values())
 
     def all(self) -> Iterator[Thing]:
@@ -261,28 +276,63 @@ class ElasticRecords(Generic[Thing]):
         found: dict[str, tuple[Thing, Version]] = {}
         unique = list(dict.fromkeys(ids))
         for start in range(0, len(unique), PAGE):
+            docs = [{"_index": self.shelf.home(key), "_id": key} for key in unique[start : start + PAGE]]
             with translated(self.client):
-                answer = self.client.mget(
-                    index=self.shelf.alias, ids=unique[start : start + PAGE], source_excludes=self.shelf.unread
-                )
+                answer = self.client.mget(docs=docs, source_excludes=self.shelf.unread)
+            homeless = []
             for doc in answer["docs"]:
                 if "error" in doc:
-                    raise of_status(self.client, 503, item_reason(doc["error"]))
-                if doc["found"]:
+                    if not self._is_homeless(doc["error"]):
+                        raise of_status(self.client, 503, item_reason(doc["error"]))
+                    homeless.append(doc["_id"])
+                elif doc["found"]:
                     version = Version(doc["_index"], doc["_seq_no"], doc["_primary_term"])
                     found[doc["_id"]] = (self.thing(doc["_source"]), version)
+            self._refuse_other_versions(homeless)
         return found
 
-    def _bulk(self, actions: Iterable[Body]) -> dict[str, int]:
-        """Do them all, through the alias; the status of each by id: 2xx, 404 or 409. Anything else is raised."""
+    def _refuse_other_versions(self, homeless: Collection[str]) -> None:
+        """Raise StoreNotReady where what seems to be nowhere is there, in a month that another version has."""
+        if homeless:
+            found = existing(self.client, self.shelf.names, self.shelf.kind)
+            refuse_other_versions(found, self.shelf.names, self.shelf.kind)
+
+    def _is_homeless(self, error: Any) -> bool:
+        """Whether `error` says that a month is not there."""
+        return self.shelf.kind in MONTHLY and "index_not_found" in item_reason(error)
+
+    def _write(self, operation: str, things: Sequence[Thing]) -> dict[str, int]:
+        """Write them all, into months that are made where they are not there; the status of each by id."""
+        statuses, homeless = self._bulk(map(partial(self._action, operation), things))
+        if homeless:
+            shelf = self.shelf
+            make(self.client, shelf.names, shelf.kind, {month_in(shelf.kind, key) for key in homeless})
+            again = (self._action(operation, thing) for thing in things if thing.id in homeless)
+            late, still = self._bulk(again)
+            if still:
+                raise StoreUnavailable(f"{shelf.home(still.pop())}: it was made, and is not there")
+            statuses |= late
+        return statuses
+
+    def _action(self, operation: str, thing: Thing) -> Body:
+        return {"_op_type": operation, "_index": self.shelf.home(thing.id), "_id": thing.id, **self.document(thing)}
+
+    def _bulk(self, actions: Iterable[Body]) -> tuple[dict[str, int], set[str]]:
+        """Do them all, through aliases; the status of each by id: 2xx, 404 or 409, anything else is raised.
+
+        And the ids of those (404) whose month is not there.
+        """
         statuses: dict[str, int] = {}
+        homeless: set[str] = set()
         # require_alias: never make an index by mistake, with a guessed mapping
-        for item in self._answers(actions, index=self.shelf.alias, require_alias=True, retry_on_status=(429, BLOCKED)):
+        for item in self._answers(actions, require_alias=True, retry_on_status=(429, BLOCKED)):
             status = int(item["status"])
-            if (status >= 300 and status not in (404, CONFLICT)) or (status == 404 and "error" in item):
+            if status == 404 and self._is_homeless(item.get("error")):
+                homeless.add(item["_id"])
+            elif (status >= 300 and status not in (404, CONFLICT)) or (status == 404 and "error" in item):
                 raise self._error(item)
             statuses[item["_id"]] = status
-        return statuses
+        return statuses, homeless
 
     def _replace(self, actions: Iterable[Body]) -> set[str]:
         """Write each into the index that it names; the ids of those that are to be read and changed again.
@@ -332,7 +382,7 @@ class ElasticRecords(Generic[Thing]):
 
     def thing(self, source: Body) -> Thing:
         """The thing of which `source` is stored. Raises StoreError where it can't be read."""
-        return from_plain(source, self.shelf.kind)
+        return from_plain(source, self.shelf.thing)
 
 
 def _is_replaced(item: Body) -> bool:

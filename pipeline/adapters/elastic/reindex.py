@@ -1,4 +1,4 @@
-"""A kind of thing moves into a new index, as this version writes it, while others go on reading and writing.
+"""A kind of thing, or a month of it, moves into a new index, as this version writes it, while others read and write on.
 
  1. The new index is made, marked as being filled.
  2. What was written since the pass before is copied, pass after pass, until little is left. Elasticsearch numbers the
@@ -9,6 +9,10 @@
  4. The alias moves, in one step. Those that waited write to the new index. A change that was read from the old one is
     read and made again, since its numbers say nothing of the new one.
  5. The old index is deleted when nobody reads from it any more.
+
+Months of an earlier version move one by one, and those that are running search them as if nothing had moved: the old
+index stays for that, as it was when it was blocked, until all have moved. Who wants to write to it, or to read by id
+what will be written, is refused from the moment at which it moves.
 
 When it breaks off, the old index is unblocked and serves; when it is killed, `mend` does that. Then it begins anew.
 """
@@ -22,13 +26,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import WHOLE, item_reason, of_status, translated
-from pipeline.adapters.elastic.indices import Index, Kind, Names, existing, serving
+from pipeline.adapters.elastic.indices import MONTHLY, Index, Kind, Names, existing, outdated, serving
 from pipeline.adapters.elastic.lock import alone
+from pipeline.adapters.elastic.months import drop_unread, unblock
 from pipeline.adapters.elastic.records import KEEP_ALIVE, PAGE, Body, ElasticRecords
 from pipeline.errors import StoreError, StoreUnavailable, WirewatchError
 from pipeline.ports import Moved, Progress
@@ -45,7 +50,7 @@ READERS = 300.0
 """Seconds that its readers have to come to an end; else the index stays for `mend`, later."""
 FEW = 1_000
 """Ids that are compared one by one."""
-_DIGITS = "0123456789abcdef"
+_DIGITS = "-0123456789abcdef"  # in their order; what begins with a month has the first
 _BEYOND = "g"
 _BLOCKED_AT_MOST = 60.0
 """Seconds that writers wait: beyond, the move is given up, and they go on in the old index."""
@@ -71,17 +76,40 @@ def reindex(
     with alone(client, names, "reindex") as renew:
         mend(client, names)
         found = existing(client, names)
-        _prepare_others(client, names, found, shards)
-        moved, replaced = [], []
-        for kind in records:
-            source = serving(found, names, kind) or indices.outdated(found, kind)
-            if source is None or not (kind in also or _is_due(source, names, shards)):
-                continue
-            move = _Move(client, names, records[kind], source, indices.shards_of(kind, shards), renew, progress)
-            moved.append(move.run())
-            replaced.append(source.name)
-        _drop_when_unread(client, replaced, renew)
+        # What this version has for the first time. Raises StoreError where the store is of a later one.
+        earlier = {one.kind for one in found if one.aliases and one.version < names.versions[one.kind]}
+        indices.prepare(client, names, [kind for kind in Kind if kind not in earlier], shards)
+        moved: list[Moved] = []
+        replaced: set[str] = set()
+        for kind, of_kind in records.items():
+            sources = [*outdated(found, names, kind), *serving(found, names, kind)]
+            due = [one for one in sources if kind in also or _is_due(one, names, shards)]
+            for source in _and_later_ones(client, names, due):
+                move = _Move(client, names, of_kind, source, indices.shards_of(kind, shards), renew, progress)
+                moved.append(move.run())
+                replaced.add(source.name)
+            if kind in earlier:
+                replaced |= _let_go(client, names, kind)
+                indices.prepare(client, names, [kind], shards)
+        _drop_when_unread(client, sorted(replaced), renew)
         return moved
+
+
+def _let_go(client: Elasticsearch, names: Names, kind: Kind) -> set[str]:
+    """Let nobody search what has moved, in this run or in one before; the names of these indices."""
+    done = [one for one in existing(client, names, kind) if one.aliases and not one.written]
+    removed = [{"remove": {"index": one.name, "alias": alias}} for one in done for alias in one.aliases]
+    if removed:
+        with translated(client):
+            client.indices.update_aliases(actions=removed)
+    return {one.name for one in done}
+
+
+def _and_later_ones(client: Elasticsearch, names: Names, due: Sequence[Index]) -> Iterator[Index]:
+    """What is to be moved of a kind, and then what the version before has begun while it was."""
+    while due:
+        yield from due
+        due = outdated(existing(client, names, due[0].kind), names, due[0].kind)
 
 
 def mend(client: Elasticsearch, names: Names) -> list[str]:
@@ -91,35 +119,34 @@ def mend(client: Elasticsearch, names: Names) -> list[str]:
     before the index that it had blocked takes writes again.
     """
     found = existing(client, names)
-    served = {one.kind for one in found if one.aliases}
-    leftover = [one.name for one in found if not one.aliases and one.kind in served]
-    lines = [f"{name}: dropped, left by a reindex" for name in leftover if _dropped(client, name)]
+    served = _served(found)
+    leftover = [one.name for one in found if not one.aliases and (one.kind, one.month) in served]
+    lines = [f"{name}: dropped, left by a reindex" for name in leftover if drop_unread(client, name)]
     for one in found:
-        if one.aliases and one.blocked:
-            _unblock(client, one.name)
-            lines.append(f"{one.name}: takes writes again, after a reindex that was broken off")
+        if one.written and one.blocked:
+            unblock(client, one.name)
+            lines.append(f"{one.name}: takes writes again, after a reindex or prune that was broken off")
     return lines
 
 
 def needs_mending(found: Iterable[Index]) -> bool:
     """Whether there may be something for `mend` to do."""
     ours = list(found)
-    served = {one.kind for one in ours if one.aliases}
-    return any(one.blocked if one.aliases else one.kind in served for one in ours)
+    served = _served(ours)
+    return any(one.blocked if one.written else not one.aliases and (one.kind, one.month) in served for one in ours)
+
+
+def _served(found: Iterable[Index]) -> set[tuple[Kind, str]]:
+    return {(one.kind, one.month) for one in found if one.aliases}
 
 
 def _is_due(source: Index, names: Names, shards: int) -> bool:
     return names.alias(source.kind) not in source.aliases or source.shards != indices.shards_of(source.kind, shards)
 
 
-def _prepare_others(client: Elasticsearch, names: Names, found: Sequence[Index], shards: int) -> None:
-    """Make what this version has for the first time. Raises StoreError where the store is of a later one."""
-    indices.prepare(client, names, [kind for kind in Kind if indices.outdated(found, kind) is None], shards)
-
-
 @dataclass(slots=True)
 class _Move:
-    """One kind on its way."""
+    """One kind on its way, or a month of it."""
 
     client: Elasticsearch
     names: Names
@@ -139,7 +166,7 @@ class _Move:
             with translated(self.client):
                 kind = self.source.kind
                 mappings = indices.mappings_of(kind, filling=True)
-                indices.create(self.client, self.target, "", mappings, self.shards)
+                indices.create_index(self.client, self.target, mappings, self.shards)
                 passes, marks = self._catch_up()
                 waited = self._switch(marks)
         except BaseException:
@@ -150,7 +177,7 @@ class _Move:
 
     def _free_name(self) -> str:
         taken = {one.name for one in existing(self.client, self.names)}
-        copies = (self.names.index(self.source.kind, copy) for copy in range(1, len(taken) + 2))
+        copies = (self.names.index(self.source.kind, self.source.month, copy) for copy in range(1, len(taken) + 2))
         return next(name for name in copies if name not in taken)
 
     def _catch_up(self) -> tuple[int, dict[int, int]]:
@@ -174,13 +201,23 @@ class _Move:
             raise StoreUnavailable(
                 f"{self.source.name}: the last of it took too long to copy: try when less is written"
             )
-        removed = [{"remove": {"index": self.source.name, "alias": alias}} for alias in self.source.aliases]
-        added = {"index": self.target, "alias": self.names.alias(self.source.kind), "is_write_index": True}
-        self.client.indices.update_aliases(actions=[*removed, {"add": added}])
+        kept = self._searched_on()
+        removed = [
+            {"remove": {"index": self.source.name, "alias": alias}} for alias in self.source.aliases if alias != kept
+        ]
+        added = indices.on_aliases(self.names, self.source.kind, self.source.month, self.target)
+        self.client.indices.update_aliases(actions=[*removed, *added])
         waited = time.monotonic() - started
         # That it is whole: an alias says so too, until it is lost.
         self.client.indices.put_mapping(index=self.target, **indices.mappings_of(self.source.kind))
         return waited
+
+    def _searched_on(self) -> str:
+        """The alias under which others search the old index until all months have moved; empty where it is no month."""
+        kind, version = self.source.kind, self.source.version
+        if kind not in MONTHLY or version == self.names.versions[kind]:
+            return ""
+        return Names(self.names.prefix, {kind: version}).alias(kind)
 
     def _give_up(self) -> None:
         """Let the old index serve again, unless the alias has moved after all (its answer may have been lost)."""
@@ -188,8 +225,8 @@ class _Move:
         if self.target in now and now[self.target].aliases:
             return
         if self.target in now:
-            _dropped(self.client, self.target)
-        _unblock(self.client, self.source.name)
+            drop_unread(self.client, self.target)
+        unblock(self.client, self.source.name)
 
     # -- copying
 
@@ -325,24 +362,6 @@ def _drop_when_unread(client: Elasticsearch, replaced: Sequence[str], renew: Cal
         time.sleep(min(1.0, LINGER))
         renew()
         if time.monotonic() - started >= LINGER:
-            waiting = [name for name in waiting if not _dropped(client, name)]
+            waiting = [name for name in waiting if not drop_unread(client, name)]
     for name in waiting:
         log.warning("%s was replaced and is still read from: the next `wirewatch setup` drops it", name)
-
-
-def _dropped(client: Elasticsearch, name: str) -> bool:
-    """Delete an index unless somebody reads from it; whether it is gone."""
-    with translated(client):
-        try:
-            stats = client.indices.stats(index=name, metric="search")
-            if stats["indices"][name]["total"]["search"]["open_contexts"]:
-                return False
-            client.indices.delete(index=name)
-        except NotFoundError:
-            pass
-    return True
-
-
-def _unblock(client: Elasticsearch, name: str) -> None:
-    with translated(client):
-        client.indices.put_settings(index=name, settings={"index.blocks.write": None})

@@ -20,6 +20,7 @@ from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
 from pipeline.adapters.elastic.disk import disk
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.lock import alone
+from pipeline.adapters.elastic.months import drop_empty
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.reindex import mend, needs_mending, reindex
 from pipeline.adapters.elastic.stories import ElasticStories
@@ -93,10 +94,10 @@ def open_stores(settings: Settings, retries: int = RETRIES) -> Stores:
         Kind.IDENTITIES: stories.identities,
         Kind.SKETCHES: clusters.sketches,
         Kind.ALERTS: ElasticAlerts(client, names),
-        Kind.LISTS: ElasticRecords(client, Shelf(names.alias(Kind.LISTS), WordList, {}, refresh=True)),
+        Kind.LISTS: ElasticRecords(client, Shelf(names, Kind.LISTS, WordList, refresh=True)),
         Kind.MATCHES: ElasticMatches(client, names),
         Kind.DELIVERIES: ElasticDeliveries(client, names),
-        **{kind: ElasticRecords(client, Shelf(names.alias(kind), thing, {})) for kind, thing in _PLAIN.items()},
+        **{kind: ElasticRecords(client, Shelf(names, kind, thing)) for kind, thing in _PLAIN.items()},
     }
     # What has an index and no place of its own among the stores is part of one of them.
     own: dict[str, Any] = {
@@ -116,7 +117,7 @@ def open_stores(settings: Settings, retries: int = RETRIES) -> Stores:
         probe=partial(probe, client, names),
         sizes=partial(indices.sizes, client, names),
         size=partial(indices.size, client, names),
-        reclaim=partial(indices.reclaim, client, names),
+        reclaim=partial(reclaim, client, names),
         disk=partial(disk, client),
         close=client.close,
     )
@@ -134,11 +135,19 @@ def prepare(client: Elasticsearch, names: Names, shards: int) -> list[str]:
         return [*lines, f"not looked for what a reindex may have left: {error}"]
 
 
+def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
+    """Drop the months in which nothing is left, and give back what deleted documents take up; a line that says so."""
+    with alone(client, names, "prune"):
+        dropped = drop_empty(client, names)
+    line = indices.reclaim(client, names, thorough)
+    return f"{line}; dropped, as nothing was left in it: {', '.join(dropped)}" if dropped else line
+
+
 class ElasticFeeds(ElasticRecords[Feed]):
     """ports.FeedStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        super().__init__(client, Shelf(names.alias(Kind.FEEDS), Feed, {"ready_at": _ready_at}))
+        super().__init__(client, Shelf(names, Kind.FEEDS, Feed, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Feed]:
         """Polled feeds that are ready, longest ready first."""
@@ -157,7 +166,7 @@ class ElasticSubscriptions(ElasticRecords[Subscription]):
     """ports.SubscriptionStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        super().__init__(client, Shelf(names.alias(Kind.SUBSCRIPTIONS), Subscription, {"ready_at": _ready_at}))
+        super().__init__(client, Shelf(names, Kind.SUBSCRIPTIONS, Subscription, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Subscription]:
         """Those not ended that are ready, longest ready first."""
@@ -172,7 +181,7 @@ class ElasticEntries(ElasticRecords[Entry]):
     """ports.EntryStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        super().__init__(client, Shelf(names.alias(Kind.ENTRIES), Entry, {"ready_at": _ready_at}))
+        super().__init__(client, Shelf(names, Kind.ENTRIES, Entry, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Entry]:
         """Pending entries that are ready: news before backfill, of each the longest ready first."""
@@ -214,7 +223,7 @@ class ElasticMatches(ElasticRecords[Match]):
     """ports.MatchStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        super().__init__(client, Shelf(names.alias(Kind.MATCHES), Match, {}))
+        super().__init__(client, Shelf(names, Kind.MATCHES, Match))
 
     def undelivered(self, before: datetime) -> list[Match]:
         """Matches older than `before` whose deliveries were not all written."""
@@ -272,7 +281,7 @@ class ElasticDeliveries(ElasticRecords[Delivery]):
     """ports.DeliveryStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        super().__init__(client, Shelf(names.alias(Kind.DELIVERIES), Delivery, {"ready_at": _ready_at}))
+        super().__init__(client, Shelf(names, Kind.DELIVERIES, Delivery, {"ready_at": _ready_at}))
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Pending or abandoned deliveries that are ready, longest ready first."""

@@ -12,7 +12,8 @@ from pipeline.adapters.elastic.client import WHOLE, translated
 from pipeline.adapters.elastic.indices import Kind, Names
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.dedupe import settle
-from pipeline.model import Story, identify
+from pipeline.ids import identify
+from pipeline.model import Story
 from pipeline.ports import Claim, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.elastic import Body, form, words_of
@@ -34,7 +35,7 @@ class StoredIdentity:
 
 def identity_records(client: Elasticsearch, names: Names) -> ElasticRecords[StoredIdentity]:
     """The identities as they are kept."""
-    return ElasticRecords(client, Shelf(names.alias(Kind.IDENTITIES), StoredIdentity, {}))
+    return ElasticRecords(client, Shelf(names, Kind.IDENTITIES, StoredIdentity))
 
 
 def _identity_id(key: str) -> str:
@@ -45,7 +46,7 @@ class ElasticStories(ElasticRecords[Story]):
     """ports.StoryStore."""
 
     def __init__(self, client: Elasticsearch, names: Names) -> None:
-        shelf = Shelf(names.alias(Kind.STORIES), Story, {"words": lambda story: words_of(Document(story))})
+        shelf = Shelf(names, Kind.STORIES, Story, {"words": lambda story: words_of(Document(story))})
         super().__init__(client, shelf)
         self.identities = identity_records(client, names)
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from pipeline.adapters.sqlite.clusters import learn
 from pipeline.adapters.sqlite.database import Database
-from pipeline.model import Identity, Sketch, identify
+from pipeline.ids import identify
+from pipeline.model import Identity, Sketch
 from pipeline.ports import Still
 
 

@@ -19,7 +19,8 @@ from pipeline.errors import BadInput, DeliveryRefused, DeliveryUnavailable, NotF
 from pipeline.flow.accounts import audit
 from pipeline.flow.accounts.credentials import LINK_FOR, end_all_of, find_credential, holder, make_link, use_up
 from pipeline.flow.readers.people import checked_mail_address, checked_team
-from pipeline.model import Credential, CredentialKind, Role, User, identify
+from pipeline.ids import identify
+from pipeline.model import Credential, CredentialKind, Role, User
 from pipeline.ports import Ports
 from pipeline.settings import Settings
 

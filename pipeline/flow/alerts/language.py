@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from pipeline.errors import BadInput, NotFound, QueryError
 from pipeline.flow.lookback import look_back
-from pipeline.model import Alert, WordList, identify
+from pipeline.ids import identify
+from pipeline.model import Alert, WordList
 from pipeline.ports import Ports
 from pipeline.query.meaning import Lexicon, understand
 from pipeline.query.syntax import OPERATOR, Query, lists_named, parse

@@ -13,7 +13,8 @@ from pipeline.errors import BadInput, NotFound, Superseded
 from pipeline.flow.alerts.language import lexicon, recheck_lists, understood
 from pipeline.flow.lookback import look_back
 from pipeline.flow.readers.people import checked_policy, checked_recipients, checked_team
-from pipeline.model import Alert, AlertState, identify
+from pipeline.ids import identify
+from pipeline.model import Alert, AlertState
 from pipeline.ports import Ports
 from pipeline.query.meaning import Lexicon, understand
 

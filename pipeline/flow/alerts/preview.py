@@ -17,7 +17,8 @@ from pipeline.flow.alerts.history import Difference, Trial, too_often
 from pipeline.flow.alerts.language import lexicon
 from pipeline.flow.readers.recipients import members, recipients_of
 from pipeline.flow.stories.search import Reach, latest, within
-from pipeline.model import Alert, Delivery, DeliveryState, Story, identify
+from pipeline.ids import identify
+from pipeline.model import Alert, Delivery, DeliveryState, Story
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.document import Document
 from pipeline.query.evaluate import matches

@@ -16,7 +16,8 @@ from pipeline.discover import FeedLink
 from pipeline.errors import FetchRefused, FetchUnavailable, ParseError
 from pipeline.flow.feeds.discover import Document, Failure, read_feed, suggest
 from pipeline.flow.feeds.manage import feed_id, known_feeds
-from pipeline.model import Feed, FeedState, Pages, ParsedEntry, identify
+from pipeline.ids import identify
+from pipeline.model import Feed, FeedState, Pages, ParsedEntry
 from pipeline.ports import Ports
 
 _CURES = {

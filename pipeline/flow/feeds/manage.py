@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from pipeline.address import address_key, is_web
 from pipeline.errors import BadInput, NotFound
 from pipeline.flow.subscribe import end, follow
-from pipeline.model import Feed, FeedState, Pages, identify
+from pipeline.ids import identify
+from pipeline.model import Feed, FeedState, Pages
 from pipeline.ports import Ports
 
 

@@ -19,7 +19,8 @@ from typing import TypeVar
 
 from pipeline.dedupe.clusters import COPIED_WITHIN
 from pipeline.flow.accounts.credentials import expired
-from pipeline.model import UNSENT, Arrival, Delivery, Entry, EntryState, Match, Story, identify
+from pipeline.ids import feedback_id, firing_id
+from pipeline.model import UNSENT, Arrival, Delivery, Entry, EntryState, Match, Story
 from pipeline.outlets import cluster_of
 from pipeline.ports import Ports, Progress, Records
 from pipeline.retention import emptied, may_be_listed
@@ -200,9 +201,9 @@ def _remove_matches(work: _Work, matches: Sequence[Match], rows: Sequence[Delive
     stores, gone = work.ports.stores, [one.id for one in matches]
     if not work.dry_run:
         stores.feedback.delete(
-            [identify("feedback", one.id, recipient) for one in matches for recipient in one.recipients or ()]
+            [feedback_id(one.id, recipient) for one in matches for recipient in one.recipients or ()]
         )
-        firings = stores.firings.get([identify("firing", one.alert_id, cluster_of(one)) for one in matches])
+        firings = stores.firings.get([firing_id(one.alert_id, cluster_of(one)) for one in matches])
         stores.firings.delete([key for key, firing in firings.items() if firing.match_id in set(gone)])
     work.done.matches += _removed(work, stores.matches, gone)
     work.done.deliveries += _removed(work, stores.deliveries, [one.id for one in rows])

@@ -12,7 +12,8 @@ from pipeline.deliver.item import Item
 from pipeline.errors import BadInput, FetchRefused
 from pipeline.flow.readers.recipients import change_recipient, recipients_of
 from pipeline.flow.send import Taken, send
-from pipeline.model import Alert, Evidence, Match, Recipient, Story, identify
+from pipeline.ids import identify
+from pipeline.model import Alert, Evidence, Match, Recipient, Story
 from pipeline.ports import Ports
 
 

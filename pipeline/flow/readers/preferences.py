@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from pipeline.deliver.links import Action, read_token
 from pipeline.errors import BadInput
 from pipeline.flow.readers.recipients import change_recipient, recipients_of
-from pipeline.model import EVERY_ALERT, Alert, Delivery, Feedback, Recipient, Story, identify
+from pipeline.ids import feedback_id
+from pipeline.model import EVERY_ALERT, Alert, Delivery, Feedback, Recipient, Story
 from pipeline.ports import Ports
 
 MUTED_FOR = timedelta(days=1)
@@ -50,7 +51,7 @@ def change_for(ports: Ports, delivery: Delivery, action: Action) -> Delivery:
     if action is Action.IRRELEVANT:
         ports.stores.feedback.create([_feedback(delivery, ports.clock.now())])
     elif action is Action.RELEVANT:
-        ports.stores.feedback.delete([_feedback_id(delivery)])
+        ports.stores.feedback.delete([feedback_id(delivery.match_id, delivery.recipient)])
     else:
         change_alert_for(ports, delivery.recipient, delivery.alert_id, action)
     return delivery
@@ -66,8 +67,9 @@ def change_alert_for(ports: Ports, address: str, alert_id: str, action: Action) 
 
 def called_irrelevant(ports: Ports, deliveries: Sequence[Delivery]) -> set[str]:
     """The ids of those deliveries whose recipient called their match not relevant."""
-    said = ports.stores.feedback.get([_feedback_id(one) for one in deliveries])
-    return {one.id for one in deliveries if _feedback_id(one) in said}
+    asked = {one.id: feedback_id(one.match_id, one.recipient) for one in deliveries}
+    said = ports.stores.feedback.get(list(asked.values()))
+    return {key for key, feedback in asked.items() if feedback in said}
 
 
 def set_subscribed(ports: Ports, address: str, what: str = EVERY_ALERT, *, subscribed: bool) -> Recipient:
@@ -107,7 +109,7 @@ def _preferences(ports: Ports, delivery: Delivery) -> Preferences:
         unsubscribed=delivery.alert_id in recipient.unsubscribed,
         unsubscribed_all=EVERY_ALERT in recipient.unsubscribed,
         muted_until=until if until and until > ports.clock.now() else None,
-        irrelevant=bool(ports.stores.feedback.get([_feedback_id(delivery)])),
+        irrelevant=bool(ports.stores.feedback.get([feedback_id(delivery.match_id, delivery.recipient)])),
     )
 
 
@@ -146,14 +148,10 @@ _CHANGES: Mapping[Action, Change] = {
 
 def _feedback(delivery: Delivery, now: datetime) -> Feedback:
     return Feedback(
-        id=_feedback_id(delivery),
+        id=feedback_id(delivery.match_id, delivery.recipient),
         match_id=delivery.match_id,
         alert_id=delivery.alert_id,
         story_id=delivery.story_id,
         recipient=delivery.recipient,
         at=now,
     )
-
-
-def _feedback_id(delivery: Delivery) -> str:
-    return identify("feedback", delivery.match_id, delivery.recipient)

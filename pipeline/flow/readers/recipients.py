@@ -13,7 +13,8 @@ from pipeline.deliver.bounce import Bounce, gives_up, read_bounce
 from pipeline.deliver.channel import one_spelling, shown
 from pipeline.deliver.policy import read_zone
 from pipeline.errors import BadInput
-from pipeline.model import Alert, Recipient, identify
+from pipeline.ids import identify
+from pipeline.model import Alert, Recipient
 from pipeline.ports import Ports
 
 log = logging.getLogger(__name__)

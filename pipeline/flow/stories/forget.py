@@ -19,7 +19,9 @@ from pipeline.deliver import decide
 from pipeline.errors import BadInput
 from pipeline.flow.cluster import MOST_COPIES
 from pipeline.flow.stories.explain import find_story
-from pipeline.model import DeliveryState, Entry, EntryState, Match, Takedown, identify
+from pipeline.ids import match_id
+from pipeline.ids import story_id as new_story_id
+from pipeline.model import DeliveryState, Entry, EntryState, Match, Takedown
 from pipeline.ports import Claim, LedgerFilter, Ports
 from pipeline.retention import without_words
 
@@ -53,7 +55,7 @@ def erase(ports: Ports, story_id: str) -> Forgotten:
     ledger = list(stores.deliveries.ledger(LedgerFilter(story_id=story_id)))
     waiting = [one.id for one in ledger if one.state is DeliveryState.PENDING]
     suppressed = stores.deliveries.update(waiting, partial(decide.withdrawn, reason=FORGOTTEN, now=now))
-    known = {identify("match", alert.id, story_id) for alert in stores.alerts.all()} | {one.match_id for one in ledger}
+    known = {match_id(alert.id, story_id) for alert in stores.alerts.all()} | {one.match_id for one in ledger}
     matches = stores.matches.update(sorted(known), _without_words)
     entries = stores.entries.update(story.entry_ids if story else (), blanked)
     return Forgotten(
@@ -95,4 +97,4 @@ def _story_id(ports: Ports, url: str) -> str:
     keys = dedupe.address_keys(url)
     if not keys or not is_web(url):
         raise BadInput(f"{url!r} is no address of a story: give the one that its mail or its search shows")
-    return ports.stores.stories.resolve([Claim(keys, identify("story", keys[0]))])[0]
+    return ports.stores.stories.resolve([Claim(keys, new_story_id(ports.clock.now(), keys[0]))])[0]

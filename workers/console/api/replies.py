@@ -14,7 +14,8 @@ from fastapi import Header, HTTPException, Response
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from pipeline.model import Reply, identify
+from pipeline.ids import identify
+from pipeline.model import Reply
 from pipeline.ports import Ports
 from workers.console.api.callers import Caller
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.errors import QueryError
 from pipeline.flow.stories.explain.step import Step, at
-from pipeline.model import Alert, AlertState, Evidence, Match, Story, identify
+from pipeline.ids import match_id
+from pipeline.model import Alert, AlertState, Evidence, Match, Story
 from pipeline.ports import Ports
 from pipeline.query.document import Document
 from pipeline.query.evaluate import evaluate
@@ -24,8 +25,8 @@ def of_alert(ports: Ports, alert: Alert, story: Story) -> Iterator[Step]:
     except QueryError as error:
         yield Step("match", ok=False, said=str(error))
         return
-    match_id = identify("match", alert.id, story.id)
-    match = ports.stores.matches.get([match_id]).get(match_id)
+    key = match_id(alert.id, story.id)
+    match = ports.stores.matches.get([key]).get(key)
     if match is None:
         yield from _clauses(query, Document(story))
         yield Step("match", ok=False, said=_why_none(alert, story))

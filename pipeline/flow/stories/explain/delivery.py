@@ -12,7 +12,8 @@ from pipeline.deliver.policy import next_digest, quiet_until, read_policy, read_
 from pipeline.flow.mail import mail_of
 from pipeline.flow.readers.recipients import members, recipients_of
 from pipeline.flow.stories.explain.step import Step, at
-from pipeline.model import Alert, Delivery, DeliveryState, Match, Recipient, Story, identify
+from pipeline.ids import identify, match_id
+from pipeline.model import Alert, Delivery, DeliveryState, Match, Recipient, Story
 from pipeline.ports import LedgerFilter, Ports
 
 MOST_NAMED = 10
@@ -112,7 +113,7 @@ def _company(ports: Ports, delivery: Delivery) -> str:
 
 
 def _unwritten(ports: Ports, alert: Alert, story: Story, address: str) -> Iterator[Step]:
-    key = identify("match", alert.id, story.id)
+    key = match_id(alert.id, story.id)
     match = ports.stores.matches.get([key]).get(key)
     if match is not None:
         yield Step("deliver", ok=False, said=_why_unwritten(match, address))

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline import dedupe
+from pipeline import dedupe, ids
 from pipeline.address import address_key, without_keys
 from pipeline.errors import QueryError
 from pipeline.flow.cluster import elsewhere
 from pipeline.flow.stories.explain.step import Step, at
-from pipeline.model import Arrival, Entry, EntryState, Feed, Revision, Story, identify
+from pipeline.ids import identify
+from pipeline.model import Arrival, Entry, EntryState, Feed, Revision, Story
 from pipeline.outlets import in_words
 from pipeline.ports import Ports, StoryFilter
 from pipeline.query.syntax import parse
@@ -36,7 +37,7 @@ def of_unseen(ports: Ports, url: str) -> list[Step]:
     return steps or [Step("poll", ok=False, said=f"no feed has brought {url}: see `wirewatch feeds check`")]
 
 
-_OWN_PAGE = re.compile(r"/stories/([0-9a-f]{32})/?(?:[?#].*)?$")
+_OWN_PAGE = re.compile(rf"/stories/({ids.PATTERN})/?(?:[?#].*)?$")
 
 
 def find_story(ports: Ports, url: str) -> Story | None:
