@@ -210,7 +210,7 @@ class Settings:
         "1",
         _count(1, 1024),
         "shards of each Elasticsearch index that grows with the stories, for 40 GB each; another number takes "
-        "effect with `wirewatch reindex` (docs/elasticsearch.md)",
+        "effect with the next month, or with `wirewatch reindex` (docs/elasticsearch.md)",
     )
     store_timeout: float = _setting("20", _number(1, 600), "seconds to wait for one answer of Elasticsearch")
     broker: str = _setting(

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 
 from pipeline import enrich
 from pipeline.adapters import elastic, sqlite
-from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic import mappings
 from pipeline.adapters.extractor import ProcessExtractor
 from pipeline.adapters.http import HttpFetcher
 from pipeline.adapters.maildir import MaildirMailer
@@ -90,7 +90,7 @@ def elasticsearch9_spares(elasticsearch9_url: str) -> Iterator[Spares]:
 
 @contextmanager
 def opened(
-    backend: str, request: pytest.FixtureRequest, kinds: Iterable[str] = tuple(indices.Kind), *, new: bool = False
+    backend: str, request: pytest.FixtureRequest, kinds: Iterable[str] = tuple(mappings.Kind), *, new: bool = False
 ) -> Iterator[Stores]:
     """Prepared stores of their own on `backend`; on Elasticsearch with the indices of `kinds` only.
 
@@ -103,7 +103,7 @@ def opened(
         made.close()
         return
     spares: Spares = request.getfixturevalue(f"{backend}_spares")
-    wanted = [indices.Kind(kind) for kind in kinds if backend == "elasticsearch" or kind != indices.Kind.ALERTS]
+    wanted = [mappings.Kind(kind) for kind in kinds if backend == "elasticsearch" or kind != mappings.Kind.ALERTS]
     chosen = spares.new() if new else spares.take(wanted)
     made = elastic.open_stores(chosen)
     try:

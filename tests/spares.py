@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from elasticsearch import Elasticsearch
 
-from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic import indices, mappings
 from pipeline.adapters.elastic.client import connect
 from pipeline.settings import Settings, load
 from tests import builders
@@ -25,14 +25,14 @@ class Spares:
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool = ThreadPoolExecutor(2)
-        self._ready: dict[tuple[indices.Kind, ...], deque[Future[Settings]]] = defaultdict(deque)
+        self._ready: dict[tuple[mappings.Kind, ...], deque[Future[Settings]]] = defaultdict(deque)
         self._new: dict[str, Any] = {}  # the indices as they were made, by the prefix of their store
 
     def new(self) -> Settings:
         """The settings of a prepared store that the caller drops: for what a test does to the indices themselves."""
         for ready in self._ready.values():
             wait(ready)  # what is being made is not to be made in another way meanwhile
-        return self._make(tuple(indices.Kind))
+        return self._make(tuple(mappings.Kind))
 
     def drop(self, chosen: Settings) -> None:
         """Delete a store."""
@@ -40,7 +40,7 @@ class Spares:
         with connect(chosen) as client:
             wipe(client, chosen.store_prefix)
 
-    def take(self, kinds: Iterable[indices.Kind]) -> Settings:
+    def take(self, kinds: Iterable[mappings.Kind]) -> Settings:
         """The settings of a store with the indices of `kinds`, to be given back."""
         wanted = tuple(kinds)
         ready = self._ready[wanted]
@@ -48,7 +48,7 @@ class Spares:
             ready.append(self._pool.submit(self._make, wanted))
         return ready.popleft().result()
 
-    def give_back(self, chosen: Settings, kinds: Iterable[indices.Kind]) -> None:
+    def give_back(self, chosen: Settings, kinds: Iterable[mappings.Kind]) -> None:
         wanted = tuple(kinds)
         self._ready[wanted].append(self._pool.submit(self._cleaned, chosen, wanted))
 
@@ -59,18 +59,18 @@ class Spares:
                 self.drop(store.result())
         self._pool.shutdown()
 
-    def _make(self, kinds: tuple[indices.Kind, ...]) -> Settings:
+    def _make(self, kinds: tuple[mappings.Kind, ...]) -> Settings:
         chosen = load({}, store=self._url, store_prefix=f"test-{uuid4().hex[:8]}")
         with connect(chosen) as client:
             names = indices.Names(chosen.store_prefix)
             indices.prepare(client, names, kinds)
-            for kind in indices.MONTHLY.intersection(kinds):  # those of builders, which need not be made anew each time
-                for month in (f"{builders.NOON:%Y-%m}", indices.UNDATED):
+            for kind in mappings.MONTHLY.intersection(kinds):  # of what builders make, so that no test has to
+                for month in (f"{builders.NOON:%Y-%m}", mappings.UNDATED):
                     indices.create(client, names, kind, month)
             self._new[chosen.store_prefix] = _as_it_is(client, chosen)
         return chosen
 
-    def _cleaned(self, chosen: Settings, kinds: tuple[indices.Kind, ...]) -> Settings:
+    def _cleaned(self, chosen: Settings, kinds: tuple[mappings.Kind, ...]) -> Settings:
         """The store, emptied; another where the test has changed more than what is in it."""
         with connect(chosen) as client:
             made = self._new[chosen.store_prefix]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.adapters.codec import plain
 from pipeline.adapters.elastic import alerts as alerts_of_elastic
-from pipeline.adapters.elastic import indices, records
+from pipeline.adapters.elastic import indices, mappings, records
 from pipeline.adapters.elastic.client import connect, of_status
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
@@ -80,7 +80,7 @@ def test_a_field_that_nobody_mapped_is_refused(alerts):
 
 
 def test_writing_to_a_store_that_is_not_set_up_makes_no_index(alerts):
-    astray = ElasticRecords(alerts.client, Shelf(indices.Names("test-nobody"), indices.Kind.ALERTS, Alert))
+    astray = ElasticRecords(alerts.client, Shelf(indices.Names("test-nobody"), mappings.Kind.ALERTS, Alert))
     with pytest.raises(StoreError, match="run `wirewatch setup`"):
         astray.create([builders.alert()])
     assert not alerts.client.indices.exists(index="test-nobody-alerts")
@@ -89,15 +89,15 @@ def test_writing_to_a_store_that_is_not_set_up_makes_no_index(alerts):
 def test_a_mapping_that_another_version_made_is_named_with_the_cure(alerts):
     names = indices.Names("test-other")
     alerts.client.indices.create(
-        index=names.index(indices.Kind.FEEDS),
-        aliases={names.alias(indices.Kind.FEEDS): {}},
+        index=names.index(mappings.Kind.FEEDS),
+        aliases={names.alias(mappings.Kind.FEEDS): {}},
         mappings={"properties": {"state": {"type": "text"}}},
     )
     try:
         with pytest.raises(StoreError, match="made by another version"):
-            indices.prepare(alerts.client, names, [indices.Kind.FEEDS])
+            indices.prepare(alerts.client, names, [mappings.Kind.FEEDS])
     finally:
-        alerts.client.indices.delete(index=names.index(indices.Kind.FEEDS))
+        alerts.client.indices.delete(index=names.index(mappings.Kind.FEEDS))
 
 
 @pytest.fixture
@@ -214,6 +214,7 @@ def test_a_query_of_more_phrases_than_elasticsearch_takes_clauses_is_asked_for_b
         (503, "unavailable_shards_exception: primary shard is not active", StoreUnavailable, "is asked again"),
         (403, "security_exception: action is unauthorized", StoreNotReady, "WIREWATCH_STORE_PASSWORD"),
         (404, "index_not_found_exception: no such index [wirewatch-feeds]", StoreNotReady, "wirewatch setup"),
+        (400, "validation_exception: cluster has [9]/[9] maximum normal shards open", StoreNotReady, "add a node"),
         (400, "mapper_parsing_exception: failed", StoreError, "mapper_parsing_exception"),
     ],
 )

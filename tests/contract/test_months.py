@@ -10,8 +10,9 @@ from threading import Barrier
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.elastic import indices, months
-from pipeline.adapters.elastic.indices import MONTHLY, UNDATED, Kind, existing, this_month
+from pipeline.adapters.elastic import indices, mappings, months
+from pipeline.adapters.elastic.indices import existing, this_month
+from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, Kind
 from pipeline.adapters.elastic.stores import reclaim
 from pipeline.ids import delivery_id, firing_id, identify, match_id, story_id
 from pipeline.model import Firing, Story
@@ -89,7 +90,7 @@ def test_a_month_begins_as_setup_would_make_it(stores):
     assert begun.name == f"{names.prefix}-stories-2026-01-v1"
     assert set(begun.aliases) == {f"{names.prefix}-stories", f"{names.prefix}-stories-2026-01"}
     assert begun.shards == 3
-    assert begun.marks == indices.mappings_of(Kind.STORIES)["_meta"]["wirewatch"]
+    assert begun.marks == mappings.mappings_of(Kind.STORIES)["_meta"]["wirewatch"]
     assert all(
         "ready" in line or "answers" in line for line in indices.prepare(client, names, [Kind.STORIES], shards=3)
     )
@@ -166,7 +167,7 @@ def test_a_store_of_before_there_were_months_goes_on_after_setup(stores):
     client.indices.create(
         index=of_then,
         aliases={f"{names.prefix}-stories": {"is_write_index": True}},
-        mappings=indices.mappings_of(Kind.STORIES),
+        mappings=mappings.mappings_of(Kind.STORIES),
     )
     known = builders.story(id=identify("story", "of then"), title="Kursk")
     client.index(index=of_then, id=known.id, document=stores.stories.document(known)["_source"])

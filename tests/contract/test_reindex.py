@@ -10,10 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters import elastic
-from pipeline.adapters.elastic import indices, reindex
+from pipeline.adapters.elastic import indices, mappings, reindex
 from pipeline.adapters.elastic.client import connect
-from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.indices import Names
 from pipeline.adapters.elastic.lock import alone
+from pipeline.adapters.elastic.mappings import Kind
 from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
 from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
@@ -49,7 +50,7 @@ def stores(chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores
 def newer(monkeypatch: pytest.MonkeyPatch, *kinds: Kind) -> None:
     """A later Wirewatch: these kinds have another mapping."""
     for kind in kinds:
-        monkeypatch.setitem(indices.VERSIONS, kind, indices.VERSIONS[kind] + 1)
+        monkeypatch.setitem(mappings.VERSIONS, kind, mappings.VERSIONS[kind] + 1)
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -187,9 +188,9 @@ def test_a_newer_version_refuses_an_older_store_until_it_is_moved_and_the_older_
     stores.stories.put([story])
     newer(monkeypatch, Kind.STORIES)
     monkeypatch.setitem(
-        indices.PROPERTIES,
+        mappings.PROPERTIES,
         Kind.STORIES,
-        {**indices.PROPERTIES[Kind.STORIES], "site": {"type": "keyword", "index": False}},
+        {**mappings.PROPERTIES[Kind.STORIES], "site": {"type": "keyword", "index": False}},
     )
     later = elastic.open_stores(chosen)
     for refused in (later.check, later.prepare):
@@ -263,7 +264,7 @@ def test_a_store_gets_as_many_shards_as_the_setting_says_and_keeps_all(chosen, s
         Settings(**{name: getattr(chosen, name) for name in Settings.__slots__} | {"store_shards": 3})
     )
     moved = wider.reindex([], quiet)
-    assert {one.kind for one in moved} == {str(kind) for kind in indices.GROWING}
+    assert {one.kind for one in moved} == {str(kind) for kind in mappings.GROWING}
     wider.stories.delete([stories[5].id])
     assert wider.reindex([], quiet) == []
     assert sum(one.copied for one in wider.reindex(["stories"], quiet)) == 699
@@ -278,7 +279,7 @@ def test_a_store_that_a_killed_reindex_has_left_is_put_right_by_setup(chosen, st
     stores.feeds.put([feed])
     names = Names(chosen.store_prefix)
     with connect(chosen) as client:
-        indices.create_index(client, names.index(Kind.FEEDS, copy=2), indices.mappings_of(Kind.FEEDS, filling=True))
+        indices.create_index(client, names.index(Kind.FEEDS, copy=2), mappings.mappings_of(Kind.FEEDS, filling=True))
         client.indices.add_block(index=names.index(Kind.FEEDS), block="write")
         with pytest.raises(StoreUnavailable, match="`wirewatch setup` puts it right"):
             stores.feeds.delete([feed.id])
@@ -290,9 +291,9 @@ def test_a_store_that_a_killed_reindex_has_left_is_put_right_by_setup(chosen, st
 
 def test_a_copy_that_fails_leaves_the_old_index_serving(chosen, stores, monkeypatch):
     stores.feeds.put([builders.feed()])
-    broken = {**indices.PROPERTIES[Kind.FEEDS], "title": {"type": "date"}}
+    broken = {**mappings.PROPERTIES[Kind.FEEDS], "title": {"type": "date"}}
     stores.feeds.put([builders.feed("b", title="no date")])
-    monkeypatch.setitem(indices.PROPERTIES, Kind.FEEDS, broken)
+    monkeypatch.setitem(mappings.PROPERTIES, Kind.FEEDS, broken)
     newer(monkeypatch, Kind.FEEDS)
     later = elastic.open_stores(chosen)
     with pytest.raises(StoreError, match="title"):
@@ -344,7 +345,7 @@ def test_elasticsearch_9_counts_its_writes_alike(request):
         (source,) = [one for one in indices.existing(client, names) if one.aliases]
         again = reindex._Move(client, names, nine.feeds, source, 1, lambda: None, quiet)
         again.target = again._free_name()
-        indices.create_index(client, again.target, indices.mappings_of(Kind.FEEDS))
+        indices.create_index(client, again.target, mappings.mappings_of(Kind.FEEDS))
         marks = again._pass({0: -1, 1: -1})[1]
         nine.feeds.update([feeds[2].id], lambda one: replace(one, title="newer"))
         assert again._pass(marks)[0] == 1

@@ -17,7 +17,8 @@ from elasticsearch import Elasticsearch
 from msgspec.structs import replace
 
 from pipeline.adapters.elastic.client import translated
-from pipeline.adapters.elastic.indices import Kind, Names, mappings_of
+from pipeline.adapters.elastic.indices import Names
+from pipeline.adapters.elastic.mappings import Kind, mappings_of
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.errors import QueryError, StoreError
 from pipeline.model import Alert, AlertState

@@ -88,6 +88,11 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
         )
     if "circuit_breaking" in reason:
         return StoreUnavailable(f"{where} has too little memory for this: give it more heap ({status} {reason})")
+    if "shards open" in reason:
+        return StoreNotReady(
+            f"{where} takes no more indices, and a month begins: raise cluster.max_shards_per_node, add a node, or "
+            f"keep less ({reason})"
+        )
     if "index_not_found" in reason or "is not an alias" in reason:
         return StoreNotReady(f"{where} is not set up: run `wirewatch setup`")
     if status in PASSING:

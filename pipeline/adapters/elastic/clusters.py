@@ -22,7 +22,8 @@ from datetime import datetime
 
 from elasticsearch import Elasticsearch
 
-from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.indices import Names
+from pipeline.adapters.elastic.mappings import Kind
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.dedupe.clusters import COPIED_WITHIN, MOST_LEADERS, in_order, originals
 from pipeline.dedupe.sketch import BANDS_SHARED, bands

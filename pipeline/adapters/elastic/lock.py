@@ -13,7 +13,8 @@ from elasticsearch import Elasticsearch
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.indices import Names
+from pipeline.adapters.elastic.mappings import Kind
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.errors import StoreUnavailable
 

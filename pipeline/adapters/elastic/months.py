@@ -1,4 +1,4 @@
-"""Months of a kind: made by whoever has something to write to one, dropped when nothing is left in one.
+"""Months: made by whoever has something to write to one, dropped when nothing is left in them.
 
 So nothing has to be done at a month's turn, and an archive of any age can be restored. A month that is not there holds
 nothing, unless another version of Wirewatch has it: then reading it says so, rather than that there is nothing.
@@ -7,28 +7,36 @@ nothing, unless another version of Wirewatch has it: then reading it says so, ra
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
+from itertools import product
 
 from elasticsearch import Elasticsearch, NotFoundError
 
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import translated
-from pipeline.adapters.elastic.indices import MONTHLY, Index, Kind, Names, existing, serving
+from pipeline.adapters.elastic.indices import Index, Names, existing, serving
+from pipeline.adapters.elastic.mappings import MONTHLY
 
 log = logging.getLogger(__name__)
 
 
-def make(client: Elasticsearch, names: Names, kind: Kind, months: Iterable[str]) -> None:
-    """Make these months of a kind where they are not there. Raises StoreError where another version has the kind."""
-    indices.refuse_other_versions(existing(client, names, kind), names, kind)
+def make(client: Elasticsearch, names: Names, months: Collection[str]) -> None:
+    """Make these months of every kind where they are not there. Raises StoreNotReady where another version has one.
+
+    Of every kind: what is written of one is soon asked for of the others.
+    """
+    found = existing(client, names)
+    for kind in MONTHLY:
+        indices.refuse_other_versions(found, names, kind)
+    there = {(one.kind, one.month) for one in found if one.written}
     with translated(client):
-        for month in sorted(set(months)):
+        for kind, month in sorted({*product(MONTHLY, months)} - there):
             indices.create(client, names, kind, month)
             log.info("%s: made", names.index(kind, month))
 
 
 def drop_empty(client: Elasticsearch, names: Names) -> list[str]:
-    """Drop the months in which nothing is left, but the latest of each kind; their names.
+    """Drop the months in which nothing is left of a kind, but its latest; their names.
 
     Only for whoever holds the upkeep (lock.py). A month is blocked for writes while it is counted: who comes to write
     into it waits, and makes it again if it is gone (records.py). What dies in between, `mend` puts right.

@@ -15,7 +15,8 @@ from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.codec import from_plain, plain
 from pipeline.adapters.elastic.client import WHOLE, is_moving, item_reason, of_status, translated
-from pipeline.adapters.elastic.indices import MONTHLY, Kind, Names, existing, month_in, refuse_other_versions
+from pipeline.adapters.elastic.indices import Names, existing, month_in, refuse_other_versions
+from pipeline.adapters.elastic.mappings import MONTHLY, Kind
 from pipeline.adapters.elastic.months import make
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.ports import Still
@@ -306,7 +307,7 @@ class ElasticRecords(Generic[Thing]):
         statuses, homeless = self._bulk(map(partial(self._action, operation), things))
         if homeless:
             shelf = self.shelf
-            make(self.client, shelf.names, shelf.kind, {month_in(shelf.kind, key) for key in homeless})
+            make(self.client, shelf.names, {month_in(shelf.kind, key) for key in homeless})
             again = (self._action(operation, thing) for thing in things if thing.id in homeless)
             late, still = self._bulk(again)
             if still:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +31,9 @@ from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import WHOLE, item_reason, of_status, translated
-from pipeline.adapters.elastic.indices import MONTHLY, Index, Kind, Names, existing, outdated, serving
+from pipeline.adapters.elastic.indices import Index, Names, existing, outdated, serving
 from pipeline.adapters.elastic.lock import alone
+from pipeline.adapters.elastic.mappings import MONTHLY, Kind, mappings_of
 from pipeline.adapters.elastic.months import drop_unread, unblock
 from pipeline.adapters.elastic.records import KEEP_ALIVE, PAGE, Body, ElasticRecords
 from pipeline.errors import StoreError, StoreUnavailable, WirewatchError
@@ -80,29 +81,26 @@ def reindex(
         earlier = {one.kind for one in found if one.aliases and one.version < names.versions[one.kind]}
         indices.prepare(client, names, [kind for kind in Kind if kind not in earlier], shards)
         moved: list[Moved] = []
-        replaced: set[str] = set()
         for kind, of_kind in records.items():
             sources = [*outdated(found, names, kind), *serving(found, names, kind)]
             due = [one for one in sources if kind in also or _is_due(one, names, shards)]
             for source in _and_later_ones(client, names, due):
                 move = _Move(client, names, of_kind, source, indices.shards_of(kind, shards), renew, progress)
                 moved.append(move.run())
-                replaced.add(source.name)
             if kind in earlier:
-                replaced |= _let_go(client, names, kind)
+                _let_go(client, names, kind)
                 indices.prepare(client, names, [kind], shards)
-        _drop_when_unread(client, sorted(replaced), renew)
+        _drop_when_unread(client, _replaced(existing(client, names)), renew)
         return moved
 
 
-def _let_go(client: Elasticsearch, names: Names, kind: Kind) -> set[str]:
-    """Let nobody search what has moved, in this run or in one before; the names of these indices."""
+def _let_go(client: Elasticsearch, names: Names, kind: Kind) -> None:
+    """Let nobody search what has moved, in this run or in one before."""
     done = [one for one in existing(client, names, kind) if one.aliases and not one.written]
     removed = [{"remove": {"index": one.name, "alias": alias}} for one in done for alias in one.aliases]
     if removed:
         with translated(client):
             client.indices.update_aliases(actions=removed)
-    return {one.name for one in done}
 
 
 def _and_later_ones(client: Elasticsearch, names: Names, due: Sequence[Index]) -> Iterator[Index]:
@@ -119,9 +117,7 @@ def mend(client: Elasticsearch, names: Names) -> list[str]:
     before the index that it had blocked takes writes again.
     """
     found = existing(client, names)
-    served = _served(found)
-    leftover = [one.name for one in found if not one.aliases and (one.kind, one.month) in served]
-    lines = [f"{name}: dropped, left by a reindex" for name in leftover if drop_unread(client, name)]
+    lines = [f"{name}: dropped, left by a reindex" for name in _replaced(found) if drop_unread(client, name)]
     for one in found:
         if one.written and one.blocked:
             unblock(client, one.name)
@@ -129,15 +125,15 @@ def mend(client: Elasticsearch, names: Names) -> list[str]:
     return lines
 
 
-def needs_mending(found: Iterable[Index]) -> bool:
+def needs_mending(found: Sequence[Index]) -> bool:
     """Whether there may be something for `mend` to do."""
-    ours = list(found)
-    served = _served(ours)
-    return any(one.blocked if one.written else not one.aliases and (one.kind, one.month) in served for one in ours)
+    return bool(_replaced(found)) or any(one.written and one.blocked for one in found)
 
 
-def _served(found: Iterable[Index]) -> set[tuple[Kind, str]]:
-    return {(one.kind, one.month) for one in found if one.aliases}
+def _replaced(found: Sequence[Index]) -> list[str]:
+    """Those that nobody asks, since another one serves what they hold or were to hold."""
+    served = {(one.kind, one.month) for one in found if one.aliases}
+    return [one.name for one in found if not one.aliases and (one.kind, one.month) in served]
 
 
 def _is_due(source: Index, names: Names, shards: int) -> bool:
@@ -165,7 +161,7 @@ class _Move:
         try:
             with translated(self.client):
                 kind = self.source.kind
-                mappings = indices.mappings_of(kind, filling=True)
+                mappings = mappings_of(kind, filling=True)
                 indices.create_index(self.client, self.target, mappings, self.shards)
                 passes, marks = self._catch_up()
                 waited = self._switch(marks)
@@ -209,7 +205,7 @@ class _Move:
         self.client.indices.update_aliases(actions=[*removed, *added])
         waited = time.monotonic() - started
         # That it is whole: an alias says so too, until it is lost.
-        self.client.indices.put_mapping(index=self.target, **indices.mappings_of(self.source.kind))
+        self.client.indices.put_mapping(index=self.target, **mappings_of(self.source.kind))
         return waited
 
     def _searched_on(self) -> str:

@@ -18,8 +18,9 @@ from pipeline.adapters.elastic.client import RETRIES, WHOLE, connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
 from pipeline.adapters.elastic.disk import disk
-from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.indices import Names
 from pipeline.adapters.elastic.lock import alone
+from pipeline.adapters.elastic.mappings import Kind
 from pipeline.adapters.elastic.months import drop_empty
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.reindex import mend, needs_mending, reindex

@@ -9,7 +9,8 @@ from datetime import datetime
 from elasticsearch import Elasticsearch
 
 from pipeline.adapters.elastic.client import WHOLE, translated
-from pipeline.adapters.elastic.indices import Kind, Names
+from pipeline.adapters.elastic.indices import Names
+from pipeline.adapters.elastic.mappings import Kind
 from pipeline.adapters.elastic.records import ElasticRecords, Shelf
 from pipeline.dedupe import settle
 from pipeline.ids import identify
