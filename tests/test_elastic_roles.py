@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import elasticsearch
 import pytest
+from msgspec.structs import replace
 
 from pipeline import flow
 from pipeline.adapters import elastic
 from pipeline.adapters.elastic.client import connect
 from pipeline.errors import StoreError
 from pipeline.flow.once import once
+from pipeline.ids import month_of, story_id
 from pipeline.settings import Settings, load
 from tests import builders, servers
 from tests.conftest import world
@@ -68,6 +71,10 @@ def test_one_role_sets_up_and_the_other_does_the_work_and_may_do_no_more(url: st
     once(ports, everything=False, progress=lambda *_: None)
     assert worker.disk() is not None
     assert worker.sizes()
+    begun = replace(builders.story(), id=story_id(clock.now() - timedelta(days=100), "of another month"))
+    assert worker.stories.create([begun]) == [True]
+    assert worker.stories.delete([begun.id]) == 1
+    assert f"wirewatch-stories-{month_of(begun.id)}-v1" in worker.reclaim(False)
 
     commands_work(wirewatch_in(tmp_path, WIREWATCH_STORE=of(url, "wirewatch").store, WIREWATCH_STORE_PASSWORD=PASSWORD))
 
