@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from pipeline.adapters.elastic import indices, mappings
+from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import connect
 from tests.faults.scene import Scene
 
@@ -103,6 +103,6 @@ def _set_read_only(scene: Scene, *, blocked: bool) -> None:
     names = indices.Names(scene.ports.settings.store_prefix)
     with connect(scene.ports.settings) as client:
         client.indices.put_settings(
-            index=[names.index(kind) for kind in mappings.Kind],
+            index=[one.name for one in indices.existing(client, names)],
             settings={"index.blocks.read_only_allow_delete": True if blocked else None},
         )
