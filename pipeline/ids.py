@@ -33,9 +33,14 @@ def month_of(key: str) -> str:
     return found[1] if found else ""
 
 
+def month_at(moment: datetime) -> str:
+    """The month of a moment, UTC, as 2026-11."""
+    return f"{moment.astimezone(UTC):%Y-%m}"
+
+
 def story_id(first_seen_at: datetime, key: str) -> str:
     """The id of a story whose strongest identity key is `key`, if nobody knows it yet."""
-    return _in_month(f"{first_seen_at.astimezone(UTC):%Y-%m}", "story", key)
+    return _in_month(month_at(first_seen_at), "story", key)
 
 
 def match_id(alert_id: str, story_id: str) -> str:

@@ -429,6 +429,7 @@ class Stores:
     probe: Callable[[], str]  # try for real what must work; a line that says so. Raises StoreError.
     sizes: Callable[[], Mapping[str, int]]  # bytes on disk of each file or index, by name
     size: Callable[[], int]  # bytes that what is kept takes up, without what is free to be written over
+    look_ahead: Callable[[datetime], object]  # make now what is needed then; StoreNotReady where there is no room
     reclaim: Callable[[bool], str]  # give free space back to the disk (True: thoroughly, others wait); a line
     disk: Callable[[], Disk | None]  # None where the store does not tell
     close: Callable[[], None]

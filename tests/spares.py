@@ -66,7 +66,7 @@ class Spares:
             indices.prepare(client, names, kinds)
             for kind in mappings.MONTHLY.intersection(kinds):  # of what builders make, so that no test has to
                 for month in (f"{builders.NOON:%Y-%m}", mappings.UNDATED):
-                    indices.create(client, names, kind, month)
+                    indices.put_in_place(client, names, kind, month, [], begin=True)
             self._new[chosen.store_prefix] = _as_it_is(client, chosen)
         return chosen
 
@@ -90,7 +90,7 @@ def wipe(client: Elasticsearch, prefix: str) -> None:
     names = [one.name for one in indices.existing(client, indices.Names(prefix))]
     if names:
         client.indices.delete(index=names)
-    client.options(ignore_status=404).indices.delete_index_template(name=f"{prefix},{prefix}-*")
+    client.options(ignore_status=404).indices.delete_index_template(name=f"{prefix}*")
 
 
 def _as_it_is(client: Elasticsearch, chosen: Settings) -> Any:

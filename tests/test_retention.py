@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pipeline import flow, retention
 from pipeline.adapters import sqlite
 from pipeline.dedupe.clusters import COPIED_WITHIN
-from pipeline.errors import BadInput
+from pipeline.errors import BadInput, StoreNotReady
 from pipeline.flow.alerts.manage import NewAlert, put_alert
 from pipeline.flow.feeds.manage import NewFeed, add_feeds
 from pipeline.flow.operations.prune import LATE, Bounds, prune
@@ -249,6 +249,28 @@ def test_the_daily_look_prunes_as_the_settings_say(ports, clock):
     clock.turn(DAY.total_seconds())
     watch(replace_settings(ports, keep=30.0), EXPIRY)
     assert ports.stores.stories.count() == 0
+
+
+def test_the_daily_look_has_the_store_make_ready_for_next_week_and_tells_operators_where_it_can_not(
+    ports, clock, mails
+):
+    asked: list[datetime] = []
+
+    def without_room(at: datetime) -> None:
+        asked.append(at)
+        raise StoreNotReady("wirewatch-stories-2026-04-v1 is made, and Elasticsearch has no room for it yet")
+
+    told = replace_settings(ports, operators=("ops@example.org",))
+    due_watchdogs(told, clock.now())
+    watch(told, EXPIRY)
+    assert mails() == []
+    clock.turn(DAY.total_seconds())
+    stores = dataclasses.replace(told.stores, look_ahead=without_room)
+    watch(dataclasses.replace(told, stores=stores), EXPIRY)
+    assert asked == [clock.now() + timedelta(days=7)]
+    (mail,) = mails()
+    assert "no room for what comes next week" in mail["Subject"]
+    assert "2026-04" in mail.get_content()
 
 
 def replace_settings(ports: Ports, **changed: object) -> Ports:

@@ -39,6 +39,8 @@ LONGEST = timedelta(hours=1)
 """For which one worker may look at the ledger: a million deliveries on Elasticsearch take a quarter of an hour."""
 LEDGER_PART = 0.9
 """Of it, after which it is said that the ledger is too large: a worker that is ended says nothing, and begins anew."""
+AHEAD = timedelta(days=7)
+"""For so long before it is needed the store is asked for room."""
 PRUNE_PART = 0.5
 """Of it, in which stories are pruned; the rest is for giving the space back. What is left is gone on with at once."""
 CLEAR = 0.8
@@ -132,7 +134,17 @@ def _look_for_expired(ports: Ports, before: Watchdog) -> Watchdog:
     log.info("expiry: %d stories, %d credentials and replies removed", gone.stories, gone.expired)
     log.info("expiry: %d removed alerts let go of", forget_removed(ports))
     wait = timedelta(0) if gone.unfinished else timedelta(days=1)
-    return replace(before, look_at=ports.clock.now() + wait)
+    return _looked_ahead(ports, replace(before, look_at=ports.clock.now() + wait))
+
+
+def _looked_ahead(ports: Ports, after: Watchdog) -> Watchdog:
+    """Have the store make what it needs next week; the operators are told where it can't, while there is time."""
+    now = ports.clock.now()
+    try:
+        ports.stores.look_ahead(now + AHEAD)
+    except StoreError as error:
+        return _with_notice(ports, after, "the store has no room for what comes next week", str(error), now)
+    return replace(after, trouble_since=None)
 
 
 def _is_over(found: Coverage, alarm: float) -> bool:

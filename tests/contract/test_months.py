@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Barrier
 
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.elastic import indices, mappings, months
+from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic.disk import reclaim
 from pipeline.adapters.elastic.indices import existing, this_month
-from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, Kind
-from pipeline.adapters.elastic.stores import reclaim
+from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, Kind, mappings_of
+from pipeline.adapters.elastic.months import drop_empty
+from pipeline.adapters.elastic.reindex import mend
+from pipeline.errors import StoreNotReady
 from pipeline.ids import delivery_id, firing_id, identify, match_id, story_id
 from pipeline.model import Firing, Story
 from pipeline.ports import Claim, Stores, StoryFilter
@@ -25,8 +28,6 @@ from tests.servers import wait_until
 
 pytestmark = pytest.mark.elasticsearch
 
-BEGUN = {this_month(), f"{builders.NOON:%Y-%m}", UNDATED}
-"""Of which every store of a test has an index."""
 USED = [*sorted(MONTHLY), Kind.IDENTITIES, Kind.ENTRIES, Kind.SKETCHES, Kind.LOCKS]
 
 
@@ -90,7 +91,7 @@ def test_a_month_begins_as_setup_would_make_it(stores):
     assert begun.name == f"{names.prefix}-stories-2026-01-v1"
     assert set(begun.aliases) == {f"{names.prefix}-stories", f"{names.prefix}-stories-2026-01"}
     assert begun.shards == 3
-    assert begun.marks == mappings.mappings_of(Kind.STORIES)["_meta"]["wirewatch"]
+    assert begun.marks == mappings_of(Kind.STORIES)["_meta"]["wirewatch"]
     assert all(
         "ready" in line or "answers" in line for line in indices.prepare(client, names, [Kind.STORIES], shards=3)
     )
@@ -110,11 +111,12 @@ def test_of_many_who_begin_a_month_at_once_each_writes_what_is_its_own(stores):
 
 
 def test_nothing_is_in_a_month_that_is_not_there_and_to_ask_begins_none(stores):
+    begun = set(kept(stores, Kind.STORIES))
     absent = story_of("2031-07").id
     assert stores.stories.get([absent]) == {}
     assert stores.stories.update([absent], lambda one: one) == []
     assert stores.stories.delete([absent]) == 0
-    assert set(kept(stores, Kind.STORIES)) == BEGUN
+    assert set(kept(stores, Kind.STORIES)) == begun
 
 
 def test_a_story_that_two_bring_at_a_months_turn_is_one_in_the_month_of_whoever_bound_its_keys(stores):
@@ -125,24 +127,47 @@ def test_a_story_that_two_bring_at_a_months_turn_is_one_in_the_month_of_whoever_
     assert stores.stories.known(["another"]) == before.id
 
 
-def test_a_month_in_which_nothing_is_left_is_dropped_and_the_latest_stays(stores):
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indices, "LINGER", 0.1)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_month_that_is_over_and_in_which_nothing_is_left_is_dropped(stores):
     client, names = stores.stories.client, stores.stories.shelf.names
-    made = [story_of("2026-01"), story_of("2026-02")]
+    made = [story_of("2026-01"), story_of("2026-02"), story_of("2090-01")]
     stores.stories.create(made)
-    stores.stories.delete([made[0].id])
+    stores.stories.delete([made[0].id, made[2].id])
     said = reclaim(client, names, thorough=False)
     assert f"{names.prefix}-stories-2026-01-v1" in said
-    assert kept(stores, Kind.STORIES).keys() == {"2026-02", max(BEGUN)}
+    left = set(kept(stores, Kind.STORIES))
+    assert {"2026-02", "2090-01"} <= left
+    assert not {"2026-01", f"{builders.NOON:%Y-%m}", UNDATED} & left
     for kind in MONTHLY - {Kind.STORIES}:
-        assert kept(stores, kind).keys() == {max(BEGUN)}
+        assert not {"2026-01", "2026-02", UNDATED} & set(kept(stores, kind))
     assert "dropped" not in reclaim(client, names, thorough=False)
     assert stores.stories.create([made[0]]) == [True]
     assert stores.stories.get([made[0].id]) == {made[0].id: made[0]}
 
 
-def test_whoever_writes_to_a_month_while_it_is_dropped_loses_nothing(stores):
+@pytest.mark.usefixtures("hurried")
+def test_the_last_month_of_a_kind_stays_though_it_is_over(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    stores.stories.create([story_of("2026-02")])
+    for one in existing(client, names):
+        if one.kind in MONTHLY and one.month != "2026-02":
+            client.indices.delete(index=one.name)
+    stores.stories.delete([story_of("2026-02").id])
+    assert "dropped" not in reclaim(client, names, thorough=False)
+    assert list(stores.stories.all()) == []
+
+
+@pytest.mark.usefixtures("hurried")
+def test_whoever_writes_and_searches_while_a_month_is_dropped_loses_nothing_and_meets_no_error(stores):
     client, names = stores.stories.client, stores.stories.shelf.names
     dropped: list[str] = []
+    stays = builders.match(id=match_id("stays", story_of("2026-02").id), story_id="stays")
+    stores.matches.create([stays])
 
     def come_and_go(turn: int) -> None:
         match = builders.match(id=match_id(f"alert {turn}", story_of("2026-01").id))
@@ -153,13 +178,44 @@ def test_whoever_writes_to_a_month_while_it_is_dropped_loses_nothing(stores):
         assert stores.matches.delete([match.id]) == 1
 
     def drop(turn: int) -> None:
-        dropped.extend(name for name in months.drop_empty(client, names) if "2026-01" in name)
+        dropped.extend(name for name in drop_empty(client, names, lambda: None) if "2026-01" in name)
 
-    with Busy().doing(come_and_go, drop) as busy:
+    def search(turn: int) -> None:
+        assert stores.matches.of_stories(["stays"]) == [stays]
+
+    with Busy().doing(come_and_go, drop, search) as busy:
         wait_until(lambda: len(dropped) >= 5 or busy.wrong, 60, "the month is dropped five times")
 
 
-def test_a_store_of_before_there_were_months_goes_on_after_setup(stores):
+@pytest.mark.usefixtures("hurried")
+def test_a_month_that_somebody_reads_from_outlives_its_drop_and_is_never_led_to_again(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    story = story_of("2026-01")
+    stores.stories.create([story])
+    point = client.open_point_in_time(index=f"{names.prefix}-stories-2026-01", keep_alive="1m")["id"]
+    stores.stories.delete([story.id])
+    assert "stories-2026-01" not in reclaim(client, names, thorough=False)
+    assert stores.stories.create([story]) == [True]
+    assert stores.stories.get([story.id]) == {story.id: story}
+    of_month = [one for one in existing(client, names, Kind.STORIES) if one.month == "2026-01"]
+    (served,) = [one.name for one in of_month if one.aliases]
+    assert (served, len(of_month)) == (f"{names.prefix}-stories-2026-01-v1-2", 2)
+    client.close_point_in_time(id=point)
+    mend(client, names)
+    assert [one.name for one in existing(client, names, Kind.STORIES) if one.month == "2026-01"] == [served]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_drop_that_was_broken_off_is_put_right_by_the_next(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    story = story_of("2026-01")
+    stores.stories.create([story])
+    client.indices.add_block(index=f"{names.prefix}-stories-2026-01-v1", block="write")
+    reclaim(client, names, thorough=False)
+    assert stores.stories.update([story.id], lambda one: replace(one, site="changed"))
+
+
+def test_a_store_of_before_there_were_months_goes_on(stores):
     client, names = stores.stories.client, stores.stories.shelf.names
     for one in existing(client, names, Kind.STORIES):
         client.indices.delete(index=one.name)
@@ -167,24 +223,79 @@ def test_a_store_of_before_there_were_months_goes_on_after_setup(stores):
     client.indices.create(
         index=of_then,
         aliases={f"{names.prefix}-stories": {"is_write_index": True}},
-        mappings=mappings.mappings_of(Kind.STORIES),
+        mappings=mappings_of(Kind.STORIES),
     )
     known = builders.story(id=identify("story", "of then"), title="Kursk")
     client.index(index=of_then, id=known.id, document=stores.stories.document(known)["_source"])
-    lines = indices.prepare(client, names, [Kind.STORIES])
-    assert f"{names.prefix}-stories-{UNDATED}: put back on {of_then}" in lines
+    assert stores.stories.get([known.id]) == {known.id: known}
+    assert indices.prepare(client, names, [Kind.STORIES])[-1].endswith(names.index(Kind.STORIES, this_month()))
     new = story_of("2026-01")
     assert stores.stories.create([known, new]) == [False, True]
     assert in_use(stores, Kind.STORIES) == {"2026-01": 1, UNDATED: 1}
     assert {one.id for one in stores.stories.narrow(parse("kursk"), StoryFilter())} == {known.id, new.id}
 
 
-def test_months_that_a_snapshot_brought_without_aliases_are_put_back_by_setup(stores):
+@pytest.mark.parametrize("by_setup", [True, False])
+def test_months_that_a_snapshot_brought_without_aliases_are_put_back_by_setup_or_who_reads_them(stores, by_setup):
     client, names = stores.stories.client, stores.stories.shelf.names
     made = [story_of("2026-01"), story_of("2026-02")]
     stores.stories.create(made)
     for one in existing(client, names, Kind.STORIES):
         client.indices.delete_alias(index=one.name, name="*")
-    indices.prepare(client, names, [Kind.STORIES])
+    if by_setup:
+        indices.prepare(client, names, [Kind.STORIES])
     assert stores.stories.get([one.id for one in made]) == {one.id: one for one in made}
     assert {one.id for one in stores.stories.all()} == {one.id for one in made}
+
+
+@pytest.fixture
+def nowhere(stores: Stores) -> Iterator[Callable[[], None]]:
+    """Elasticsearch that has no node for a new month of stories, until what this gives is called."""
+    client, names = stores.stories.client, stores.stories.shelf.names
+    rule = "index.routing.allocation.require._name"
+    known = client.indices.get_index_template(name=names.template(Kind.STORIES))["index_templates"][0]["index_template"]
+    template = known["template"] | {"settings": {rule: "nobody"}}
+    kept = {"index_patterns": known["index_patterns"], "priority": known["priority"]}
+
+    def give_room() -> None:
+        for one in existing(client, names, Kind.STORIES):
+            client.indices.put_settings(index=one.name, settings={rule: None})
+        indices.prepare(client, names, [Kind.STORIES])
+
+    client.indices.put_index_template(name=names.template(Kind.STORIES), template=template, **kept)
+    yield give_room
+    give_room()
+
+
+def test_a_month_for_which_there_is_no_room_stops_nothing_but_what_belongs_to_it(stores, nowhere, monkeypatch):
+    monkeypatch.setattr(indices, "SHARDS_SECONDS", 1)
+    other = builders.story(title="Kursk")
+    assert stores.stories.create([other]) == [True]
+    for _ in range(2):  # the second finds what the first has made
+        with pytest.raises(StoreNotReady, match="no room for it yet"):
+            stores.stories.create([story_of("2026-01")])
+    with pytest.raises(StoreNotReady, match="no room for it yet"):
+        stores.look_ahead(datetime(2026, 1, 28, tzinfo=UTC))
+    assert list(stores.stories.narrow(parse("kursk"), StoryFilter())) == [other]
+    nowhere()
+    assert stores.stories.create([story_of("2026-01")]) == [True]
+    assert len(list(stores.stories.narrow(parse("kursk"), StoryFilter()))) == 2
+
+
+def test_a_month_that_is_made_ahead_is_there_for_every_kind(stores):
+    stores.look_ahead(datetime(2031, 6, 28, tzinfo=UTC))
+    assert all("2031-06" in kept(stores, kind) for kind in MONTHLY)
+
+
+def test_an_index_that_serves_is_whole_whatever_its_mark_says(stores):
+    """A move that was broken off after its aliases had moved: setup put them on the old index, for good."""
+    client, names = stores.stories.client, stores.stories.shelf.names
+    story = story_of("2026-01")
+    stores.stories.create([story])
+    index = f"{names.prefix}-stories-2026-01-v1"
+    client.indices.put_mapping(index=index, meta=mappings_of(Kind.STORIES, aside=True)["_meta"])
+    assert f"{names.prefix}-stories-2026-01: mapping brought up to date" in indices.prepare(
+        client, names, [Kind.STORIES]
+    )
+    assert stores.stories.get([story.id]) == {story.id: story}
+    assert next(one for one in existing(client, names, Kind.STORIES) if one.name == index).marks.get("aside") is None

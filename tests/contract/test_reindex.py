@@ -41,7 +41,7 @@ def chosen(elasticsearch_spares: Spares) -> Iterator[Settings]:
 
 @pytest.fixture
 def stores(chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    monkeypatch.setattr(reindex, "LINGER", 0.5)
+    monkeypatch.setattr(indices, "LINGER", 0.5)
     made = elastic.open_stores(chosen)
     yield made
     made.close()
@@ -256,6 +256,25 @@ def test_while_months_move_to_a_newer_version_the_older_one_finds_all_and_change
     later.close()
 
 
+def test_a_store_of_before_there_were_months_moves_to_a_newer_version_at_once(chosen, stores, monkeypatch):
+    names, client = stores.stories.shelf.names, stores.stories.client
+    for one in indices.existing(client, names, Kind.STORIES):
+        client.indices.delete(index=one.name)
+    of_then, alias = f"{names.prefix}-stories-v1", f"{names.prefix}-stories"
+    indices.create_index(client, of_then, mappings.mappings_of(Kind.STORIES))
+    client.indices.put_alias(index=of_then, name=alias, is_write_index=True)
+    story = builders.story(id=identify("story", "of then"), title="kursk")
+    client.index(index=of_then, id=story.id, document=stores.stories.document(story)["_source"])
+    newer(monkeypatch, Kind.STORIES)
+    later = elastic.open_stores(chosen)
+    (moved,) = later.reindex([], quiet)
+    assert (moved.source, moved.copied) == (of_then, 1)
+    later.check()
+    assert list(later.stories.all()) == [story]
+    assert later.reindex([], quiet) == []
+    later.close()
+
+
 def test_a_store_gets_as_many_shards_as_the_setting_says_and_keeps_all(chosen, stores):
     stories = [builders.story(str(number), title="kursk") for number in range(700)]
     stores.stories.put(stories)
@@ -279,7 +298,7 @@ def test_a_store_that_a_killed_reindex_has_left_is_put_right_by_setup(chosen, st
     stores.feeds.put([feed])
     names = Names(chosen.store_prefix)
     with connect(chosen) as client:
-        indices.create_index(client, names.index(Kind.FEEDS, copy=2), mappings.mappings_of(Kind.FEEDS, filling=True))
+        indices.create_index(client, names.index(Kind.FEEDS, copy=2), mappings.mappings_of(Kind.FEEDS, aside=True))
         client.indices.add_block(index=names.index(Kind.FEEDS), block="write")
         with pytest.raises(StoreUnavailable, match="`wirewatch setup` puts it right"):
             stores.feeds.delete([feed.id])

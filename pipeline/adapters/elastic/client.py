@@ -83,11 +83,15 @@ def of_status(client: Elasticsearch, status: int, reason: str) -> StoreUnavailab
         )
     if is_moving(reason):
         return StoreUnavailable(
-            f"{where} has an index that is being replaced by `wirewatch reindex`: tried again. "
-            f"Should none be running, `wirewatch setup` puts it right ({reason})"
+            f"{where} has an index that is being replaced by `wirewatch reindex`, or dropped by a prune: tried again. "
+            f"Should neither be running, `wirewatch setup` puts it right ({reason})"
         )
     if "circuit_breaking" in reason:
         return StoreUnavailable(f"{where} has too little memory for this: give it more heap ({status} {reason})")
+    if "more than one write index" in reason:
+        return StoreUnavailable(
+            f"{where}: others have just put another index in the same place: tried again ({reason})"
+        )
     if "shards open" in reason:
         return StoreNotReady(
             f"{where} takes no more indices, and a month begins: raise cluster.max_shards_per_node, add a node, or "

@@ -17,21 +17,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
-from elasticsearch import BadRequestError, ConnectionTimeout, Elasticsearch, NotFoundError
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from pipeline.adapters.elastic.client import item_reason, translated
 from pipeline.adapters.elastic.mappings import GROWING, MONTHLY, UNDATED, VERSIONS, Kind, mappings_of
 from pipeline.errors import StoreError, StoreNotReady
-from pipeline.ids import identify, month_of
+from pipeline.ids import identify, month_at, month_of
 
-_EXPUNGE: dict[str, Any] = {"only_expunge_deletes": True}
-MERGE_SECONDS = 600
-"""For so long a merge is waited for; it goes on without anybody waiting."""
 AT_ONCE = 4
 """Indices that are made at the same time."""
+SHARDS_SECONDS = 10
+"""For so long the shards of a new index are waited for."""
+LINGER = 5.0
+"""Seconds for which an index that was replaced or emptied stays at the least: a request may be on its way to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,9 @@ class Index:
     blocked: bool  # for writes, as while its alias moves
 
     @property
-    def filling(self) -> bool:
-        """Whether it does not hold everything yet."""
-        return bool(self.marks.get("filling"))
+    def whole(self) -> bool:
+        """Whether it holds all that it should: not one that is being filled, or about to be dropped."""
+        return bool(self.aliases) or not self.marks.get("aside")
 
 
 def existing(client: Elasticsearch, names: Names, kind: Kind | None = None) -> list[Index]:
@@ -128,13 +129,10 @@ def prepare(client: Elasticsearch, names: Names, kinds: Iterable[Kind] = Kind, s
         templates = _install_templates(client, names, wanted, shards)
         found = existing(client, names)
         with ThreadPoolExecutor(AT_ONCE) as pool:  # an index takes 50 ms to make, most of them waiting
-            lines = list(
-                chain.from_iterable(pool.map(lambda kind: _prepare(client, names, kind, found, shards), wanted))
-            )
-        if any("ready" not in line for line in lines):
-            client.cluster.health(index=f"{names.prefix}-*", wait_for_status="yellow", timeout="30s")
+            lines = chain.from_iterable(pool.map(lambda kind: _prepare(client, names, kind, found, shards), wanted))
+            prepared = list(lines)
     versions = sorted({node["version"] for node in nodes.values()})
-    return [f"Elasticsearch {', '.join(versions)} answers", *templates, *lines]
+    return [f"Elasticsearch {', '.join(versions)} answers", *templates, *prepared]
 
 
 def check(client: Elasticsearch, names: Names) -> None:
@@ -148,12 +146,17 @@ def check(client: Elasticsearch, names: Names) -> None:
 
 def serving(found: Iterable[Index], names: Names, kind: Kind) -> list[Index]:
     """The indices behind the alias of this version: one, or one for each month, the latest last."""
-    return sorted((one for one in found if names.alias(kind) in one.aliases), key=lambda one: one.month)
+    return sorted((one for one in found if names.alias(kind) in one.aliases), key=_by_month)
 
 
 def outdated(found: Iterable[Index], names: Names, kind: Kind) -> list[Index]:
-    """The indices of an earlier version that hold what there is of a kind."""
-    return [one for one in found if one.kind is kind and one.written and one.version < names.versions[kind]]
+    """The indices of an earlier version that hold what there is of a kind, the latest month last."""
+    earlier = (one for one in found if one.kind is kind and one.written and one.version < names.versions[kind])
+    return sorted(earlier, key=_by_month)
+
+
+def _by_month(one: Index) -> tuple[bool, str]:
+    return (one.month != UNDATED, one.month)
 
 
 def refuse_other_versions(found: Iterable[Index], names: Names, kind: Kind) -> None:
@@ -170,35 +173,95 @@ def refuse_other_versions(found: Iterable[Index], names: Names, kind: Kind) -> N
 
 def _prepare(client: Elasticsearch, names: Names, kind: Kind, found: Sequence[Index], shards: int) -> list[str]:
     refuse_other_versions(found, names, kind)
-    ours = [one for one in found if one.kind is kind and one.version == names.versions[kind] and not one.filling]
     now = this_month() if kind in MONTHLY else ""
+    there = {one.month for one in found if one.kind is kind and one.whole}
+    number = shards_of(kind, shards)
     try:
-        lines = [_prepare_month(client, names, kind, month, ours) for month in sorted({one.month for one in ours})]
-        if all(one.month != now for one in ours):
-            create(client, names, kind, now, shards=shards_of(kind, shards))
-            lines.append(f"{names.alias(kind, now)}: made, as {names.index(kind, now)}")
+        lines = [
+            put_in_place(client, names, kind, month, found, begin=month == now, shards=number)
+            or _brought_up_to_date(client, names, kind, month, found)
+            for month in sorted(there | {now})
+        ]
     except BadRequestError as error:
         raise StoreError(_cure(names.alias(kind), item_reason(error.info.get("error")))) from error
     return [line for line in lines if line] or [f"{names.alias(kind)}: ready"]
 
 
-def _prepare_month(client: Elasticsearch, names: Names, kind: Kind, month: str, ours: Sequence[Index]) -> str:
-    """Bring what serves a month up to date; a line that says so, or nothing."""
+def put_in_place(
+    client: Elasticsearch,
+    names: Names,
+    kind: Kind,
+    month: str,
+    found: Iterable[Index],
+    *,
+    begin: bool,
+    shards: int | None = None,
+) -> str:
+    """Put what there is of a kind, or of a month, behind its aliases; where nothing is, make it if `begin` says so.
+
+    A line that says what was done, or nothing. Raises StoreNotReady where Elasticsearch has no room for the
+    index: behind an alias it would stop the searches of all months.
+    """
+    alias, ours = names.alias(kind, month), _of(found, names, kind, month)
+    if any(alias in one.aliases and names.alias(kind) in one.aliases for one in ours):
+        return ""
+    whole = [one for one in ours if one.whole]
+    if not (whole or begin):
+        return ""
+    if whole:  # without its aliases: such as a snapshot that was restored, or an index of before there were months
+        index = max(whole, key=lambda one: (bool(one.aliases), one.copy)).name
+    else:
+        index = free_name(names, kind, month, ours)
+        create_index(client, index, mappings_of(kind), shards)
+    _await_shards(client, index)
+    client.indices.update_aliases(actions=on_aliases(names, kind, month, index))
+    return f"{alias}: put back on {index}" if whole else f"{alias}: made, as {index}"
+
+
+def _brought_up_to_date(client: Elasticsearch, names: Names, kind: Kind, month: str, found: Iterable[Index]) -> str:
+    """Give what serves a kind, or a month, the mapping of today; a line that says so, or nothing."""
     alias, mappings = names.alias(kind, month), mappings_of(kind)
-    # None behind the alias: such as a snapshot that was restored without aliases. Of several, the last one is whole.
-    known = max((one for one in ours if one.month == month), key=lambda one: (alias in one.aliases, one.copy))
-    if not set(_aliases(names, kind, month)) <= set(known.aliases):
-        put_aliases(client, names, kind, month, known.name)
-        return f"{alias}: put back on {known.name}"
-    if known.marks != mappings["_meta"]["wirewatch"]:
-        client.indices.put_mapping(index=known.name, **mappings)
-        return f"{alias}: mapping brought up to date"
-    return ""
+    known = next(one for one in _of(found, names, kind, month) if alias in one.aliases)
+    if known.marks == mappings["_meta"]["wirewatch"]:
+        return ""
+    client.indices.put_mapping(index=known.name, **mappings)
+    return f"{alias}: mapping brought up to date"
+
+
+def _of(found: Iterable[Index], names: Names, kind: Kind, month: str) -> list[Index]:
+    wanted = (kind, month, names.versions[kind])
+    return [one for one in found if (one.kind, one.month, one.version) == wanted]
+
+
+def free_name(names: Names, kind: Kind, month: str, found: Iterable[Index]) -> str:
+    """The name of a copy that is not there."""
+    taken = {one.name for one in found}
+    return next(name for copy in count(1) if (name := names.index(kind, month, copy)) not in taken)
+
+
+def _await_shards(client: Elasticsearch, index: str) -> None:
+    """Raise StoreNotReady unless all primary shards are there soon. (Its status is yellow before they are.)"""
+    known = _shards(client, index)
+    if known["active_primary_shards"] < known["number_of_shards"]:
+        known = _shards(client, index, active=str(known["number_of_shards"]))
+    if known["active_primary_shards"] < known["number_of_shards"]:
+        raise StoreNotReady(
+            f"{index} is made, and Elasticsearch has no room for it yet: see `GET _cluster/allocation/explain`; above "
+            "the high watermark of its disk it begins no index"
+        )
+
+
+def _shards(client: Elasticsearch, index: str, active: str = "0") -> dict[str, int]:
+    """What there is of an index, as soon as so many of its shards are there, or some seconds later."""
+    asked = client.options(ignore_status=408)  # not within the time
+    wait = f"{SHARDS_SECONDS}s"
+    found = asked.cluster.health(index=index, level="indices", wait_for_active_shards=active, timeout=wait)
+    return dict(found["indices"][index])
 
 
 def this_month() -> str:
     """The month of now, UTC, in which new stories are kept."""
-    return f"{datetime.now(UTC):%Y-%m}"
+    return month_at(datetime.now(UTC))
 
 
 def shards_of(kind: Kind, shards: int) -> int:
@@ -237,87 +300,43 @@ def _install_template(client: Elasticsearch, name: str, patterns: list[str], tem
     return [f"template {name}: installed"]
 
 
-def sizes(client: Elasticsearch, names: Names) -> dict[str, int]:
-    """Bytes of each index on disk, with its replicas."""
-    with translated(client):
-        answer = client.indices.stats(index=f"{names.prefix}-*", metric="store")
-    return {name: int(one["total"]["store"]["size_in_bytes"]) for name, one in sorted(answer["indices"].items())}
-
-
-def size(client: Elasticsearch, names: Names) -> int:
-    """Bytes that what is kept takes up on disk: of each index the part of its documents that is not deleted.
-
-    Of those that are read and written alone. By this stories are pruned, and neither a store whose prefix begins as
-    ours nor what a broken reindex left is a reason to.
-    """
-    found = existing(client, names)
-    kept = {one.name for kind in Kind for one in serving(found, names, kind)}
-    with translated(client):
-        answer = client.indices.stats(index=f"{names.prefix}-*", metric="store,docs")
-    return sum(_live(one["total"]) for index, one in answer["indices"].items() if index in kept)
-
-
-def _live(index: dict[str, Any]) -> int:
-    kept, deleted = int(index["docs"]["count"]), int(index["docs"]["deleted"])
-    return int(index["store"]["size_in_bytes"]) * kept // max(1, kept + deleted)
-
-
-def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
-    """Write segments anew that hold more than 10% deleted documents, or (`thorough`) all; a line that says so.
-
-    What was deleted within the last half minute stays until the next time: a copy of the shard may ask for it. And
-    Elasticsearch looks at sizes every ten seconds, so that the line may know nothing of it yet.
-    """
-    aliases = [names.alias(kind) for kind in GROWING]
-    before = sum(sizes(client, names).values())
-    with translated(client):
-        patient = client.options(request_timeout=MERGE_SECONDS, max_retries=0, retry_on_timeout=False)
-        try:
-            patient.indices.forcemerge(index=aliases, **({"max_num_segments": 1} if thorough else _EXPUNGE))
-        except ConnectionTimeout:
-            return f"{names.prefix}-*: Elasticsearch goes on giving space back"
-    after = sum(sizes(client, names).values())
-    return f"{names.prefix}-*: {(before - after) / 1e6:.0f} of {before / 1e6:.0f} MB given back"
-
-
-def create(client: Elasticsearch, names: Names, kind: Kind, month: str = "", *, shards: int | None = None) -> None:
-    """Create the index of a kind, or of a month, behind its aliases: with these shards, or those of its template.
-
-    Where another process was faster, its index stays.
-    """
-    index = names.index(kind, month)
+def create_index(client: Elasticsearch, index: str, mappings: dict[str, Any], shards: int | None = None) -> None:
+    """Create an index, behind no alias, with these shards or those of its template; nothing where it is there."""
     try:
-        create_index(client, index, mappings_of(kind), shards, _aliases(names, kind, month))
+        wait = f"{SHARDS_SECONDS}s"  # for its shards; less than is waited for an answer
+        client.indices.create(index=index, mappings=mappings, settings=_settings(shards), timeout=wait)
     except BadRequestError as error:
         if "resource_already_exists" not in str(error.info):
             raise
-        put_aliases(client, names, kind, month, index)  # they are there, unless that one was made without
 
 
-def create_index(
-    client: Elasticsearch,
-    index: str,
-    mappings: dict[str, Any],
-    shards: int | None = None,
-    aliases: Mapping[str, Any] | None = None,
-) -> None:
-    """Create an index, behind no alias unless some are named."""
-    client.indices.create(index=index, aliases=aliases or {}, mappings=mappings, settings=_settings(shards))
+def drop_unread(client: Elasticsearch, name: str) -> bool:
+    """Delete an index unless somebody reads from it; whether it is gone.
+
+    Asked for once: where the answer is lost, another index may have the name by the time it is asked for again.
+    """
+    with translated(client):
+        once = client.options(max_retries=0, retry_on_timeout=False)
+        try:
+            stats = client.indices.stats(index=name, metric="search")
+            if stats["indices"][name]["total"]["search"]["open_contexts"]:
+                return False
+            once.indices.delete(index=name)
+        except NotFoundError:
+            pass
+    return True
 
 
-def put_aliases(client: Elasticsearch, names: Names, kind: Kind, month: str, index: str) -> None:
-    """Put a kind, or a month of it, on `index`, in one step; nothing changes where it is there."""
-    client.indices.update_aliases(actions=on_aliases(names, kind, month, index))
+def unblock(client: Elasticsearch, name: str) -> None:
+    """Let an index take writes again."""
+    with translated(client):
+        client.indices.put_settings(index=name, settings={"index.blocks.write": None})
 
 
 def on_aliases(names: Names, kind: Kind, month: str, index: str) -> list[dict[str, Any]]:
-    """The actions that put a kind, or a month of it, on `index`."""
-    return [{"add": {"index": index, "alias": name} | how} for name, how in _aliases(names, kind, month).items()]
-
-
-def _aliases(names: Names, kind: Kind, month: str) -> dict[str, dict[str, Any]]:
-    """By which an index is searched, and by which it is written and read by id."""
-    return {names.alias(kind): {}, names.alias(kind, month): {"is_write_index": True}}
+    """The actions that put a kind, or a month of it, on `index`, in one step."""
+    aliases: dict[str, Any] = {names.alias(kind): {}, names.alias(kind, month): {"is_write_index": True}}
+    return [{"add": {"index": index, "alias": name} | how} for name, how in aliases.items()]
 
 
 def _settings(shards: int | None) -> dict[str, Any]:

@@ -215,8 +215,11 @@ PROPERTIES: dict[Kind, Properties] = {
 }
 
 
-def mappings_of(kind: Kind, *, filling: bool = False) -> dict[str, Any]:
-    """The mappings of a kind's index, marked with their version and what they say, so that a change of them is seen."""
+def mappings_of(kind: Kind, *, aside: bool = False) -> dict[str, Any]:
+    """The mappings of a kind's index, marked with their version and what they say, so that a change of them is seen.
+
+    `aside` marks an index that nobody is to be led to: one that is being filled, or about to be dropped.
+    """
     content = json.dumps(PROPERTIES[kind], sort_keys=True)
-    marks = {"version": VERSIONS[kind], "fields": identify(content), **({"filling": True} if filling else {})}
+    marks = {"version": VERSIONS[kind], "fields": identify(content), **({"aside": True} if aside else {})}
     return {"dynamic": "strict", "_meta": {"wirewatch": marks}, "properties": PROPERTIES[kind]}

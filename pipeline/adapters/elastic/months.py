@@ -1,4 +1,4 @@
-"""Months: made by whoever has something to write to one, dropped when nothing is left in them.
+"""Months: begun by whoever has something to write to one, dropped when they are over and nothing is left in them.
 
 So nothing has to be done at a month's turn, and an archive of any age can be restored. A month that is not there holds
 nothing, unless another version of Wirewatch has it: then reading it says so, rather than that there is nothing.
@@ -7,73 +7,80 @@ nothing, unless another version of Wirewatch has it: then reading it says so, ra
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from itertools import product
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
 from pipeline.adapters.elastic import indices
-from pipeline.adapters.elastic.client import translated
-from pipeline.adapters.elastic.indices import Index, Names, existing, serving
-from pipeline.adapters.elastic.mappings import MONTHLY
+from pipeline.adapters.elastic.client import WHOLE, translated
+from pipeline.adapters.elastic.indices import Index, Names, existing, serving, this_month
+from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, mappings_of
 
 log = logging.getLogger(__name__)
 
 
-def make(client: Elasticsearch, names: Names, months: Collection[str]) -> None:
-    """Make these months of every kind where they are not there. Raises StoreNotReady where another version has one.
+def settle(client: Elasticsearch, names: Names, months: Collection[str], *, begin: bool) -> list[str]:
+    """Put these months of every kind behind their aliases, and make those that are not there, if `begin` says so.
 
-    Of every kind: what is written of one is soon asked for of the others.
+    What was done, in lines. Of every kind, since what is written of one is soon asked for of the others. Raises
+    StoreNotReady where another version has one, and where Elasticsearch has no room for one.
     """
     found = existing(client, names)
-    for kind in MONTHLY:
+    for kind in sorted(MONTHLY):
         indices.refuse_other_versions(found, names, kind)
-    there = {(one.kind, one.month) for one in found if one.written}
     with translated(client):
-        for kind, month in sorted({*product(MONTHLY, months)} - there):
-            indices.create(client, names, kind, month)
-            log.info("%s: made", names.index(kind, month))
+        done = [
+            indices.put_in_place(client, names, kind, month, found, begin=begin)
+            for month, kind in product(sorted(months), sorted(MONTHLY))
+        ]
+    lines = [line for line in done if line]
+    for line in lines:
+        log.info(line)
+    return lines
 
 
-def drop_empty(client: Elasticsearch, names: Names) -> list[str]:
-    """Drop the months in which nothing is left of a kind, but its latest; their names.
+def drop_empty(client: Elasticsearch, names: Names, renew: Callable[[], None]) -> list[str]:
+    """Drop the months that are over and in which nothing is left; their names.
 
-    Only for whoever holds the upkeep (lock.py). A month is blocked for writes while it is counted: who comes to write
-    into it waits, and makes it again if it is gone (records.py). What dies in between, `mend` puts right.
+    Only for whoever holds the upkeep (lock.py) and has called `mend`. A month is blocked for writes while it is
+    counted, then led to by no alias: who comes to write to it begins it anew under another name (records.py), and
+    searches that are on their way have time to end. What dies in between, `mend` puts right.
     """
     found = existing(client, names)
-    past = [one for kind in MONTHLY for one in serving(found, names, kind)[:-1]]
+    over = [one for kind in sorted(MONTHLY) for one in serving(found, names, kind)[:-1] if _is_over(one)]
+    single = [one for one in over if sum((one.kind, one.month) == (other.kind, other.month) for other in found) == 1]
     with translated(client):
-        return [one.name for one in past if _is_empty(client, one) and _dropped(client, one)]
+        emptied = [one for one in single if _is_empty(client, one) and _closed(client, one)]
+        if not emptied:
+            return []
+        removed = [{"remove": {"index": one.name, "alias": alias}} for one in emptied for alias in one.aliases]
+        client.indices.update_aliases(actions=removed)
+    time.sleep(indices.LINGER)
+    renew()
+    return [one.name for one in emptied if indices.drop_unread(client, one.name)]
 
 
-def _dropped(client: Elasticsearch, month: Index) -> bool:
+def _is_over(month: Index) -> bool:
+    return month.month == UNDATED or month.month < this_month()
+
+
+def _closed(client: Elasticsearch, month: Index) -> bool:
+    """Block a month for writes and set it aside, unless it was written to until then; whether it was done."""
     client.indices.add_block(index=month.name, block="write")  # returns when no write is under way
-    gone = _is_empty(client, month) and drop_unread(client, month.name)
-    if not gone:
-        unblock(client, month.name)
-    return gone
+    empty = False
+    try:
+        empty = _is_empty(client, month)
+        if empty:
+            client.indices.put_mapping(index=month.name, meta=mappings_of(month.kind, aside=True)["_meta"])
+    finally:
+        if not empty:
+            indices.unblock(client, month.name)
+    return empty
 
 
 def _is_empty(client: Elasticsearch, month: Index) -> bool:
     client.indices.refresh(index=month.name)
-    return int(client.count(index=month.name)["count"]) == 0
-
-
-def drop_unread(client: Elasticsearch, name: str) -> bool:
-    """Delete an index unless somebody reads from it; whether it is gone."""
-    with translated(client):
-        try:
-            stats = client.indices.stats(index=name, metric="search")
-            if stats["indices"][name]["total"]["search"]["open_contexts"]:
-                return False
-            client.indices.delete(index=name)
-        except NotFoundError:
-            pass
-    return True
-
-
-def unblock(client: Elasticsearch, name: str) -> None:
-    """Let an index take writes again."""
-    with translated(client):
-        client.indices.put_settings(index=name, settings={"index.blocks.write": None})
+    found = client.search(index=month.name, size=0, track_total_hits=True, **WHOLE)  # a count leaves out what is away
+    return int(found["hits"]["total"]["value"]) == 0

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from elasticsearch import Elasticsearch
@@ -15,9 +14,9 @@ from elasticsearch.helpers import streaming_bulk
 
 from pipeline.adapters.codec import from_plain, plain
 from pipeline.adapters.elastic.client import WHOLE, is_moving, item_reason, of_status, translated
-from pipeline.adapters.elastic.indices import Names, existing, month_in, refuse_other_versions
+from pipeline.adapters.elastic.indices import Names, month_in
 from pipeline.adapters.elastic.mappings import MONTHLY, Kind
-from pipeline.adapters.elastic.months import make
+from pipeline.adapters.elastic.months import settle
 from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.ports import Still
 
@@ -123,11 +122,7 @@ class ElasticRecords(Generic[Thing]):
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove them; how many there were."""
-        unique = dict.fromkeys(ids)
-        statuses, homeless = self._bulk(
-            {"_op_type": "delete", "_index": self.shelf.home(key), "_id": key} for key in unique
-        )
-        self._refuse_other_versions(homeless)
+        statuses = self._bulk(lambda _: {"_op_type": "delete"}, list(dict.fromkeys(ids)), begin=False)
         return sum(status != 404 for status in statuses.values())
 
     def all(self) -> Iterator[Thing]:
@@ -277,63 +272,67 @@ class ElasticRecords(Generic[Thing]):
         found: dict[str, tuple[Thing, Version]] = {}
         unique = list(dict.fromkeys(ids))
         for start in range(0, len(unique), PAGE):
-            docs = [{"_index": self.shelf.home(key), "_id": key} for key in unique[start : start + PAGE]]
-            with translated(self.client):
-                answer = self.client.mget(docs=docs, source_excludes=self.shelf.unread)
-            homeless = []
-            for doc in answer["docs"]:
-                if "error" in doc:
-                    if not self._is_homeless(doc["error"]):
-                        raise of_status(self.client, 503, item_reason(doc["error"]))
-                    homeless.append(doc["_id"])
-                elif doc["found"]:
-                    version = Version(doc["_index"], doc["_seq_no"], doc["_primary_term"])
-                    found[doc["_id"]] = (self.thing(doc["_source"]), version)
-            self._refuse_other_versions(homeless)
+            homeless = self._look_up(unique[start : start + PAGE], found)
+            if homeless and self._settle(homeless, begin=False):
+                self._look_up(homeless, found)
         return found
 
-    def _refuse_other_versions(self, homeless: Collection[str]) -> None:
-        """Raise StoreNotReady where what seems to be nowhere is there, in a month that another version has."""
-        if homeless:
-            found = existing(self.client, self.shelf.names, self.shelf.kind)
-            refuse_other_versions(found, self.shelf.names, self.shelf.kind)
+    def _look_up(self, ids: Sequence[str], found: dict[str, tuple[Thing, Version]]) -> list[str]:
+        """Put those that there are into `found`; the ids of those whose month is not there."""
+        homeless = []
+        docs = [{"_index": self.shelf.home(key), "_id": key} for key in ids]
+        with translated(self.client):
+            answer = self.client.mget(docs=docs, source_excludes=self.shelf.unread)
+        for doc in answer["docs"]:
+            if self._is_homeless(doc.get("error")):
+                homeless.append(doc["_id"])
+            elif "error" in doc:
+                raise of_status(self.client, 503, item_reason(doc["error"]))
+            elif doc["found"]:
+                version = Version(doc["_index"], doc["_seq_no"], doc["_primary_term"])
+                found[doc["_id"]] = (self.thing(doc["_source"]), version)
+        return homeless
 
     def _is_homeless(self, error: Any) -> bool:
         """Whether `error` says that a month is not there."""
         return self.shelf.kind in MONTHLY and "index_not_found" in item_reason(error)
 
+    def _settle(self, homeless: Collection[str], *, begin: bool) -> bool:
+        """Find a place for what has none (months.settle); whether that has changed anything."""
+        months = {month_in(self.shelf.kind, key) for key in homeless}
+        return bool(settle(self.client, self.shelf.names, months, begin=begin))
+
     def _write(self, operation: str, things: Sequence[Thing]) -> dict[str, int]:
         """Write them all, into months that are made where they are not there; the status of each by id."""
-        statuses, homeless = self._bulk(map(partial(self._action, operation), things))
-        if homeless:
-            shelf = self.shelf
-            make(self.client, shelf.names, {month_in(shelf.kind, key) for key in homeless})
-            again = (self._action(operation, thing) for thing in things if thing.id in homeless)
-            late, still = self._bulk(again)
-            if still:
-                raise StoreUnavailable(f"{shelf.home(still.pop())}: it was made, and is not there")
-            statuses |= late
-        return statuses
+        by_id = {thing.id: thing for thing in things}
+        return self._bulk(lambda key: {"_op_type": operation, **self.document(by_id[key])}, list(by_id), begin=True)
 
-    def _action(self, operation: str, thing: Thing) -> Body:
-        return {"_op_type": operation, "_index": self.shelf.home(thing.id), "_id": thing.id, **self.document(thing)}
+    def _bulk(self, action: Callable[[str], Body], ids: Sequence[str], *, begin: bool) -> dict[str, int]:
+        """Do `action` of each, through its alias; the status of each by id: 2xx, 404 or 409. Anything else is raised.
 
-    def _bulk(self, actions: Iterable[Body]) -> tuple[dict[str, int], set[str]]:
-        """Do them all, through aliases; the status of each by id: 2xx, 404 or 409, anything else is raised.
-
-        And the ids of those (404) whose month is not there.
+        Where a month is not there, it is made if `begin` says so, and again should it be dropped at that moment.
         """
         statuses: dict[str, int] = {}
-        homeless: set[str] = set()
+        waiting = ids
+        for _ in range(MOST_ROUNDS):
+            named = ({"_index": self.shelf.home(key), "_id": key, **action(key)} for key in waiting)
+            waiting = self._send(named, statuses)
+            if not waiting or not (self._settle(waiting, begin=begin) or begin):
+                return statuses
+        raise StoreUnavailable(f"{self.shelf.home(waiting[0])} is made and dropped all the time")
+
+    def _send(self, actions: Iterable[Body], statuses: dict[str, int]) -> list[str]:
+        """Put the status of each into `statuses`; the ids of those (404) whose month is not there."""
+        homeless = []
         # require_alias: never make an index by mistake, with a guessed mapping
         for item in self._answers(actions, require_alias=True, retry_on_status=(429, BLOCKED)):
             status = int(item["status"])
             if status == 404 and self._is_homeless(item.get("error")):
-                homeless.add(item["_id"])
+                homeless.append(item["_id"])
             elif (status >= 300 and status not in (404, CONFLICT)) or (status == 404 and "error" in item):
                 raise self._error(item)
             statuses[item["_id"]] = status
-        return statuses, homeless
+        return homeless
 
     def _replace(self, actions: Iterable[Body]) -> set[str]:
         """Write each into the index that it names; the ids of those that are to be read and changed again.

@@ -34,9 +34,9 @@ from pipeline.adapters.elastic.client import WHOLE, item_reason, of_status, tran
 from pipeline.adapters.elastic.indices import Index, Names, existing, outdated, serving
 from pipeline.adapters.elastic.lock import alone
 from pipeline.adapters.elastic.mappings import MONTHLY, Kind, mappings_of
-from pipeline.adapters.elastic.months import drop_unread, unblock
 from pipeline.adapters.elastic.records import KEEP_ALIVE, PAGE, Body, ElasticRecords
 from pipeline.errors import StoreError, StoreUnavailable, WirewatchError
+from pipeline.ids import month_of
 from pipeline.ports import Moved, Progress
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,6 @@ LITTLE = 500
 """Things that the last pass may well take, while writers wait."""
 MOST_PASSES = 20
 """Where they write faster than is copied, they wait longer at the last pass."""
-LINGER = 5.0
-"""Seconds for which an index that was replaced stays at the least: a request may be on its way to it."""
 READERS = 300.0
 """Seconds that its readers have to come to an end; else the index stays for `mend`, later."""
 FEW = 1_000
@@ -117,10 +115,10 @@ def mend(client: Elasticsearch, names: Names) -> list[str]:
     before the index that it had blocked takes writes again.
     """
     found = existing(client, names)
-    lines = [f"{name}: dropped, left by a reindex" for name in _replaced(found) if drop_unread(client, name)]
+    lines = [f"{name}: dropped, left by a reindex" for name in _replaced(found) if indices.drop_unread(client, name)]
     for one in found:
         if one.written and one.blocked:
-            unblock(client, one.name)
+            indices.unblock(client, one.name)
             lines.append(f"{one.name}: takes writes again, after a reindex or prune that was broken off")
     return lines
 
@@ -131,9 +129,9 @@ def needs_mending(found: Sequence[Index]) -> bool:
 
 
 def _replaced(found: Sequence[Index]) -> list[str]:
-    """Those that nobody asks, since another one serves what they hold or were to hold."""
+    """Those to which nobody is led, since another one serves what they hold or were to hold, or they hold nothing."""
     served = {(one.kind, one.month) for one in found if one.aliases}
-    return [one.name for one in found if not one.aliases and (one.kind, one.month) in served]
+    return [one.name for one in found if not one.aliases and (not one.whole or (one.kind, one.month) in served)]
 
 
 def _is_due(source: Index, names: Names, shards: int) -> bool:
@@ -161,7 +159,7 @@ class _Move:
         try:
             with translated(self.client):
                 kind = self.source.kind
-                mappings = mappings_of(kind, filling=True)
+                mappings = mappings_of(kind, aside=True)
                 indices.create_index(self.client, self.target, mappings, self.shards)
                 passes, marks = self._catch_up()
                 waited = self._switch(marks)
@@ -172,9 +170,8 @@ class _Move:
         return Moved(str(kind), self.source.name, self.target, self.copied, passes, waited)
 
     def _free_name(self) -> str:
-        taken = {one.name for one in existing(self.client, self.names)}
-        copies = (self.names.index(self.source.kind, self.source.month, copy) for copy in range(1, len(taken) + 2))
-        return next(name for name in copies if name not in taken)
+        found = existing(self.client, self.names, self.source.kind)
+        return indices.free_name(self.names, self.source.kind, self.source.month, found)
 
     def _catch_up(self) -> tuple[int, dict[int, int]]:
         """Copy, until little is left; how many passes it took, and up to which write of each shard all is copied."""
@@ -197,23 +194,20 @@ class _Move:
             raise StoreUnavailable(
                 f"{self.source.name}: the last of it took too long to copy: try when less is written"
             )
-        kept = self._searched_on()
-        removed = [
-            {"remove": {"index": self.source.name, "alias": alias}} for alias in self.source.aliases if alias != kept
-        ]
+        removed = [{"remove": {"index": self.source.name, "alias": alias}} for alias in self.source.aliases]
         added = indices.on_aliases(self.names, self.source.kind, self.source.month, self.target)
-        self.client.indices.update_aliases(actions=[*removed, *added])
+        self.client.indices.update_aliases(actions=[*removed, *added, *self._searched_on()])
         waited = time.monotonic() - started
         # That it is whole: an alias says so too, until it is lost.
         self.client.indices.put_mapping(index=self.target, **mappings_of(self.source.kind))
         return waited
 
-    def _searched_on(self) -> str:
-        """The alias under which others search the old index until all months have moved; empty where it is no month."""
+    def _searched_on(self) -> list[Body]:
+        """What has others search the old index until all months have moved, and write to it no more."""
         kind, version = self.source.kind, self.source.version
         if kind not in MONTHLY or version == self.names.versions[kind]:
-            return ""
-        return Names(self.names.prefix, {kind: version}).alias(kind)
+            return []
+        return [{"add": {"index": self.source.name, "alias": Names(self.names.prefix, {kind: version}).alias(kind)}}]
 
     def _give_up(self) -> None:
         """Let the old index serve again, unless the alias has moved after all (its answer may have been lost)."""
@@ -221,8 +215,8 @@ class _Move:
         if self.target in now and now[self.target].aliases:
             return
         if self.target in now:
-            drop_unread(self.client, self.target)
-        unblock(self.client, self.source.name)
+            indices.drop_unread(self.client, self.target)
+        indices.unblock(self.client, self.source.name)
 
     # -- copying
 
@@ -297,7 +291,8 @@ class _Move:
 
     def _delete_surplus(self) -> None:
         """Delete what is in the new index alone; both are refreshed, and nobody writes."""
-        gone = list(self._surplus("", None, None))
+        month = self.source.month  # with which all its ids begin
+        gone = list(self._surplus(f"{month}-" if month_of(f"{month}-") else "", None, None))
         for start in range(0, len(gone), PAGE):
             actions = ({"_op_type": "delete", "_id": key} for key in gone[start : start + PAGE])
             list(streaming_bulk(self.client, actions, index=self.target, refresh=True))
@@ -355,9 +350,9 @@ def _drop_when_unread(client: Elasticsearch, replaced: Sequence[str], renew: Cal
     started = time.monotonic()
     waiting = list(replaced)
     while waiting and time.monotonic() - started < READERS:
-        time.sleep(min(1.0, LINGER))
+        time.sleep(min(1.0, indices.LINGER))
         renew()
-        if time.monotonic() - started >= LINGER:
-            waiting = [name for name in waiting if not drop_unread(client, name)]
+        if time.monotonic() - started >= indices.LINGER:
+            waiting = [name for name in waiting if not indices.drop_unread(client, name)]
     for name in waiting:
         log.warning("%s was replaced and is still read from: the next `wirewatch setup` drops it", name)

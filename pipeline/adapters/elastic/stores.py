@@ -12,20 +12,20 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from pipeline.adapters.codec import from_plain
-from pipeline.adapters.elastic import indices
+from pipeline.adapters.elastic import disk, indices
 from pipeline.adapters.elastic.alerts import ElasticAlerts, probe
 from pipeline.adapters.elastic.client import RETRIES, WHOLE, connect, translated
 from pipeline.adapters.elastic.clusters import ElasticClusters
 from pipeline.adapters.elastic.copied import ElasticIdentities, ElasticSketches
-from pipeline.adapters.elastic.disk import disk
 from pipeline.adapters.elastic.indices import Names
 from pipeline.adapters.elastic.lock import alone
 from pipeline.adapters.elastic.mappings import Kind
-from pipeline.adapters.elastic.months import drop_empty
+from pipeline.adapters.elastic.months import settle
 from pipeline.adapters.elastic.records import Body, ElasticRecords, Shelf
 from pipeline.adapters.elastic.reindex import mend, needs_mending, reindex
 from pipeline.adapters.elastic.stories import ElasticStories
 from pipeline.errors import StoreUnavailable
+from pipeline.ids import month_at
 from pipeline.model import (
     ASKED,
     POLLED,
@@ -116,10 +116,11 @@ def open_stores(settings: Settings, retries: int = RETRIES) -> Stores:
         ),
         alone=partial(alone, client, names),
         probe=partial(probe, client, names),
-        sizes=partial(indices.sizes, client, names),
-        size=partial(indices.size, client, names),
-        reclaim=partial(reclaim, client, names),
-        disk=partial(disk, client),
+        sizes=partial(disk.sizes, client, names),
+        size=partial(disk.size, client, names),
+        reclaim=partial(disk.reclaim, client, names),
+        look_ahead=lambda at: settle(client, names, [month_at(at)], begin=True),
+        disk=partial(disk.disk, client),
         close=client.close,
     )
 
@@ -134,14 +135,6 @@ def prepare(client: Elasticsearch, names: Names, shards: int) -> list[str]:
             return [*lines, *mend(client, names)]
     except StoreUnavailable as error:
         return [*lines, f"not looked for what a reindex may have left: {error}"]
-
-
-def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
-    """Drop the months in which nothing is left, and give back what deleted documents take up; a line that says so."""
-    with alone(client, names, "prune"):
-        dropped = drop_empty(client, names)
-    line = indices.reclaim(client, names, thorough)
-    return f"{line}; dropped, as nothing was left in it: {', '.join(dropped)}" if dropped else line
 
 
 class ElasticFeeds(ElasticRecords[Feed]):

@@ -144,6 +144,7 @@ def open_stores(path: str) -> Stores:
         probe=database.probe,
         sizes=database.sizes,
         size=database.size,
+        look_ahead=lambda _: None,
         reclaim=database.reclaim,
         disk=database.disk,
         close=database.close,
