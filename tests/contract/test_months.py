@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,6 +27,7 @@ from pipeline.query.syntax import parse
 from tests import builders
 from tests.conftest import NINE, opened
 from tests.contract.test_reindex import Busy
+from tests.fleet import ROOT
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.elasticsearch
@@ -299,3 +303,16 @@ def test_an_index_that_serves_is_whole_whatever_its_mark_says(stores):
     )
     assert stores.stories.get([story.id]) == {story.id: story}
     assert next(one for one in existing(client, names, Kind.STORIES) if one.name == index).marks.get("aside") is None
+
+
+def test_a_month_is_deleted_by_hand_as_the_docs_say(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    stores.stories.create([story_of("2026-08"), story_of("2026-09")])
+    page = (ROOT / "docs" / "elasticsearch.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (node,) = client.transport.node_pool.all()
+    typed = shown.replace("wirewatch-", f"{names.prefix}-")
+    subprocess.run(["bash", "-c", typed], env={**os.environ, "ELASTICSEARCH": node.base_url}, check=True, timeout=60)
+    assert all("2026-08" not in kept(stores, kind) and "2026-09" in kept(stores, kind) for kind in MONTHLY)
+    assert stores.stories.get([story_of("2026-08").id]) == {}
+    assert stores.stories.create([story_of("2026-08")]) == [True]

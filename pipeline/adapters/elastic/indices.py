@@ -55,7 +55,7 @@ class Names:
 
     def template(self, kind: Kind) -> str:
         """By which its months are made."""
-        return f"{self.prefix}-{kind}-v{self.versions[kind]}"
+        return f"{self.prefix}-{kind}-months-v{self.versions[kind]}"
 
     def read(self, index: str) -> tuple[Kind, str, int, int] | None:
         """Kind, month, version and copy of an index; None for one that is not ours."""
