@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.disk import reclaim
-from pipeline.adapters.elastic.indices import existing, this_month
+from pipeline.adapters.elastic.indices import Names, existing, this_month
 from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, Kind, mappings_of
 from pipeline.adapters.elastic.months import drop_empty
 from pipeline.adapters.elastic.reindex import mend
@@ -284,6 +284,15 @@ def test_a_month_for_which_there_is_no_room_stops_nothing_but_what_belongs_to_it
     nowhere()
     assert stores.stories.create([story_of("2026-01")]) == [True]
     assert len(list(stores.stories.narrow(parse("kursk"), StoryFilter()))) == 2
+
+
+def test_what_an_earlier_version_left_without_aliases_is_no_matter_to_setup(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    left = Names(names.prefix, {Kind.STORIES: 0}).index(Kind.STORIES, "2026-01")
+    indices.create_index(client, left, {})
+    assert indices.prepare(client, names, [Kind.STORIES])[-1].endswith("ready")
+    assert stores.stories.get([story_of("2026-01").id]) == {}
+    client.indices.delete(index=left)
 
 
 def test_a_month_that_is_made_ahead_is_there_for_every_kind(stores):

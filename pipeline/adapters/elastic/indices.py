@@ -174,7 +174,7 @@ def refuse_other_versions(found: Iterable[Index], names: Names, kind: Kind) -> N
 def _prepare(client: Elasticsearch, names: Names, kind: Kind, found: Sequence[Index], shards: int) -> list[str]:
     refuse_other_versions(found, names, kind)
     now = this_month() if kind in MONTHLY else ""
-    there = {one.month for one in found if one.kind is kind and one.whole}
+    there = {one.month for one in found if one.kind is kind and one.version == names.versions[kind] and one.whole}
     number = shards_of(kind, shards)
     try:
         lines = [
