@@ -133,8 +133,9 @@ def _look_for_expired(ports: Ports, before: Watchdog) -> Watchdog:
         log.info("expiry: %s", ports.stores.reclaim(False))
     log.info("expiry: %d stories, %d credentials and replies removed", gone.stories, gone.expired)
     log.info("expiry: %d removed alerts let go of", forget_removed(ports))
-    wait = timedelta(0) if gone.unfinished else timedelta(days=1)
-    return _looked_ahead(ports, replace(before, look_at=ports.clock.now() + wait))
+    if gone.unfinished:
+        return replace(before, look_at=ports.clock.now())
+    return _looked_ahead(ports, replace(before, look_at=ports.clock.now() + timedelta(days=1)))
 
 
 def _looked_ahead(ports: Ports, after: Watchdog) -> Watchdog:

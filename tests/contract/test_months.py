@@ -214,9 +214,12 @@ def test_a_drop_that_was_broken_off_is_put_right_by_the_next(stores):
     client, names = stores.stories.client, stores.stories.shelf.names
     story = story_of("2026-01")
     stores.stories.create([story])
-    client.indices.add_block(index=f"{names.prefix}-stories-2026-01-v1", block="write")
+    index = f"{names.prefix}-stories-2026-01-v1"
+    client.indices.add_block(index=index, block="write")
+    client.indices.put_mapping(index=index, meta=mappings_of(Kind.STORIES, aside=True)["_meta"])
     reclaim(client, names, thorough=False)
     assert stores.stories.update([story.id], lambda one: replace(one, site="changed"))
+    assert not next(one for one in existing(client, names, Kind.STORIES) if one.name == index).marks.get("aside")
 
 
 def test_a_store_of_before_there_were_months_goes_on(stores):
@@ -281,9 +284,31 @@ def test_a_month_for_which_there_is_no_room_stops_nothing_but_what_belongs_to_it
     with pytest.raises(StoreNotReady, match="no room for it yet"):
         stores.look_ahead(datetime(2026, 1, 28, tzinfo=UTC))
     assert list(stores.stories.narrow(parse("kursk"), StoryFilter())) == [other]
+    client, names = stores.stories.client, stores.stories.shelf.names
+    assert any("no room for it yet" in line for line in indices.prepare(client, names, [Kind.STORIES]))
     nowhere()
     assert stores.stories.create([story_of("2026-01")]) == [True]
     assert len(list(stores.stories.narrow(parse("kursk"), StoryFilter()))) == 2
+
+
+@pytest.mark.usefixtures("hurried")
+def test_what_somebody_restored_beside_a_month_that_serves_is_theirs_and_is_not_dropped(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    stores.stories.create([story_of("2026-01")])
+    restored = names.index(Kind.STORIES, "2026-01", 2)
+    indices.create_index(client, restored, mappings_of(Kind.STORIES))
+    reclaim(client, names, thorough=False)
+    assert restored in [one.name for one in existing(client, names, Kind.STORIES)]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_month_begun_anew_under_another_name_has_the_shards_of_the_setting(stores):
+    client, names = stores.stories.client, stores.stories.shelf.names
+    indices.prepare(client, names, [Kind.STORIES], shards=2)
+    indices.create_index(client, names.index(Kind.STORIES, "2026-01"), mappings_of(Kind.STORIES, aside=True))
+    stores.stories.create([story_of("2026-01")])
+    begun = next(one for one in existing(client, names, Kind.STORIES) if one.month == "2026-01" and one.aliases)
+    assert (begun.copy, begun.shards) == (2, 2)
 
 
 def test_what_an_earlier_version_left_without_aliases_is_no_matter_to_setup(stores):

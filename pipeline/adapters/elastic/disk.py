@@ -18,7 +18,7 @@ from pipeline.adapters.elastic.lock import alone
 from pipeline.adapters.elastic.mappings import GROWING, MONTHLY, Kind
 from pipeline.adapters.elastic.months import drop_empty
 from pipeline.adapters.elastic.reindex import mend
-from pipeline.errors import StoreUnavailable
+from pipeline.errors import StoreError, StoreUnavailable
 from pipeline.ports import Disk
 
 _EXPUNGE: dict[str, Any] = {"only_expunge_deletes": True}
@@ -65,9 +65,9 @@ def reclaim(client: Elasticsearch, names: Names, thorough: bool) -> str:
     line = _without_deleted(client, names, thorough)
     try:
         with alone(client, names, "prune") as renew:
-            mend(client, names)
+            mend(client, names, MONTHLY)
             dropped = drop_empty(client, names, renew)
-    except StoreUnavailable as error:
+    except (StoreUnavailable, StoreError) as error:
         return f"{line}; no month was dropped: {error}"
     return f"{line}; dropped, as nothing was left in it: {', '.join(dropped)}" if dropped else line
 

@@ -24,7 +24,7 @@ from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from pipeline.adapters.elastic.client import item_reason, translated
 from pipeline.adapters.elastic.mappings import GROWING, MONTHLY, UNDATED, VERSIONS, Kind, mappings_of
-from pipeline.errors import StoreError, StoreNotReady
+from pipeline.errors import StoreError, StoreNotReady, StoreUnavailable
 from pipeline.ids import identify, month_at, month_of
 
 AT_ONCE = 4
@@ -178,13 +178,35 @@ def _prepare(client: Elasticsearch, names: Names, kind: Kind, found: Sequence[In
     number = shards_of(kind, shards)
     try:
         lines = [
-            put_in_place(client, names, kind, month, found, begin=month == now, shards=number)
-            or _brought_up_to_date(client, names, kind, month, found)
+            _prepare_month(client, names, kind, month, found, begin=month == now, shards=number)
             for month in sorted(there | {now})
         ]
     except BadRequestError as error:
-        raise StoreError(_cure(names.alias(kind), item_reason(error.info.get("error")))) from error
+        reason = item_reason(error.info.get("error"))
+        if "shards open" in reason:
+            raise
+        raise StoreError(_cure(names.alias(kind), reason)) from error
     return [line for line in lines if line] or [f"{names.alias(kind)}: ready"]
+
+
+def _prepare_month(
+    client: Elasticsearch,
+    names: Names,
+    kind: Kind,
+    month: str,
+    found: Sequence[Index],
+    *,
+    begin: bool,
+    shards: int,
+) -> str:
+    """What was done, in a line; one month that there is no room for stops no setup, nor what belongs to others."""
+    try:
+        done = put_in_place(client, names, kind, month, found, begin=begin, shards=shards)
+    except StoreNotReady as error:
+        if not serving(found, names, kind):
+            raise
+        return f"{names.alias(kind, month)}: not there yet: {error}"
+    return done or _brought_up_to_date(client, names, kind, month, found)
 
 
 def put_in_place(
@@ -256,6 +278,8 @@ def _shards(client: Elasticsearch, index: str, active: str = "0") -> dict[str, i
     asked = client.options(ignore_status=408)  # not within the time
     wait = f"{SHARDS_SECONDS}s"
     found = asked.cluster.health(index=index, level="indices", wait_for_active_shards=active, timeout=wait)
+    if index not in found.get("indices", {}):
+        raise StoreUnavailable(f"{index} was made, and somebody has deleted it: tried again")
     return dict(found["indices"][index])
 
 
@@ -275,12 +299,15 @@ def _install_templates(client: Elasticsearch, names: Names, kinds: Sequence[Kind
     lines = _install_template(client, names.prefix, [f"{names.prefix}-*"], strict)
     for kind in MONTHLY.intersection(kinds):
         month = {"mappings": mappings_of(kind), "settings": _settings(shards_of(kind, shards))}
-        patterns = [f"{names.prefix}-{kind}-*v{names.versions[kind]}"]
-        lines += _install_template(client, names.template(kind), patterns, month)
+        index = f"{names.prefix}-{kind}-*v{names.versions[kind]}"
+        patterns = [index, f"{index}-*"]
+        lines += _install_template(client, names.template(kind), patterns, month, names.versions[kind])
     return lines
 
 
-def _install_template(client: Elasticsearch, name: str, patterns: list[str], template: dict[str, Any]) -> list[str]:
+def _install_template(
+    client: Elasticsearch, name: str, patterns: list[str], template: dict[str, Any], version: int = 0
+) -> list[str]:
     meta = {"wirewatch": identify(json.dumps(template, sort_keys=True))}
     try:
         known = client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]
@@ -292,8 +319,8 @@ def _install_template(client: Elasticsearch, name: str, patterns: list[str], tem
         name=name,
         index_patterns=patterns,
         allow_auto_create=False,
-        # A longer name is the closer one: two stores may be `wirewatch` and `wirewatch-trial`.
-        priority=500 + len(name),
+        # A longer name is the closer one: two stores may be `wirewatch` and `wirewatch-trial`. A later version wins.
+        priority=500 + len(name) + version,
         template=template,
         meta=meta,
     )
@@ -318,13 +345,24 @@ def drop_unread(client: Elasticsearch, name: str) -> bool:
     with translated(client):
         once = client.options(max_retries=0, retry_on_timeout=False)
         try:
-            stats = client.indices.stats(index=name, metric="search")
-            if stats["indices"][name]["total"]["search"]["open_contexts"]:
+            stats = client.indices.stats(index=name, metric="search")["indices"].get(name)  # none without a shard
+            if stats and stats["total"]["search"]["open_contexts"]:
                 return False
             once.indices.delete(index=name)
         except NotFoundError:
             pass
+        except BadRequestError as error:
+            if "snapshot" in str(error.info):  # which is just being taken of it
+                return False
+            raise
     return True
+
+
+def set_mark(client: Elasticsearch, one: Index, *, aside: bool) -> None:
+    """Mark an index as one that nobody is to be led to, or no longer."""
+    marks = {name: value for name, value in one.marks.items() if name != "aside"}
+    with translated(client):
+        client.indices.put_mapping(index=one.name, meta={"wirewatch": marks | ({"aside": True} if aside else {})})
 
 
 def unblock(client: Elasticsearch, name: str) -> None:

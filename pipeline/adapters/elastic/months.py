@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import WHOLE, translated
 from pipeline.adapters.elastic.indices import Index, Names, existing, serving, this_month
-from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, mappings_of
+from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED
 
 log = logging.getLogger(__name__)
 
@@ -52,32 +52,38 @@ def drop_empty(client: Elasticsearch, names: Names, renew: Callable[[], None]) -
     over = [one for kind in sorted(MONTHLY) for one in serving(found, names, kind)[:-1] if _is_over(one)]
     single = [one for one in over if sum((one.kind, one.month) == (other.kind, other.month) for other in found) == 1]
     with translated(client):
-        emptied = [one for one in single if _is_empty(client, one) and _closed(client, one)]
-        if not emptied:
-            return []
-        removed = [{"remove": {"index": one.name, "alias": alias}} for one in emptied for alias in one.aliases]
-        client.indices.update_aliases(actions=removed)
+        retired = [one for one in single if _is_empty(client, one) and _is_retired(client, one, renew)]
+    if not retired:
+        return []
     time.sleep(indices.LINGER)
-    renew()
-    return [one.name for one in emptied if indices.drop_unread(client, one.name)]
+    return [one.name for one in retired if _is_dropped(client, one, renew)]
 
 
 def _is_over(month: Index) -> bool:
     return month.month == UNDATED or month.month < this_month()
 
 
-def _closed(client: Elasticsearch, month: Index) -> bool:
-    """Block a month for writes and set it aside, unless it was written to until then; whether it was done."""
+def _is_retired(client: Elasticsearch, month: Index, renew: Callable[[], None]) -> bool:
+    """Take a month off its aliases, unless it was written to until it was blocked; whether it was done."""
+    retired = False
     client.indices.add_block(index=month.name, block="write")  # returns when no write is under way
-    empty = False
     try:
-        empty = _is_empty(client, month)
-        if empty:
-            client.indices.put_mapping(index=month.name, meta=mappings_of(month.kind, aside=True)["_meta"])
+        if _is_empty(client, month):
+            indices.set_mark(client, month, aside=True)
+            renew()  # what follows must not be done by who has lost the upkeep
+            removed = [{"remove": {"index": month.name, "alias": alias}} for alias in month.aliases]
+            client.indices.update_aliases(actions=removed)
+            retired = True
     finally:
-        if not empty:
+        if not retired:
+            indices.set_mark(client, month, aside=False)
             indices.unblock(client, month.name)
-    return empty
+    return retired
+
+
+def _is_dropped(client: Elasticsearch, month: Index, renew: Callable[[], None]) -> bool:
+    renew()
+    return indices.drop_unread(client, month.name)
 
 
 def _is_empty(client: Elasticsearch, month: Index) -> bool:

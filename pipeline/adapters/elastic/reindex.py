@@ -108,15 +108,17 @@ def _and_later_ones(client: Elasticsearch, names: Names, due: Sequence[Index]) -
         due = outdated(existing(client, names, due[0].kind), names, due[0].kind)
 
 
-def mend(client: Elasticsearch, names: Names) -> list[str]:
-    """Put right what a reindex has left that was killed, and drop what nobody reads any more; what was done, in lines.
+def mend(client: Elasticsearch, names: Names, kinds: Collection[Kind] = tuple(Kind)) -> list[str]:
+    """Put right what a killed reindex or prune has left, and drop what nobody reads; what was done, in lines.
 
     Only for whoever holds the upkeep. Copies go first: a move that had only stood still then has nothing to move to,
     before the index that it had blocked takes writes again.
     """
-    found = existing(client, names)
+    found = [one for one in existing(client, names) if one.kind in kinds]
     lines = [f"{name}: dropped, left by a reindex" for name in _replaced(found) if indices.drop_unread(client, name)]
     for one in found:
+        if one.aliases and one.marks.get("aside"):
+            indices.set_mark(client, one, aside=False)
         if one.written and one.blocked:
             indices.unblock(client, one.name)
             lines.append(f"{one.name}: takes writes again, after a reindex or prune that was broken off")
@@ -125,13 +127,18 @@ def mend(client: Elasticsearch, names: Names) -> list[str]:
 
 def needs_mending(found: Sequence[Index]) -> bool:
     """Whether there may be something for `mend` to do."""
-    return bool(_replaced(found)) or any(one.written and one.blocked for one in found)
+    left = ((one.written and one.blocked) or (one.aliases and one.marks.get("aside")) for one in found)
+    return bool(_replaced(found)) or any(left)
 
 
 def _replaced(found: Sequence[Index]) -> list[str]:
-    """Those to which nobody is led, since another one serves what they hold or were to hold, or they hold nothing."""
+    """Those to which nobody is led, since another one serves what they hold or were to hold, or they hold nothing.
+
+    What was moved from is blocked. What is not, and has no alias, somebody has restored, and it is theirs.
+    """
     served = {(one.kind, one.month) for one in found if one.aliases}
-    return [one.name for one in found if not one.aliases and (not one.whole or (one.kind, one.month) in served)]
+    moved = (one for one in found if not one.aliases and one.blocked and (one.kind, one.month) in served)
+    return [*(one.name for one in found if not one.whole), *(one.name for one in moved if one.whole)]
 
 
 def _is_due(source: Index, names: Names, shards: int) -> bool:
@@ -214,9 +221,11 @@ class _Move:
         now = {one.name: one for one in existing(self.client, self.names)}
         if self.target in now and now[self.target].aliases:
             return
-        if self.target in now:
-            indices.drop_unread(self.client, self.target)
-        indices.unblock(self.client, self.source.name)
+        try:
+            if self.target in now:
+                indices.drop_unread(self.client, self.target)
+        finally:
+            indices.unblock(self.client, self.source.name)
 
     # -- copying
 
