@@ -377,6 +377,11 @@ def on_aliases(names: Names, kind: Kind, month: str, index: str) -> list[dict[st
     return [{"add": {"index": index, "alias": name} | how} for name, how in aliases.items()]
 
 
+def off_aliases(index: Index) -> list[dict[str, Any]]:
+    """The actions that take an index off all its aliases, in one step."""
+    return [{"remove": {"index": index.name, "alias": alias}} for alias in index.aliases]
+
+
 def _settings(shards: int | None) -> dict[str, Any]:
     # A replica appears as soon as there is a node for it.
     replicas: dict[str, Any] = {"auto_expand_replicas": "0-1"}

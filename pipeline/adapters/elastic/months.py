@@ -71,8 +71,7 @@ def _is_retired(client: Elasticsearch, month: Index, renew: Callable[[], None]) 
         if _is_empty(client, month):
             indices.set_mark(client, month, aside=True)
             renew()  # what follows must not be done by who has lost the upkeep
-            removed = [{"remove": {"index": month.name, "alias": alias}} for alias in month.aliases]
-            client.indices.update_aliases(actions=removed)
+            client.indices.update_aliases(actions=indices.off_aliases(month))
             retired = True
     finally:
         if not retired:

@@ -33,10 +33,9 @@ from pipeline.adapters.elastic import indices
 from pipeline.adapters.elastic.client import WHOLE, item_reason, of_status, translated
 from pipeline.adapters.elastic.indices import Index, Names, existing, outdated, serving
 from pipeline.adapters.elastic.lock import alone
-from pipeline.adapters.elastic.mappings import MONTHLY, Kind, mappings_of
+from pipeline.adapters.elastic.mappings import MONTHLY, UNDATED, Kind, mappings_of
 from pipeline.adapters.elastic.records import KEEP_ALIVE, PAGE, Body, ElasticRecords
 from pipeline.errors import StoreError, StoreUnavailable, WirewatchError
-from pipeline.ids import month_of
 from pipeline.ports import Moved, Progress
 
 log = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ def reindex(
 def _let_go(client: Elasticsearch, names: Names, kind: Kind) -> None:
     """Let nobody search what has moved, in this run or in one before."""
     done = [one for one in existing(client, names, kind) if one.aliases and not one.written]
-    removed = [{"remove": {"index": one.name, "alias": alias}} for one in done for alias in one.aliases]
+    removed = [action for one in done for action in indices.off_aliases(one)]
     if removed:
         with translated(client):
             client.indices.update_aliases(actions=removed)
@@ -137,8 +136,8 @@ def _replaced(found: Sequence[Index]) -> list[str]:
     What was moved from is blocked. What is not, and has no alias, somebody has restored, and it is theirs.
     """
     served = {(one.kind, one.month) for one in found if one.aliases}
-    moved = (one for one in found if not one.aliases and one.blocked and (one.kind, one.month) in served)
-    return [*(one.name for one in found if not one.whole), *(one.name for one in moved if one.whole)]
+    moved = [one for one in found if not one.aliases and one.blocked and (one.kind, one.month) in served]
+    return [one.name for one in found if not one.whole or one in moved]
 
 
 def _is_due(source: Index, names: Names, shards: int) -> bool:
@@ -201,7 +200,7 @@ class _Move:
             raise StoreUnavailable(
                 f"{self.source.name}: the last of it took too long to copy: try when less is written"
             )
-        removed = [{"remove": {"index": self.source.name, "alias": alias}} for alias in self.source.aliases]
+        removed = indices.off_aliases(self.source)
         added = indices.on_aliases(self.names, self.source.kind, self.source.month, self.target)
         self.client.indices.update_aliases(actions=[*removed, *added, *self._searched_on()])
         waited = time.monotonic() - started
@@ -301,7 +300,7 @@ class _Move:
     def _delete_surplus(self) -> None:
         """Delete what is in the new index alone; both are refreshed, and nobody writes."""
         month = self.source.month  # with which all its ids begin
-        gone = list(self._surplus(f"{month}-" if month_of(f"{month}-") else "", None, None))
+        gone = list(self._surplus("" if month in ("", UNDATED) else f"{month}-", None, None))
         for start in range(0, len(gone), PAGE):
             actions = ({"_op_type": "delete", "_id": key} for key in gone[start : start + PAGE])
             list(streaming_bulk(self.client, actions, index=self.target, refresh=True))
